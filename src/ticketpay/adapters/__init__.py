@@ -1,0 +1,1 @@
+"""The adapters: how a port is fulfilled by one technology; strangers to each other."""

@@ -1,0 +1,45 @@
+"""An expansion replaces an id in an answer by the object that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from ticketpay.adapters.sandbox.errors import invalid
+from ticketpay.adapters.sandbox.response import Json, Rendered
+from ticketpay.adapters.sandbox.world import Account
+
+__all__ = ["expanded"]
+
+_Lookup = Callable[[Account, str], Rendered | None]
+
+_EXPANDABLE: Final[dict[str, _Lookup]] = {
+    "charge": lambda account, ident: account.charges.get(ident),
+    "latest_charge": lambda account, ident: account.charges.get(ident),
+    "payment_intent": lambda account, ident: account.intents.get(ident),
+    "payment_method": lambda account, ident: account.methods.get(ident),
+}
+_UNMODELLED: Final = ("balance_transaction", "customer", "on_behalf_of", "application")
+
+
+def expanded(account: Account, shown: Json, paths: Iterable[str]) -> Json:
+    """The object with the named properties expanded; raises SandboxError (400) if it cannot."""
+    for path in paths:
+        _expand(account, shown, path.split("."), path)
+    return shown
+
+
+def _expand(account: Account, shown: Json, steps: list[str], path: str) -> None:
+    step, rest = steps[0], steps[1:]
+    if step == "data" and rest and shown.get("object") == "list":
+        for item in shown["data"]:
+            _expand(account, item, rest, path)
+        return
+    if step not in shown or step not in (*_EXPANDABLE, *_UNMODELLED):
+        message = f"This property cannot be expanded ({path})."
+        raise invalid(message, param="expand")
+    if isinstance(shown[step], str) and step in _EXPANDABLE:
+        object_ = _EXPANDABLE[step](account, shown[step])
+        shown[step] = shown[step] if object_ is None else object_.render()
+    if rest and isinstance(shown[step], dict):
+        _expand(account, shown[step], rest, path)

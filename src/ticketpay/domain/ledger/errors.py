@@ -1,0 +1,20 @@
+"""What can be wrong with a movement of money."""
+
+from __future__ import annotations
+
+from ticketpay.domain.kernel.errors import Rejected
+
+__all__ = ["LedgerError", "PostingUnbalanced"]
+
+
+class LedgerError(Rejected):
+    """A movement that the ledger refuses."""
+
+    code = "LEDGER_ERROR"
+    title = "The ledger refuses this movement"
+
+
+class PostingUnbalanced(LedgerError):
+    """Debits and credits of a posting differ, or it moves nothing."""
+
+    code = "POSTING_UNBALANCED"

@@ -1,0 +1,50 @@
+"""Pricing: what a buyer pays and why - fees, taxes and the all-in quote (S18, S58).
+
+Vocabulary: a *demand* is what the buyer wants; a *quote* is the priced demand, line by line,
+valid for 15 minutes; *all-in* is the price with every mandatory fee and without taxes.
+
+Guarantees: every charge of an order is the sum of its per-ticket parts; total = tickets + fees
++ taxes; what is shown is what is charged.
+"""
+
+from __future__ import annotations
+
+from ticketpay.domain.pricing.errors import (
+    PriceChanged,
+    QuoteExpired,
+    TaxJurisdictionUnknown,
+    TicketTypeUnknown,
+)
+from ticketpay.domain.pricing.fees import FeeBreakdown, FeeSchedule, Tier, calculate_fees
+from ticketpay.domain.pricing.model import (
+    Charge,
+    ChargeKind,
+    Demand,
+    DemandLine,
+    Quote,
+    TicketLine,
+)
+from ticketpay.domain.pricing.quote import QUOTE_SECONDS_VALID, price_demand
+from ticketpay.domain.pricing.taxes import TaxRule, TaxTable, tax_table
+
+__all__ = [
+    "QUOTE_SECONDS_VALID",
+    "Charge",
+    "ChargeKind",
+    "Demand",
+    "DemandLine",
+    "FeeBreakdown",
+    "FeeSchedule",
+    "PriceChanged",
+    "Quote",
+    "QuoteExpired",
+    "TaxJurisdictionUnknown",
+    "TaxRule",
+    "TaxTable",
+    "TicketLine",
+    "TicketTypeUnknown",
+    "Tier",
+    "calculate_fees",
+    "price_demand",
+    "tax_table",
+]

@@ -1,0 +1,56 @@
+"""Why a price cannot be given or is no longer good."""
+
+from __future__ import annotations
+
+from ticketpay.domain.kernel.errors import Conflict, NotFound, Rejected
+
+__all__ = [
+    "EventNotOnSale",
+    "PriceChanged",
+    "QuoteExpired",
+    "TaxJurisdictionUnknown",
+    "TicketTypeUnknown",
+    "WrongCurrency",
+]
+
+
+class PriceChanged(Conflict):
+    """A sent price differs from the server's price (S12 D3)."""
+
+    code = "PRICE_CHANGED"
+    title = "The price has changed"
+
+
+class QuoteExpired(Conflict):
+    """The quote is older than its 15 minutes (S18 D4)."""
+
+    code = "QUOTE_EXPIRED"
+    title = "The quote has expired"
+
+
+class TicketTypeUnknown(NotFound):
+    """The event has no such ticket type, or there is no such event."""
+
+    code = "NOT_FOUND"
+    title = "No such event or ticket type"
+
+
+class EventNotOnSale(Rejected):
+    """The event exists and is not on sale."""
+
+    code = "EVENT_NOT_ON_SALE"
+    title = "The event is not on sale"
+
+
+class WrongCurrency(Rejected):
+    """The buyer asked for another currency than the event's."""
+
+    code = "CURRENCY_MISMATCH"
+    title = "The event is sold in another currency"
+
+
+class TaxJurisdictionUnknown(Rejected):
+    """There is no dated tax rule for the venue's state: better no sale than a wrong tax (S58 D6)."""
+
+    code = "TAX_JURISDICTION_UNKNOWN"
+    title = "No tax rule for the venue's state"

@@ -1,0 +1,66 @@
+"""Bookkeeping: the trial balance, the verification against the provider, the roll-up (S20)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from ticketpay.domain.ledger import Balance, LedgerReport, ProviderTotal, verify_ledger
+
+if TYPE_CHECKING:
+    from ticketpay.domain.kernel.ids import TenantId
+    from ticketpay.ports.payments import PaymentGateway
+    from ticketpay.ports.transactions import UnitOfWork
+
+__all__ = ["RollUpLedger", "TrialBalance", "VerifyLedger"]
+
+ROLL_UP_POSTINGS_MAX: Final = 1_000
+
+
+@attrs.frozen(kw_only=True)
+class TrialBalance:
+    """``ticketpay ledger trial-balance``: every account of a tenant with its balance."""
+
+    uow: UnitOfWork
+
+    def __call__(self, tenant: TenantId) -> tuple[Balance, ...]:
+        """All balances in cents, debits positive."""
+        return self.uow.run(tenant, lambda tx: tx.ledger.balances()())
+
+
+@attrs.frozen(kw_only=True)
+class VerifyLedger:
+    """``ticketpay ledger verify``: the ledger against itself and against the provider."""
+
+    uow: UnitOfWork
+    gateway: PaymentGateway
+
+    def __call__(self, tenant: TenantId) -> LedgerReport:
+        """The report; the provider is read outside any transaction."""
+        totals = [
+            ProviderTotal(
+                payment_id=fact.payment_id,
+                account=fact.ref.account,
+                currency=fact.received.currency.code,
+                cents=fact.received.cents,
+            )
+            for fact in self.gateway.list_intents(tenant)
+            if fact.received.cents
+        ]
+        balances, booked = self.uow.run(
+            tenant,
+            lambda tx: (tx.ledger.balances()(), tx.ledger.booked_by_payment()()),
+        )
+        return verify_ledger(balances, booked, totals)
+
+
+@attrs.frozen(kw_only=True)
+class RollUpLedger:
+    """The worker's step: move postings from the tail into the checkpoints of a tenant."""
+
+    uow: UnitOfWork
+
+    def __call__(self, tenant: TenantId) -> int:
+        """How many postings were moved, at most 1,000 at a time."""
+        return self.uow.run(tenant, lambda tx: tx.ledger.roll_up(ROLL_UP_POSTINGS_MAX)())

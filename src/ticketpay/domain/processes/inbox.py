@@ -1,0 +1,108 @@
+"""The inbox process: provider events become facts, each applied in one transaction (S26-S28).
+
+Intake stores what is genuine and answers; the worker claims, applies and marks in one
+transaction. An event whose payment is not known yet waits; after five tries it is dead and
+somebody is told.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import attrs
+
+from ticketpay.domain.kernel.errors import NotFound, TicketpayError
+from ticketpay.domain.kernel.ids import PaymentId, TenantId
+from ticketpay.domain.messaging import InboxClaim, InboxStatus, backoff_seconds
+from ticketpay.domain.messaging.inbox import ATTEMPTS_MAX
+from ticketpay.domain.processes.provider_facts import FactDesk, open_case
+
+if TYPE_CHECKING:
+    from ticketpay.ports.payments import WebhookReader
+    from ticketpay.ports.system import Alerts, Clock, Random
+    from ticketpay.ports.transactions import Tx, UnitOfWork
+
+__all__ = ["ProcessInbox", "ReceiveWebhook"]
+
+LEASE_SECONDS: Final = 60
+
+
+@attrs.frozen(kw_only=True)
+class ReceiveWebhook:
+    """``POST /webhooks/stripe``: verify the raw bytes, store the event once."""
+
+    uow: UnitOfWork
+    reader: WebhookReader
+    clock: Clock
+    alerts: Alerts
+
+    def __call__(self, raw: bytes, signature: str) -> bool:
+        """True if the event is new, False for a duplicate; raises ``SignatureInvalid``."""
+        event = self.reader.verify(raw, signature, self.clock.now())
+        if event.status in (InboxStatus.INVALID, InboxStatus.UNSUPPORTED):
+            self.alerts.raise_alert(
+                f"webhook_{event.status}", f"type {event.event_type}", event_id=event.event_id
+            )
+        return self.uow.platform(lambda tx: tx.inbox.store(event)())
+
+
+@attrs.frozen(kw_only=True)
+class ProcessInbox:
+    """The worker's step: claim a batch of events and apply each."""
+
+    uow: UnitOfWork
+    reader: WebhookReader
+    desk: FactDesk
+    clock: Clock
+    random: Random
+    alerts: Alerts
+
+    def __call__(self, limit: int = 100) -> int:
+        """Work on up to ``limit`` due events; returns how many were claimed."""
+        now = self.clock.now()
+        claims = self.uow.platform(lambda tx: tx.inbox.claim_due(now, LEASE_SECONDS, limit)())
+        for claim in claims:
+            self._handle(claim)
+        return len(claims)
+
+    def _handle(self, claim: InboxClaim) -> None:
+        if claim.attempts > ATTEMPTS_MAX:
+            self._give_up(claim, "the worker died while processing it")
+            return
+        try:
+            tenant, payment = _address(claim)
+            self.uow.run(tenant, lambda tx: self._apply(tx, claim, payment))
+        except (TicketpayError, ValueError) as error:
+            self._failed(claim, f"{type(error).__name__}: {error}")
+
+    def _apply(self, tx: Tx, claim: InboxClaim, payment_id: PaymentId) -> None:
+        now = self.clock.now()
+        ours = tx.inbox.lock(claim)
+        case = open_case(tx, payment_id)
+        if not ours():
+            return
+        after = self.desk.apply(tx, case, self.reader.fact(claim.event), now)
+        note = "applied" if after != case else "known"
+        tx.inbox.finish(claim, InboxStatus.PROCESSED, note, now)
+
+    def _failed(self, claim: InboxClaim, error: str) -> None:
+        if claim.attempts >= ATTEMPTS_MAX:
+            self._give_up(claim, error)
+            return
+        wait = backoff_seconds(claim.attempts - 1, self.random.ppm())
+        due_at = self.clock.now() + timedelta(seconds=wait)
+        self.uow.platform(lambda tx: tx.inbox.retry(claim, error, due_at))
+
+    def _give_up(self, claim: InboxClaim, error: str) -> None:
+        now: datetime = self.clock.now()
+        self.uow.platform(lambda tx: tx.inbox.finish(claim, InboxStatus.DEAD, error, now))
+        self.alerts.raise_alert("webhook_dead", error, event_id=claim.event.event_id)
+
+
+def _address(claim: InboxClaim) -> tuple[TenantId, PaymentId]:
+    """Whose event it is: by the provider's object id, else by the metadata."""
+    if not claim.tenant_id or not claim.payment_id:
+        raise NotFound(f"no payment is known for {claim.event.object_id}")
+    return TenantId(UUID(claim.tenant_id)), PaymentId(UUID(claim.payment_id))

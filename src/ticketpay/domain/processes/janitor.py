@@ -1,0 +1,193 @@
+"""The janitor: whatever is unfinished after its deadline is asked at the provider (S38, S39).
+
+A payment without an answer is looked for by its metadata; one that is under way is read again; an
+order whose hold is over is cancelled at the provider first and only then expired. Money that came
+too late is sent back. The janitor never charges anybody.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from ticketpay.domain.kernel.errors import NotFound, OutcomeUnknown, TicketpayError, Unavailable
+from ticketpay.domain.kernel.ids import PaymentId, RefundId, TenantId
+from ticketpay.domain.ledger import late_refund_posting
+from ticketpay.domain.messaging import (
+    AggregateType,
+    Message,
+    TimerClaim,
+    TimerKind,
+    backoff_seconds,
+)
+from ticketpay.domain.payments import PAYMENT_MACHINE, Payment, ProviderFact
+from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case
+from ticketpay.domain.reconciliation import may_expire, next_look_at
+from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent, RefundState
+
+if TYPE_CHECKING:
+    from ticketpay.domain.orders import Order
+    from ticketpay.ports.payments import PaymentGateway, RefundFact
+    from ticketpay.ports.system import Alerts, Clock, Ids, Random
+    from ticketpay.ports.transactions import Tx, UnitOfWork
+
+__all__ = ["Janitor"]
+
+LEASE_SECONDS: Final = 180
+
+
+@attrs.frozen(kw_only=True)
+class Janitor:
+    """The worker's step: claim due timers and bring each subject one step further."""
+
+    uow: UnitOfWork
+    gateway: PaymentGateway
+    desk: FactDesk
+    clock: Clock
+    ids: Ids
+    random: Random
+    alerts: Alerts
+
+    def __call__(self, limit: int = 50) -> int:
+        """Work on up to ``limit`` due timers; returns how many were claimed."""
+        now = self.clock.now()
+        claims = self.uow.platform(lambda tx: tx.timers.claim_due(now, LEASE_SECONDS, limit)())
+        for claim in claims:
+            self._handle(claim)
+        return len(claims)
+
+    def _handle(self, claim: TimerClaim) -> None:
+        try:
+            if claim.kind is TimerKind.PAYMENT:
+                self._look_at_payment(claim)
+            else:
+                self._send_back(claim)
+        except (Unavailable, OutcomeUnknown) as error:
+            self._again(claim, error)
+        except TicketpayError as error:
+            self.alerts.raise_alert(
+                "janitor_refused", f"{type(error).__name__}: {error}", subject=str(claim.subject_id)
+            )
+            self._again(claim, error)
+
+    def _again(self, claim: TimerClaim, error: TicketpayError) -> None:
+        wait = backoff_seconds(claim.attempts, self.random.ppm())
+        due_at = self.clock.now() + timedelta(seconds=wait)
+
+        def postpone(tx: Tx) -> None:
+            if tx.timers.lock(claim)():
+                tx.timers.postpone(claim, due_at, f"{type(error).__name__}: {error}")
+
+        self.uow.run(claim.tenant_id, postpone)
+
+    def _look_at_payment(self, claim: TimerClaim) -> None:
+        tenant, payment_id = claim.tenant_id, PaymentId(claim.subject_id)
+        case = self.uow.run(tenant, lambda tx: _read(tx, payment_id))
+        if PAYMENT_MACHINE.is_final(case.payment.state):
+            self.uow.run(tenant, lambda tx: tx.timers.clear(tenant, TimerKind.PAYMENT, payment_id))
+            return
+        fact = self._ask(tenant, case)
+        self.uow.run(tenant, lambda tx: self._settle(tx, claim, fact))
+
+    def _ask(self, tenant: TenantId, case: Case) -> ProviderFact | None:
+        """The provider's word; the intent is cancelled there when the order may be given up."""
+        payment, order = case.payment, case.order
+        if payment.ref is None:
+            fact = self.gateway.find(tenant, payment.id, payment.sent_at)
+        else:
+            fact = self.gateway.retrieve(payment.ref)
+        if fact is None or not self._is_over(payment, order, fact):
+            return fact
+        return self.gateway.cancel(fact.ref, f"expire:{payment.id}")
+
+    def _is_over(self, payment: Payment, order: Order, fact: ProviderFact) -> bool:
+        return fact.status.is_open and may_expire(payment, order.expires_at, self.clock.now())
+
+    def _settle(self, tx: Tx, claim: TimerClaim, fact: ProviderFact | None) -> None:
+        now = self.clock.now()
+        ours = tx.timers.lock(claim)
+        case = open_case(tx, PaymentId(claim.subject_id))
+        if not ours():
+            return
+        if fact is not None:
+            case = self.desk.apply(tx, case, fact, now)
+        elif case.payment.ref is None and now >= case.order.expires_at:
+            case = self.desk.give_up(tx, case, now)
+        if not PAYMENT_MACHINE.is_final(case.payment.state):
+            due_at = next_look_at(case.payment, case.order.expires_at, now)
+            tx.timers.set(claim.tenant_id, TimerKind.PAYMENT, case.payment.id, due_at)
+
+    def _send_back(self, claim: TimerClaim) -> None:
+        tenant, refund_id = claim.tenant_id, RefundId(claim.subject_id)
+        refund = self.uow.run(tenant, lambda tx: _refund(tx, refund_id))
+        fact = self.gateway.refund(refund)
+        self.uow.run(tenant, lambda tx: self._settle_refund(tx, claim, fact))
+
+    def _settle_refund(self, tx: Tx, claim: TimerClaim, fact: RefundFact) -> None:
+        now = self.clock.now()
+        ours = tx.timers.lock(claim)
+        refund = _refund(tx, RefundId(claim.subject_id))
+        if not ours():
+            return
+        event = {
+            RefundState.COMPLETED: RefundEvent.COMPLETE,
+            RefundState.PROCESSING: RefundEvent.PROCESS,
+            RefundState.FAILED: RefundEvent.FAIL,
+        }.get(fact.state)
+        if event is not None and REFUND_MACHINE.can(refund.state, event):
+            self._move_refund(tx, refund, event, fact)
+        if fact.state in (RefundState.COMPLETED, RefundState.FAILED):
+            tx.timers.clear(claim.tenant_id, TimerKind.REFUND, refund.id)
+        else:
+            tx.timers.postpone(claim, now + timedelta(seconds=600), "the provider is working on it")
+
+    def _move_refund(self, tx: Tx, refund: Refund, event: RefundEvent, fact: RefundFact) -> None:
+        now = self.clock.now()
+        step = REFUND_MACHINE.step(refund.state, event)
+        noted = attrs.evolve(refund, provider_refund_id=fact.provider_refund_id, state=step.after)
+        tx.refunds.move(noted, step, now)
+        if step.after is RefundState.PROCESSING:
+            return
+        if step.after is RefundState.COMPLETED:
+            tx.ledger.post(
+                late_refund_posting(
+                    payment_id=refund.payment_id,
+                    provider_account=refund.ref.account,
+                    amount=refund.amount,
+                    posted_at=now,
+                )
+            )
+        else:
+            self.alerts.raise_alert(
+                "refund_failed", "a late success could not be refunded", refund_id=str(refund.id)
+            )
+        tx.outbox.emit(
+            [
+                Message(
+                    id=self.ids.new(),
+                    type=f"refund.{step.after}",
+                    aggregate_type=AggregateType.REFUND,
+                    aggregate_id=refund.id,
+                    occurred_at=now,
+                    data={"refundId": str(refund.id), "paymentId": str(refund.payment_id)},
+                )
+            ]
+        )
+
+
+def _read(tx: Tx, payment_id: PaymentId) -> Case:
+    payment = tx.payments.get(payment_id)()
+    if payment is None:
+        raise NotFound(f"there is no payment {payment_id}")
+    order = tx.orders.get(payment.order_id)()
+    assert order is not None, "a payment cannot exist without its order"
+    return Case(payment, order)
+
+
+def _refund(tx: Tx, refund_id: RefundId) -> Refund:
+    refund = tx.refunds.lock(refund_id)()
+    if refund is None:
+        raise NotFound(f"there is no refund {refund_id}")
+    return refund

@@ -1,0 +1,180 @@
+"""Confirm and cancel: what a buyer may do to a payment that is under way (S15, S16)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ticketpay.domain.kernel.errors import Conflict, NotFound, OutcomeUnknown, Unavailable
+from ticketpay.domain.kernel.fsm import InvalidTransition
+from ticketpay.domain.kernel.ids import OrderId, PaymentId
+from ticketpay.domain.messaging import Answer, Claim, ClaimStatus, KeyScope, Outcome
+from ticketpay.domain.parties import Actor, Role
+from ticketpay.domain.payments import (
+    Payment,
+    PaymentState,
+    ProviderFact,
+    ProviderRef,
+)
+from ticketpay.domain.processes.answers import (
+    answer_of,
+    order_view,
+    payment_view,
+    refusal,
+)
+from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case
+
+if TYPE_CHECKING:
+    from ticketpay.domain.orders import Order
+    from ticketpay.ports.payments import PaymentGateway
+    from ticketpay.ports.system import Clock
+    from ticketpay.ports.transactions import Tx, UnitOfWork
+
+__all__ = ["CancelPayment", "ConfirmPayment", "PaymentCommand", "ShowOrder", "ShowPayment"]
+
+_READERS = (Role.SUPPORT, Role.ADMIN)
+
+
+@attrs.frozen(kw_only=True)
+class PaymentCommand:
+    """Who wants something done to which payment, under which idempotency key."""
+
+    actor: Actor
+    key: KeyScope
+    request_hash: str
+    payment_id: PaymentId
+
+
+@attrs.frozen
+class _Begun:
+    claim: Claim
+    payment: Payment | None = None
+    answer: Answer | None = None
+
+
+@attrs.frozen(kw_only=True)
+class _PaymentAction:
+    """The shape that both actions share: claim, call the provider, settle."""
+
+    uow: UnitOfWork
+    gateway: PaymentGateway
+    desk: FactDesk
+    clock: Clock
+
+    def __call__(self, command: PaymentCommand) -> Answer:
+        """Do it once per key.
+
+        Raises ``RequestInProgress``, ``IdempotencyKeyReused``, ``Unavailable`` or
+        ``OutcomeUnknown``; everything else is an ``Answer``.
+        """
+        tenant = command.actor.tenant_id
+        begun = self.uow.run(tenant, lambda tx: self._begin(tx, command))
+        if begun.answer is not None:
+            return begun.answer
+        try:
+            assert begun.payment is not None, "a begun action has a payment or an answer"
+            fact = self._ask(_known_ref(begun.payment), command)
+            return self.uow.run(tenant, lambda tx: self._settle(tx, begun.claim, command, fact))
+        except (Unavailable, OutcomeUnknown, Conflict):
+            self.uow.run(tenant, lambda tx: tx.idempotency.release(begun.claim, self.clock.now()))
+            raise
+
+    def _begin(self, tx: Tx, command: PaymentCommand) -> _Begun:
+        now = self.clock.now()
+        claimed = tx.idempotency.claim(command.key, command.request_hash, now)
+        found = tx.payments.get(command.payment_id)
+        claim, payment = claimed(), found()
+        claim.refuse_if_not_ours()
+        if claim.status is ClaimStatus.FINISHED and claim.answer is not None:
+            return _Begun(claim, answer=claim.answer)
+        if payment is None or payment.user_id != command.actor.user_id:
+            answer = refusal(NotFound(f"there is no payment {command.payment_id}"))
+            tx.idempotency.finish(claim, answer, now)
+            return _Begun(claim, answer=answer)
+        return _Begun(tx.idempotency.advance(claim, payment.id), payment)
+
+    def _settle(self, tx: Tx, claim: Claim, command: PaymentCommand, fact: ProviderFact) -> Answer:
+        now = self.clock.now()
+        case = self.desk.apply(tx, open_case(tx, command.payment_id), fact, now)
+        answer = self._answer(case)
+        tx.idempotency.finish(claim, answer, now)
+        return answer
+
+    def _ask(self, ref: ProviderRef, command: PaymentCommand) -> ProviderFact:
+        raise NotImplementedError
+
+    def _answer(self, case: Case) -> Answer:
+        raise NotImplementedError
+
+
+def _known_ref(payment: Payment) -> ProviderRef:
+    if payment.ref is None:
+        raise OutcomeUnknown(f"the charge of payment {payment.id} is not known yet")
+    return payment.ref
+
+
+@attrs.frozen(kw_only=True)
+class ConfirmPayment(_PaymentAction):
+    """``POST /payments/{id}/confirm``: after the buyer's action, learn what became of it."""
+
+    def _ask(self, ref: ProviderRef, command: PaymentCommand) -> ProviderFact:
+        return self.gateway.confirm(ref, f"confirm:{command.key.key}")
+
+    def _answer(self, case: Case) -> Answer:
+        return answer_of(case.payment, case.order)
+
+
+@attrs.frozen(kw_only=True)
+class CancelPayment(_PaymentAction):
+    """``POST /payments/{id}/cancel``: cancelled at the provider first, then here."""
+
+    def _ask(self, ref: ProviderRef, command: PaymentCommand) -> ProviderFact:
+        return self.gateway.cancel(ref, f"cancel:{command.key.key}")
+
+    def _answer(self, case: Case) -> Answer:
+        if case.payment.state is PaymentState.CANCELLED:
+            return Answer(Outcome.COMPLETED, payment_view(case.payment, case.order))
+        return refusal(InvalidTransition(f"Invalid transition: {case.payment.state} -> cancel"))
+
+
+def _may_read(actor: Actor, order: Order) -> bool:
+    return actor.user_id == order.user_id or actor.role in _READERS
+
+
+@attrs.frozen(kw_only=True)
+class ShowPayment:
+    """``GET /payments/{id}`` for the owner, support and admins."""
+
+    uow: UnitOfWork
+
+    def __call__(self, actor: Actor, payment_id: PaymentId) -> dict[str, object]:
+        """The payment's view; raises ``NotFound`` for the unknown and the foreign alike."""
+
+        def show(tx: Tx) -> dict[str, object]:
+            payment = tx.payments.get(payment_id)()
+            order = tx.orders.get(payment.order_id)() if payment else None
+            if payment is None or order is None or not _may_read(actor, order):
+                raise NotFound(f"there is no payment {payment_id}")
+            return payment_view(payment, order)
+
+        return self.uow.run(actor.tenant_id, show)
+
+
+@attrs.frozen(kw_only=True)
+class ShowOrder:
+    """``GET /orders/{id}`` for the owner, support and admins."""
+
+    uow: UnitOfWork
+
+    def __call__(self, actor: Actor, order_id: OrderId) -> dict[str, object]:
+        """The order's view with its payments; raises ``NotFound``."""
+
+        def show(tx: Tx) -> dict[str, object]:
+            found, paid = tx.orders.get(order_id), tx.payments.of_order(order_id)
+            order = found()
+            if order is None or not _may_read(actor, order):
+                raise NotFound(f"there is no order {order_id}")
+            return order_view(order, paid())
+
+        return self.uow.run(actor.tenant_id, show)

@@ -1,0 +1,290 @@
+"""The one way in which a provider's fact changes anything (S32, S35).
+
+Webhook, synchronous answer and janitor all end here. In one transaction: the payment moves, the
+order follows, stock is confirmed or released, the ledger is posted, messages are emitted, the
+timer is set or cleared. A fact that is already known changes nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import attrs
+
+from ticketpay.domain.kernel.errors import NotFound
+from ticketpay.domain.kernel.ids import PaymentId, RefundId
+from ticketpay.domain.ledger import capture_posting, suspense_posting
+from ticketpay.domain.messaging import AggregateType, Message, TimerKind
+from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderState
+from ticketpay.domain.payments import (
+    PAYMENT_MACHINE,
+    Payment,
+    PaymentEvent,
+    PaymentState,
+    ProviderFact,
+    judge,
+)
+from ticketpay.domain.payments.policy import Ruling
+from ticketpay.domain.reconciliation import next_look_at
+from ticketpay.domain.refunds import REFUND_MACHINE, Refund
+
+if TYPE_CHECKING:
+    from ticketpay.ports.system import Alerts, Ids
+    from ticketpay.ports.transactions import Tx
+
+__all__ = ["Case", "FactDesk", "open_case"]
+
+
+@attrs.frozen
+class Case:
+    """A payment and its order, locked together: payment first, then order."""
+
+    payment: Payment
+    order: Order
+
+
+def open_case(tx: Tx, payment_id: PaymentId) -> Case:
+    """Lock a payment and its order; raises ``NotFound``."""
+    locked = tx.payments.lock(payment_id)
+    followed = tx.orders.lock_of_payment(payment_id)
+    payment, order = locked(), followed()
+    if payment is None:
+        raise NotFound(f"there is no payment {payment_id}")
+    assert order is not None, "a payment cannot exist without its order"
+    return Case(payment, order)
+
+
+@attrs.frozen(kw_only=True)
+class FactDesk:
+    """Applies facts to cases inside the caller's transaction; see the module docstring."""
+
+    ids: Ids
+    alerts: Alerts
+
+    def apply(self, tx: Tx, case: Case, fact: ProviderFact, now: datetime) -> Case:
+        """The case after ``fact``; raises ``FactMismatch`` when the fact is about something else."""
+        verdict = judge(case.payment, fact)
+        if verdict.ruling is Ruling.LATE_SUCCESS:
+            return self._late_success(tx, self._noted(case, fact), fact, now)
+        if verdict.ruling is not Ruling.MOVES or verdict.event is None:
+            return self._remember(tx, case, fact, known=verdict.ruling is Ruling.KNOWN, now=now)
+        if verdict.event is PaymentEvent.COMPLETE and not self._stock_is_held(tx, case):
+            gone = self._move(tx, self._noted(case, fact), PaymentEvent.CANCEL, fact, now)
+            return self._late_success(tx, gone, fact, now)
+        return self._move(tx, self._noted(case, fact), verdict.event, fact, now)
+
+    def give_up(self, tx: Tx, case: Case, now: datetime) -> Case:
+        """Cancel a payment that the provider has never seen, and its order with it."""
+        return self._move(tx, case, PaymentEvent.CANCEL, None, now)
+
+    def refuse(self, tx: Tx, case: Case, now: datetime) -> Case:
+        """Fail a payment whose charge the provider refused without creating an intent."""
+        if not PAYMENT_MACHINE.can(case.payment.state, PaymentEvent.FAIL):
+            return case
+        return self._move(tx, case, PaymentEvent.FAIL, None, now)
+
+    def _noted(self, case: Case, fact: ProviderFact) -> Case:
+        payment = attrs.evolve(
+            case.payment,
+            ref=fact.ref,
+            provider_status=fact.raw_status or str(fact.status),
+            failure=fact.failure or case.payment.failure,
+            last_fact_at=fact.occurred_at,
+        )
+        return attrs.evolve(case, payment=payment)
+
+    def _remember(
+        self, tx: Tx, case: Case, fact: ProviderFact, *, known: bool, now: datetime
+    ) -> Case:
+        """Keep what a fact tells beyond the state: the reference, the newest status and its time."""
+        payment, last = case.payment, case.payment.last_fact_at
+        newer = last is None or fact.occurred_at > last
+        if PAYMENT_MACHINE.is_final(payment.state) or not known:
+            return case
+        if payment.ref is not None and not newer:
+            return case
+        noted = self._noted(case, fact)
+        saved = tx.payments.save(noted.payment, None, now)
+        self._set_timer(tx, attrs.evolve(case, payment=saved), now)
+        return attrs.evolve(case, payment=saved)
+
+    def _stock_is_held(self, tx: Tx, case: Case) -> bool:
+        """After a failure the stock was freed: take it again, or learn that it is gone (S14)."""
+        if case.payment.failure is None:
+            return True
+        return tx.stock.hold_again(case.order.id)()
+
+    def _move(
+        self, tx: Tx, case: Case, event: PaymentEvent, fact: ProviderFact | None, now: datetime
+    ) -> Case:
+        step = PAYMENT_MACHINE.step(case.payment.state, event)
+        payment = attrs.evolve(case.payment, state=step.after)
+        if step.after is PaymentState.COMPLETED:
+            assert fact is not None, "only the provider completes a payment"
+            payment = attrs.evolve(payment, received_cents=fact.received.cents, confirmed_at=now)
+        payment = tx.payments.save(payment, step, now)
+        moved = Case(payment, case.order)
+        self._move_money_and_stock(tx, moved, case.payment.state, now)
+        tx.outbox.emit([self._payment_message(moved, now)])
+        moved = self._sync_order(tx, moved, fact, now)
+        self._set_timer(tx, moved, now)
+        return moved
+
+    def _move_money_and_stock(
+        self, tx: Tx, case: Case, before: PaymentState, now: datetime
+    ) -> None:
+        payment, order = case.payment, case.order
+        if payment.state is PaymentState.COMPLETED:
+            tx.stock.confirm(order.id)
+            tx.ledger.post(
+                capture_posting(
+                    payment_id=payment.id,
+                    venue_id=payment.venue_id,
+                    event_id=payment.event_id,
+                    provider_account=payment.provider_account,
+                    tax_jurisdiction=order.tax_jurisdiction,
+                    total=payment.amount,
+                    fees_cents=order.fees_cents,
+                    taxes_cents=order.taxes_cents,
+                    posted_at=now,
+                )
+            )
+        elif payment.state in (PaymentState.FAILED, PaymentState.CANCELLED):
+            tx.stock.release(order.id)
+        elif before is PaymentState.FAILED:
+            # Whether the stock is still there is decided when the money comes.
+            tx.stock.hold_again(order.id)()
+
+    def _sync_order(self, tx: Tx, case: Case, fact: ProviderFact | None, now: datetime) -> Case:
+        goal = _order_goal(case, fact.occurred_at if fact else now)
+        if goal is None or goal is case.order.state:
+            return case
+        path = ORDER_MACHINE.path(case.order.state, goal)
+        if path is None:
+            self.alerts.raise_alert(
+                "order_refuses_payment",
+                f"order is {case.order.state}, payment is {case.payment.state}",
+                order_id=str(case.order.id),
+                payment_id=str(case.payment.id),
+            )
+            return case
+        order = tx.orders.move(case.order, path, now)
+        message = self._order_message(attrs.evolve(case, order=order), now)
+        if message is not None:
+            tx.outbox.emit([message])
+        return attrs.evolve(case, order=order)
+
+    def _set_timer(self, tx: Tx, case: Case, now: datetime) -> None:
+        payment = case.payment
+        if PAYMENT_MACHINE.is_final(payment.state):
+            tx.timers.clear(tx.tenant_id, TimerKind.PAYMENT, payment.id)
+        else:
+            due_at = next_look_at(payment, case.order.expires_at, now)
+            tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
+
+    def _late_success(self, tx: Tx, case: Case, fact: ProviderFact, now: datetime) -> Case:
+        """Money came for a sale that is over: into suspense, and back to the buyer (S30)."""
+        step = PAYMENT_MACHINE.step(case.payment.state, PaymentEvent.LATE_SUCCESS)
+        payment = attrs.evolve(case.payment, received_cents=fact.received.cents)
+        payment = tx.payments.save(payment, step, now)
+        refund = Refund(
+            id=RefundId(self.ids.new()),
+            payment_id=payment.id,
+            ref=fact.ref,
+            amount=fact.received,
+            reason="late_success",
+            state=REFUND_MACHINE.initial,
+            created_at=now,
+        )
+        tx.refunds.add(refund)
+        tx.ledger.post(
+            suspense_posting(
+                payment_id=payment.id,
+                provider_account=fact.ref.account,
+                amount=fact.received,
+                posted_at=now,
+            )
+        )
+        tx.outbox.emit([self._refund_message(refund, now)])
+        tx.timers.set(tx.tenant_id, TimerKind.REFUND, refund.id, now)
+        self.alerts.raise_alert(
+            "late_success", "money for a cancelled payment is refunded", payment_id=str(payment.id)
+        )
+        return attrs.evolve(case, payment=payment)
+
+    def _message(
+        self, kind: str, about: AggregateType, about_id: UUID, now: datetime, **data: object
+    ) -> Message:
+        return Message(
+            id=self.ids.new(),
+            type=kind,
+            aggregate_type=about,
+            aggregate_id=about_id,
+            occurred_at=now,
+            data=data,
+        )
+
+    def _payment_message(self, case: Case, now: datetime) -> Message:
+        payment = case.payment
+        return self._message(
+            f"payment.{payment.state}",
+            AggregateType.PAYMENT,
+            payment.id,
+            now,
+            paymentId=str(payment.id),
+            orderId=str(payment.order_id),
+            amountCents=payment.amount.cents,
+            currency=payment.amount.currency.code,
+        )
+
+    def _order_message(self, case: Case, now: datetime) -> Message | None:
+        order, payment = case.order, case.payment
+        data: dict[str, object] = {"orderId": str(order.id), "paymentId": str(payment.id)}
+        if order.state is OrderState.PAID:
+            data |= {
+                "userId": str(order.user_id),
+                "eventId": str(order.event_id),
+                "amountCents": payment.amount.cents,
+                "currency": payment.amount.currency.code,
+                "ticketQuantity": order.ticket_count,
+            }
+        elif order.state is OrderState.PAYMENT_FAILED:
+            data["reason"] = _reason(payment)
+        elif order.state not in (OrderState.CANCELLED, OrderState.EXPIRED):
+            return None
+        return self._message(f"order.{order.state}", AggregateType.ORDER, order.id, now, **data)
+
+    def _refund_message(self, refund: Refund, now: datetime) -> Message:
+        return self._message(
+            "refund.initiated",
+            AggregateType.REFUND,
+            refund.id,
+            now,
+            refundId=str(refund.id),
+            paymentId=str(refund.payment_id),
+            amountCents=refund.amount.cents,
+            currency=refund.amount.currency.code,
+            reason=refund.reason,
+        )
+
+
+def _reason(payment: Payment) -> str:
+    if payment.failure is None:
+        return "Payment failed"
+    return payment.failure.decline_code or payment.failure.code or "Payment failed"
+
+
+def _order_goal(case: Case, at: datetime) -> OrderState | None:
+    """Where the order goes (S32): a cancellation after its deadline is an expiry."""
+    state = case.payment.state
+    if state is PaymentState.CANCELLED:
+        late = at >= case.order.expires_at
+        return OrderState.EXPIRED if late else OrderState.CANCELLED
+    return {
+        PaymentState.PROCESSING: OrderState.PAYMENT_PROCESSING,
+        PaymentState.AUTHORIZED: OrderState.PAYMENT_PROCESSING,
+        PaymentState.COMPLETED: OrderState.PAID,
+        PaymentState.FAILED: OrderState.PAYMENT_FAILED,
+    }.get(state)

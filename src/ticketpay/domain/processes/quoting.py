@@ -1,0 +1,122 @@
+"""Quoting: server-side prices, for a quote that is kept and for a purchase without one (S18)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from ticketpay.domain.kernel.errors import NotFound
+from ticketpay.domain.kernel.ids import QuoteId, VenueId
+from ticketpay.domain.kernel.time import month_start
+from ticketpay.domain.pricing import (
+    Demand,
+    FeeSchedule,
+    PriceChanged,
+    Quote,
+    QuoteExpired,
+    TaxTable,
+    TicketTypeUnknown,
+    price_demand,
+)
+
+if TYPE_CHECKING:
+    from ticketpay.domain.catalog import Offer
+    from ticketpay.domain.parties import Actor
+    from ticketpay.ports.system import Clock, Ids
+    from ticketpay.ports.transactions import Tx, UnitOfWork
+
+__all__ = ["GiveQuote", "PriceBook", "taken_quote"]
+
+VOLUME_SECONDS_CACHED: Final = 300
+
+
+@attrs.define
+class PriceBook:
+    """Fees, taxes and what each venue has sold this month, remembered for 5 minutes (S18)."""
+
+    fees: FeeSchedule
+    taxes: TaxTable
+    _volumes: dict[VenueId, tuple[datetime, int]] = attrs.field(factory=dict, init=False)
+
+    def price(
+        self, tx: Tx, offer: Offer | None, demand: Demand, actor: Actor, ids: Ids, now: datetime
+    ) -> Quote:
+        """Price ``demand`` from the server's own data; raises what ``price_demand`` raises."""
+        if offer is None:
+            raise TicketTypeUnknown(f"there is no event {demand.event_id}")
+        volume = self._volume(tx, offer, now)
+        return price_demand(
+            offer,
+            demand,
+            quote_id=QuoteId(ids.new()),
+            user_id=actor.user_id,
+            tier=self.fees.tier(volume),
+            fees=self.fees,
+            taxes=self.taxes,
+            now=now,
+        )
+
+    def _volume(self, tx: Tx, offer: Offer, now: datetime) -> int:
+        venue = offer.venue
+        known = self._volumes.get(venue.id)
+        if known is not None and now < known[0]:
+            return known[1]
+        cents = tx.catalog.volume_cents(venue.id, month_start(now, venue.time_zone))()
+        self._volumes[venue.id] = (now + timedelta(seconds=VOLUME_SECONDS_CACHED), cents)
+        return cents
+
+
+def taken_quote(quote: Quote | None, actor: Actor, demand: Demand | None, now: datetime) -> Quote:
+    """A stored quote, if it is this buyer's, still good, and for the demand that was sent.
+
+    Raises ``NotFound``, ``QuoteExpired`` or ``PriceChanged``.
+    """
+    if quote is None or quote.user_id != actor.user_id:
+        raise NotFound("there is no such quote")
+    if now >= quote.expires_at:
+        raise QuoteExpired(f"quote {quote.id} was good until {quote.expires_at.isoformat()}")
+    if demand is not None:
+        _check_same(quote, demand)
+    return quote
+
+
+def _check_same(quote: Quote, demand: Demand) -> None:
+    quoted = quote.demand()
+    same = demand.event_id == quoted.event_id and demand.seats == quoted.seats
+    if not same or _quantities(demand) != _quantities(quoted):
+        raise PriceChanged(f"quote {quote.id} is for other tickets")
+    prices = {ticket.type_id: ticket.price_cents for ticket in quote.tickets}
+    for line in demand.lines:
+        if line.price_cents is not None and line.price_cents != prices[line.type_id]:
+            raise PriceChanged(
+                f"ticket type {line.type_id} is quoted at {prices[line.type_id]} cents,"
+                f" not {line.price_cents}"
+            )
+
+
+def _quantities(demand: Demand) -> dict[object, int]:
+    return {type_id: demand.quantity_of(type_id) for type_id in demand.type_ids}
+
+
+@attrs.frozen(kw_only=True)
+class GiveQuote:
+    """The use case ``POST /quotes``: price a demand and keep the quote for 15 minutes."""
+
+    uow: UnitOfWork
+    prices: PriceBook
+    clock: Clock
+    ids: Ids
+
+    def __call__(self, actor: Actor, demand: Demand) -> Quote:
+        """The stored quote; raises ``NotFound``, ``PriceChanged`` and the tax errors."""
+
+        def give(tx: Tx) -> Quote:
+            now = self.clock.now()
+            offer = tx.catalog.offer(demand.event_id)()
+            quote = self.prices.price(tx, offer, demand, actor, self.ids, now)
+            tx.quotes.add(quote)
+            return quote
+
+        return self.uow.run(actor.tenant_id, give)

@@ -1,0 +1,26 @@
+"""Reconciliation: when to ask the provider again, and when to give a sale up (S38, S39).
+
+The rules are here; the work that they order is the process ``processes.janitor``.
+"""
+
+from __future__ import annotations
+
+from ticketpay.domain.reconciliation.policy import (
+    ASK_AGAIN_SECONDS,
+    HOLD_SECONDS,
+    KEY_SECONDS_MAX,
+    PROCESSING_SECONDS_MAX,
+    first_look_at,
+    may_expire,
+    next_look_at,
+)
+
+__all__ = [
+    "ASK_AGAIN_SECONDS",
+    "HOLD_SECONDS",
+    "KEY_SECONDS_MAX",
+    "PROCESSING_SECONDS_MAX",
+    "first_look_at",
+    "may_expire",
+    "next_look_at",
+]

@@ -1,0 +1,59 @@
+"""The deadlines of unfinished payments (S38 D1-D6, S39 D2, K44)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from ticketpay.domain.payments.model import Payment
+from ticketpay.domain.payments.states import PaymentState
+
+__all__ = [
+    "ASK_AGAIN_SECONDS",
+    "HOLD_SECONDS",
+    "KEY_SECONDS_MAX",
+    "PROCESSING_SECONDS_MAX",
+    "first_look_at",
+    "may_expire",
+    "next_look_at",
+]
+
+ASK_AGAIN_SECONDS: Final = 60
+"""An unanswered charge is asked at the provider after this long: twice the provider time-out."""
+
+PROCESSING_LOOK_SECONDS: Final = 10 * 60
+"""A payment in processing is asked again at this cadence (S38)."""
+
+HOLD_SECONDS: Final[Mapping[str, int]] = {"card": 15 * 60, "ach": 7 * 24 * 3600}
+"""How long stock is held for an unpaid order, by payment method (K44)."""
+
+PROCESSING_SECONDS_MAX: Final[Mapping[str, int]] = {"card": 24 * 3600, "ach": 7 * 24 * 3600}
+"""How long a payment may stay in processing before it is cancelled (S39 D2)."""
+
+KEY_SECONDS_MAX: Final = 23 * 3600
+"""A charge key older than this is never sent again (design 2)."""
+
+
+def first_look_at(now: datetime) -> datetime:
+    """When the janitor looks first at a payment whose charge was sent at ``now``."""
+    return now + timedelta(seconds=ASK_AGAIN_SECONDS)
+
+
+def next_look_at(payment: Payment, expires_at: datetime, now: datetime) -> datetime:
+    """When to look again at an unfinished payment of an order that expires at ``expires_at``."""
+    if payment.ref is None:
+        return now + timedelta(seconds=ASK_AGAIN_SECONDS)
+    if payment.state in (PaymentState.PROCESSING, PaymentState.AUTHORIZED):
+        return now + timedelta(seconds=PROCESSING_LOOK_SECONDS)
+    return max(expires_at, now + timedelta(seconds=ASK_AGAIN_SECONDS))
+
+
+def may_expire(payment: Payment, expires_at: datetime, now: datetime) -> bool:
+    """Whether an unpaid order may be given up now: the hold is over and nothing is under way."""
+    if payment.state is PaymentState.PROCESSING:
+        limit = PROCESSING_SECONDS_MAX.get(payment.method_type, PROCESSING_SECONDS_MAX["card"])
+        return now >= payment.created_at + timedelta(seconds=limit)
+    if payment.state is PaymentState.AUTHORIZED:
+        return False
+    return now >= expires_at

@@ -1,0 +1,1 @@
+"""The entrypoints: who may knock - the HTTP app, the worker, the command line."""

@@ -1,0 +1,39 @@
+"""Ports for the catalogue."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from ticketpay.domain.catalog import Catalog, Offer
+from ticketpay.domain.kernel.ids import EventId, QuoteId, VenueId
+from ticketpay.ports.later import Later
+
+__all__ = ["CatalogReader", "CatalogWriter"]
+
+
+class CatalogReader(Protocol):
+    """**Protocol:** prices and places of one tenant."""
+
+    def offer(self, event_id: EventId) -> Later[Offer | None]:
+        """The event with its venue and all ticket types; None if the tenant has no such event."""
+        ...
+
+    def offer_of_quote(self, quote_id: QuoteId) -> Later[Offer | None]:
+        """The offer of the event that a quote is for."""
+        ...
+
+    def volume_cents(self, venue_id: VenueId, since: datetime) -> Later[int]:
+        """The sum in cents of the venue's completed payments since an instant (S18)."""
+        ...
+
+
+class CatalogWriter(Protocol):
+    """**Protocol:** loads a tenant's catalogue; repeating a load changes nothing."""
+
+    def load(self, catalog: Catalog) -> None:
+        """Insert or update the tenant, venues, events, types and stock, all or nothing.
+
+        Capacities may grow; lowering one below what is taken raises ``Conflict``.
+        """
+        ...

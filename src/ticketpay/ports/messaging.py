@@ -1,0 +1,176 @@
+"""Ports for messages, idempotency keys and timers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import attrs
+
+from ticketpay.domain.kernel.ids import PaymentId
+from ticketpay.domain.messaging import (
+    Answer,
+    Claim,
+    InboxClaim,
+    InboxStatus,
+    KeyScope,
+    Message,
+    StoredEvent,
+    StreamClaim,
+    StreamKey,
+    TimerClaim,
+    TimerKind,
+)
+from ticketpay.ports.later import Later
+
+__all__ = [
+    "IdempotencyKeys",
+    "Inbox",
+    "Outbox",
+    "Streams",
+    "TicketDelivery",
+    "TicketService",
+    "Timers",
+]
+
+
+class IdempotencyKeys(Protocol):
+    """**Protocol:** the idempotency keys of one tenant."""
+
+    def claim(self, scope: KeyScope, request_hash: str, now: datetime) -> Later[Claim]:
+        """Claim a key for 90 seconds, take it over, or learn why not."""
+        ...
+
+    def advance(self, claim: Claim, payment_id: PaymentId) -> Claim:
+        """Set the recovery point: the payment that this key made."""
+        ...
+
+    def finish(self, claim: Claim, answer: Answer, now: datetime) -> None:
+        """Store the answer for good. Raises ``Conflict`` when the claim was taken over."""
+        ...
+
+    def release(self, claim: Claim, now: datetime) -> None:
+        """Give the claim back and keep the recovery point; nothing if it was taken over."""
+        ...
+
+    def purge(self, before: datetime) -> Later[int]:
+        """Delete keys created before then (72 h are kept); how many."""
+        ...
+
+
+class Outbox(Protocol):
+    """**Protocol:** the outgoing messages of one tenant."""
+
+    def emit(self, messages: Sequence[Message]) -> None:
+        """Append messages to their streams, in commit order per stream."""
+        ...
+
+    def pending(self, claim: StreamClaim, limit: int) -> Later[tuple[tuple[int, Message], ...]]:
+        """The undelivered messages of a stream with their sequence numbers, in order."""
+        ...
+
+
+class Streams(Protocol):
+    """**Protocol:** the heads of all streams, across tenants."""
+
+    def claim_due(
+        self, now: datetime, lease_seconds: int, limit: int
+    ) -> Later[tuple[StreamClaim, ...]]:
+        """Claim due streams, oldest first; skips what others hold; parked streams stay."""
+        ...
+
+    def lock(self, claims: Sequence[StreamClaim]) -> Later[frozenset[StreamKey]]:
+        """Lock the claimed heads and return those whose epoch is still ours."""
+        ...
+
+    def delivered(self, key: StreamKey, seq: int, now: datetime) -> None:
+        """Everything up to ``seq`` is delivered; the claim ends. The head must be locked."""
+        ...
+
+    def failed(
+        self, key: StreamKey, seq: int, error: str, due_at: datetime | None, now: datetime
+    ) -> None:
+        """Up to ``seq`` is delivered and the next failed: due again at ``due_at``, None parks it."""
+        ...
+
+    def replay(self, key: StreamKey, now: datetime) -> Later[bool]:
+        """Let a parked stream run again from its head; False if it is not parked."""
+        ...
+
+    def parked(self) -> Later[tuple[tuple[StreamKey, str], ...]]:
+        """All parked streams with their last error."""
+        ...
+
+
+class Inbox(Protocol):
+    """**Protocol:** the provider events that came in, across tenants."""
+
+    def store(self, event: StoredEvent) -> Later[bool]:
+        """Store an event once; False if the same event id is there already."""
+        ...
+
+    def claim_due(
+        self, now: datetime, lease_seconds: int, limit: int
+    ) -> Later[tuple[InboxClaim, ...]]:
+        """Claim due events, oldest first; counts the attempt; skips what others hold."""
+        ...
+
+    def lock(self, claim: InboxClaim) -> Later[bool]:
+        """Lock the event; whether its epoch is still ours."""
+        ...
+
+    def finish(self, claim: InboxClaim, status: InboxStatus, note: str, now: datetime) -> None:
+        """The event is done; it must be locked, or fenced by the epoch."""
+        ...
+
+    def retry(self, claim: InboxClaim, error: str, due_at: datetime) -> None:
+        """The event waits until ``due_at``."""
+        ...
+
+
+class Timers(Protocol):
+    """**Protocol:** what must be looked at again, across tenants."""
+
+    def set(self, tenant: UUID, kind: TimerKind, subject: UUID, due_at: datetime) -> None:
+        """Set or move a timer; ends a claim on it."""
+        ...
+
+    def clear(self, tenant: UUID, kind: TimerKind, subject: UUID) -> None:
+        """Remove a timer; nothing if there is none."""
+        ...
+
+    def claim_due(
+        self, now: datetime, lease_seconds: int, limit: int
+    ) -> Later[tuple[TimerClaim, ...]]:
+        """Claim due timers, oldest first; skips what others hold."""
+        ...
+
+    def lock(self, claim: TimerClaim) -> Later[bool]:
+        """Lock the timer; whether its epoch is still ours."""
+        ...
+
+    def postpone(self, claim: TimerClaim, due_at: datetime, error: str) -> None:
+        """Count a try and look again at ``due_at``; the timer must be locked."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class TicketDelivery:
+    """What the ticket service answered: whether the tickets are issued."""
+
+    issued: bool
+    detail: Mapping[str, object] = attrs.field(factory=dict)
+
+
+class TicketService(Protocol):
+    """**Protocol:** the service that owns the tickets (S41)."""
+
+    def deliver(self, message: Message) -> TicketDelivery:
+        """Deliver ``order.paid`` or ``order.payment_failed``, at least once.
+
+        Raises ``Unavailable`` when it may be tried again, ``Rejected`` when it never will be
+        accepted.
+        """
+        ...

@@ -1,0 +1,124 @@
+"""Ports for payments: the store, and the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Protocol
+
+import attrs
+
+from ticketpay.domain.kernel.fsm import Step
+from ticketpay.domain.kernel.ids import OrderId, PaymentId, TenantId
+from ticketpay.domain.messaging.inbox import StoredEvent
+from ticketpay.domain.payments import (
+    ChargeRequest,
+    Payment,
+    PaymentEvent,
+    PaymentState,
+    ProviderFact,
+    ProviderRef,
+)
+from ticketpay.domain.refunds import Refund, RefundState
+from ticketpay.ports.later import Later
+
+__all__ = ["PaymentGateway", "Payments", "RefundFact", "WebhookReader"]
+
+
+class Payments(Protocol):
+    """**Protocol:** the payments of one tenant, their attempts and their provider references."""
+
+    def add(self, payment: Payment) -> None:
+        """Store a new payment and its first attempt; one open payment per (order, share)."""
+        ...
+
+    def get(self, payment_id: PaymentId) -> Later[Payment | None]:
+        """The payment, unlocked; None if there is none."""
+        ...
+
+    def lock(self, payment_id: PaymentId) -> Later[Payment | None]:
+        """The payment, locked until the transaction ends."""
+        ...
+
+    def of_order(self, order_id: OrderId) -> Later[tuple[Payment, ...]]:
+        """All payments of an order, oldest first, unlocked."""
+        ...
+
+    def save(
+        self,
+        payment: Payment,
+        step: Step[PaymentState, PaymentEvent] | None,
+        at: datetime,
+    ) -> Payment:
+        """Write the payment by compare-and-set on its version, with a record of ``step``.
+
+        A new provider reference is entered into the directory that maps it to tenant and payment.
+        Returns the payment with its new version. Raises ``Conflict`` (at the latest at the
+        commit) when somebody else changed it.
+        """
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class RefundFact:
+    """What the provider says about a refund."""
+
+    provider_refund_id: str
+    state: RefundState
+
+
+class PaymentGateway(Protocol):
+    """**Protocol:** the payment provider.
+
+    Every method raises ``ProviderUnavailable`` when nothing happened (refused connection, rate
+    limit, bad credentials), ``OutcomeUnknown`` when something may have happened (time-out, server
+    error, broken connection), and nothing else but what it names. No hidden retries.
+    """
+
+    def charge(self, request: ChargeRequest) -> ProviderFact:
+        """Create and confirm; a decline is a fact, not an error.
+
+        Raises ``PaymentDeclined`` when the provider refused without creating an intent.
+        """
+        ...
+
+    def retrieve(self, ref: ProviderRef) -> ProviderFact:
+        """The intent as it is now; raises ``NotFound``."""
+        ...
+
+    def confirm(self, ref: ProviderRef, key: str) -> ProviderFact:
+        """Confirm an intent that waits for it; otherwise the intent as it is."""
+        ...
+
+    def cancel(self, ref: ProviderRef, key: str) -> ProviderFact:
+        """Cancel the intent; if it can no longer be cancelled, the intent as it is."""
+        ...
+
+    def find(
+        self, tenant_id: TenantId, payment_id: PaymentId, since: datetime
+    ) -> ProviderFact | None:
+        """List intents created since then and compare their metadata; None if there is none."""
+        ...
+
+    def list_intents(self, tenant_id: TenantId) -> Iterator[ProviderFact]:
+        """Every intent of a tenant with what is left of its money after refunds."""
+        ...
+
+    def refund(self, refund: Refund) -> RefundFact:
+        """Refund money of an intent; the refund's own key makes it happen once."""
+        ...
+
+
+class WebhookReader(Protocol):
+    """**Protocol:** understands what the provider sends."""
+
+    def verify(self, raw: bytes, signature: str, now: datetime) -> StoredEvent:
+        """Check the signature over the raw bytes and read what the inbox needs.
+
+        Raises ``SignatureInvalid`` for a forged, malformed, stale or future signature.
+        """
+        ...
+
+    def fact(self, event: StoredEvent) -> ProviderFact:
+        """The fact that a stored event carries; raises ``ValueError`` if it carries none."""
+        ...
