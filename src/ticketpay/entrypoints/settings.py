@@ -1,0 +1,151 @@
+"""Settings: everything that the environment may say, typed, checked and never printed (S02, 3.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from ticketpay.domain.kernel.errors import FieldError, InvalidInput
+
+__all__ = ["KNOWN_DEFAULTS", "Secret", "Settings", "load_settings"]
+
+KNOWN_DEFAULTS: Final = frozenset(
+    {
+        "TicketToken2024Secure!",
+        "postgres",
+        "internal-webhook-secret-change-in-production",
+        "dev-secret-change-in-production",
+        "change-this-to-random-32-char-string-in-production",
+    }
+)
+"""Secrets that have stood in public; production refuses them (S02 D4)."""
+
+_ENVIRONMENTS: Final = ("development", "staging", "production")
+
+
+@attrs.frozen(repr=False)
+class Secret:
+    """A text that is never printed."""
+
+    value: str
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """The settings of one process; times in milliseconds or seconds as the names say."""
+
+    app_env: str = "development"
+    port: int = 3005
+    database_url: Secret = Secret("")
+    migration_database_url: Secret = Secret("")
+    worker_database_url: Secret = Secret("")
+    stripe_secret_key: Secret = Secret("")
+    stripe_webhook_secrets: tuple[Secret, ...] = ()
+    stripe_api_base: str = ""
+    jwt_secret: Secret = Secret("")
+    jwt_issuer: str = "tickettoken"
+    jwt_audience: str = "tickettoken-platform"
+    internal_webhook_secret: Secret = Secret("")
+    ticket_service_url: str = "http://localhost:3004"
+    payment_timeout_ms: int = 30_000
+    idempotency_takeover_seconds: int = 90
+    db_pool_max: int = 8
+    worker_pool_max: int = 4
+    log_level: str = "info"
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the provider's key is a live one."""
+        return self.stripe_secret_key.value.startswith(("sk_live_", "rk_live_"))
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read settings from the environment; raises ``InvalidInput`` naming every wrong variable."""
+    errors: list[FieldError] = []
+    settings = Settings(
+        app_env=environ.get("APP_ENV", "development"),
+        port=_number(environ, "PORT", 3005, errors),
+        database_url=Secret(environ.get("DATABASE_URL", "")),
+        migration_database_url=Secret(environ.get("MIGRATION_DATABASE_URL", "")),
+        worker_database_url=Secret(
+            environ.get("WORKER_DATABASE_URL", environ.get("DATABASE_URL", ""))
+        ),
+        stripe_secret_key=Secret(environ.get("STRIPE_SECRET_KEY", "")),
+        stripe_webhook_secrets=_secrets(environ.get("STRIPE_WEBHOOK_SECRET", "")),
+        stripe_api_base=environ.get("STRIPE_API_BASE", ""),
+        jwt_secret=Secret(environ.get("JWT_SECRET", "")),
+        jwt_issuer=environ.get("JWT_ISSUER", "tickettoken"),
+        jwt_audience=environ.get("JWT_AUDIENCE", "tickettoken-platform"),
+        internal_webhook_secret=Secret(environ.get("INTERNAL_WEBHOOK_SECRET", "")),
+        ticket_service_url=environ.get("TICKET_SERVICE_URL", "http://localhost:3004"),
+        payment_timeout_ms=_number(environ, "PAYMENT_TIMEOUT_MS", 30_000, errors),
+        idempotency_takeover_seconds=_number(environ, "IDEMPOTENCY_TAKEOVER_SECONDS", 90, errors),
+        db_pool_max=_number(environ, "DB_POOL_MAX", 8, errors),
+        worker_pool_max=_number(environ, "WORKER_POOL_MAX", 4, errors),
+        log_level=environ.get("LOG_LEVEL", "info"),
+    )
+    errors.extend(_refusals(settings))
+    if errors:
+        raise InvalidInput(
+            "; ".join(f"{e.field}: {e.message}" for e in errors), errors=tuple(errors)
+        )
+    return settings
+
+
+def _secrets(text: str) -> tuple[Secret, ...]:
+    return tuple(Secret(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _number(environ: Mapping[str, str], name: str, default: int, errors: list[FieldError]) -> int:
+    text = environ.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        errors.append(FieldError(name, "must be a positive integer"))
+        return default
+    return int(text)
+
+
+def _refusals(settings: Settings) -> list[FieldError]:
+    if settings.app_env not in _ENVIRONMENTS:
+        return [FieldError("APP_ENV", f"must be one of {', '.join(_ENVIRONMENTS)}")]
+    errors = []
+    secret = settings.jwt_secret.value
+    if secret and len(secret) < 32:
+        errors.append(FieldError("JWT_SECRET", "must have at least 32 characters (RFC 7518 3.2)"))
+    if settings.app_env == "production":
+        errors.extend(_production_refusals(settings))
+    return errors
+
+
+def _production_refusals(settings: Settings) -> list[FieldError]:
+    """R12, S15 D1: no default, short or missing secret, no test key, no sandbox."""
+    needed = {
+        "DATABASE_URL": settings.database_url,
+        "STRIPE_SECRET_KEY": settings.stripe_secret_key,
+        "STRIPE_WEBHOOK_SECRET": next(iter(settings.stripe_webhook_secrets), Secret("")),
+        "JWT_SECRET": settings.jwt_secret,
+        "INTERNAL_WEBHOOK_SECRET": settings.internal_webhook_secret,
+    }
+    errors = [FieldError(n, "is required in production") for n, s in needed.items() if not s]
+    errors += [
+        FieldError(name, "is a publicly known default")
+        for name, secret in needed.items()
+        if secret.value in KNOWN_DEFAULTS
+    ]
+    internal = settings.internal_webhook_secret.value
+    if internal and len(internal) < 32:
+        errors.append(FieldError("INTERNAL_WEBHOOK_SECRET", "must have at least 32 characters"))
+    if settings.stripe_secret_key and not settings.livemode:
+        errors.append(FieldError("STRIPE_SECRET_KEY", "a test key is refused in production"))
+    if settings.stripe_api_base:
+        errors.append(FieldError("STRIPE_API_BASE", "the sandbox is refused in production"))
+    return errors
