@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.messaging import EMITTED, ROUTES, check_routes
 from ticketpay.domain.pricing import FeeSchedule, tax_table
 from ticketpay.domain.processes.bookkeeping import RollUpLedger, TrialBalance, VerifyLedger
@@ -29,12 +30,24 @@ from ticketpay.domain.processes.quoting import GiveQuote, PriceBook
 from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
 
 if TYPE_CHECKING:
+    from ticketpay.domain.kernel.ids import TenantId
+    from ticketpay.entrypoints.settings import Settings
+    from ticketpay.ports.catalog import CatalogWriter
     from ticketpay.ports.messaging import TicketService
     from ticketpay.ports.payments import PaymentGateway, WebhookReader
     from ticketpay.ports.system import Alerts, Clock, Ids, Random
     from ticketpay.ports.transactions import UnitOfWork
 
-__all__ = ["App", "Parts", "assemble"]
+__all__ = [
+    "App",
+    "Parts",
+    "assemble",
+    "build",
+    "catalog_writer",
+    "migrate",
+    "owner_dsn",
+    "tenants",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -71,10 +84,16 @@ class App:
     roll_up_ledger: RollUpLedger
     trial_balance: TrialBalance
     verify_ledger: VerifyLedger
+    ready: Callable[[], bool] = attrs.field(default=lambda: True)
     close: Callable[[], None] = attrs.field(default=lambda: None)
 
 
-def assemble(parts: Parts, close: Callable[[], None] = lambda: None) -> App:
+def assemble(
+    parts: Parts,
+    *,
+    ready: Callable[[], bool] = lambda: True,
+    close: Callable[[], None] = lambda: None,
+) -> App:
     """Wire the use cases; raises ``UnroutedEvent`` when an emitted type has no route."""
     check_routes(EMITTED, ROUTES)
     uow, clock, ids, alerts = parts.uow, parts.clock, parts.ids, parts.alerts
@@ -83,6 +102,7 @@ def assemble(parts: Parts, close: Callable[[], None] = lambda: None) -> App:
     prices = PriceBook(fees=parts.fees, taxes=tax_table())
     return App(
         parts=parts,
+        ready=ready,
         close=close,
         give_quote=GiveQuote(uow=uow, prices=prices, clock=clock, ids=ids),
         checkout=Checkout(uow=uow, gateway=gateway, desk=desk, prices=prices, clock=clock, ids=ids),
@@ -110,3 +130,103 @@ def assemble(parts: Parts, close: Callable[[], None] = lambda: None) -> App:
         trial_balance=TrialBalance(uow=uow),
         verify_ledger=VerifyLedger(uow=uow, gateway=gateway),
     )
+
+
+def build(settings: Settings, *, worker: bool = False) -> App:
+    """The production application: PostgreSQL, Stripe, the ticket service.
+
+    Raises ``InvalidInput`` when a needed setting is missing and ``Conflict`` when the database
+    role would make row-level security void.
+    """
+    from ticketpay.adapters.outbound.tickets import HttpTicketService
+    from ticketpay.adapters.postgres.migrate import check_role
+    from ticketpay.adapters.postgres.uow import PostgresUnitOfWork, TenantMap, open_pool
+    from ticketpay.adapters.stripe.gateway import StripeGateway
+    from ticketpay.adapters.stripe.webhook import StripeWebhooks
+    from ticketpay.adapters.system.alerts import LogAlerts
+    from ticketpay.adapters.system.chance import SystemRandom
+    from ticketpay.adapters.system.clock import SystemClock
+    from ticketpay.adapters.system.ids import Uuid7
+
+    _require(settings, worker=worker)
+    dsn = (settings.worker_database_url if worker else settings.database_url).value
+    check_role(dsn)
+    name = "ticketpay-worker" if worker else "ticketpay-api"
+    size = settings.worker_pool_max if worker else settings.db_pool_max
+    uow = PostgresUnitOfWork(
+        TenantMap((open_pool(dsn, size_max=size, name=name),)),
+        takeover_seconds=settings.idempotency_takeover_seconds,
+    )
+    clock, ids = SystemClock(), Uuid7()
+    parts = Parts(
+        uow=uow,
+        gateway=StripeGateway.create(
+            settings.stripe_secret_key.value,
+            api_base=settings.stripe_api_base,
+            timeout_seconds=settings.payment_timeout_ms / 1000,
+        ),
+        reader=StripeWebhooks(tuple(s.value for s in settings.stripe_webhook_secrets)),
+        tickets=HttpTicketService(
+            settings.ticket_service_url, settings.internal_webhook_secret.value, clock, ids
+        ),
+        clock=clock,
+        ids=ids,
+        random=SystemRandom(),
+        alerts=LogAlerts(),
+    )
+    return assemble(parts, ready=uow.ready, close=uow.close)
+
+
+def _require(settings: Settings, *, worker: bool) -> None:
+    needed = {
+        "WORKER_DATABASE_URL" if worker else "DATABASE_URL": (
+            settings.worker_database_url if worker else settings.database_url
+        ),
+        "STRIPE_SECRET_KEY": settings.stripe_secret_key,
+        "STRIPE_WEBHOOK_SECRET": next(iter(settings.stripe_webhook_secrets), None),
+        "JWT_SECRET": settings.jwt_secret if not worker else settings.stripe_secret_key,
+        "INTERNAL_WEBHOOK_SECRET": settings.internal_webhook_secret,
+    }
+    errors = tuple(FieldError(n, "is required") for n, secret in needed.items() if not secret)
+    if errors:
+        names = ", ".join(error.field for error in errors)
+        raise InvalidInput(f"missing settings: {names}", errors=errors)
+
+
+def migrate(dsn: str, *, app_password: str = "", worker_password: str = "") -> list[str]:
+    """Apply the migrations as the owner and, with passwords, let the two roles log in."""
+    from ticketpay.adapters.postgres.migrate import (
+        APP_ROLE,
+        WORKER_ROLE,
+        apply_migrations,
+        set_password,
+    )
+
+    applied = apply_migrations(dsn)
+    for role, password in ((APP_ROLE, app_password), (WORKER_ROLE, worker_password)):
+        if password:
+            set_password(dsn, role, password)
+    return applied
+
+
+def owner_dsn(settings: Settings) -> str:
+    """The owner's connection string; raises ``InvalidInput`` when it is not set."""
+    if not settings.migration_database_url:
+        wrong = FieldError("MIGRATION_DATABASE_URL", "is required for this command")
+        raise InvalidInput(f"{wrong.field} {wrong.message}", errors=(wrong,))
+    return settings.migration_database_url.value
+
+
+def catalog_writer(settings: Settings) -> CatalogWriter:
+    """What ``ticketpay catalog load`` writes with."""
+    from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
+
+    return PostgresCatalogWriter(owner_dsn(settings))
+
+
+def tenants(settings: Settings, *, worker: bool = True) -> list[TenantId]:
+    """Every tenant, from the platform table."""
+    from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
+
+    url = settings.worker_database_url if worker else settings.database_url
+    return PostgresCatalogWriter(url.value).tenants()

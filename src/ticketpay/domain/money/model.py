@@ -6,8 +6,10 @@ descriptors and skips the validation that its own invariants already guarantee.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+from fractions import Fraction
 from typing import Final
 
 import attrs
@@ -51,6 +53,8 @@ class Currency(Enum):
         return self.value
 
 
+_AMOUNT: Final = re.compile(r"-?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)\.[0-9]{2}")
+
 USD: Final = Currency.USD
 EUR: Final = Currency.EUR
 GBP: Final = Currency.GBP
@@ -85,15 +89,11 @@ class Money:
 
     @classmethod
     def parse(cls, text: str) -> Money:
-        """``Money.parse("12.34 USD")``: exactly two decimals, for tests and the command line."""
+        """``Money.parse("1,234.56 USD")``: exactly two decimals; reads what ``str`` writes."""
         amount, _, code = text.strip().partition(" ")
-        try:
-            cents = Decimal(amount) * 100
-        except InvalidOperation:
-            raise AmountNotInteger(f"{text!r} is not an amount like '12.34 USD'") from None
-        if not cents.is_finite() or cents != cents.to_integral_value():
-            raise AmountNotInteger(f"{text!r} has more than two decimals")
-        return cls(int(cents), Currency.of(code))
+        if _AMOUNT.fullmatch(amount) is None:
+            raise AmountNotInteger(f"{text!r} is not an amount like '1,234.56 USD'")
+        return cls(int(amount.replace(",", "").replace(".", "")), Currency.of(code))
 
     def __add__(self, other: Money) -> Money:
         if self.currency is not other.currency:
@@ -174,10 +174,10 @@ class Rate:
     def from_percent(cls, percent: str) -> Rate:
         """From a decimal text: ``Rate.from_percent("6.875")`` is exact; more digits are refused."""
         try:
-            ppm = Decimal(percent) * 10_000
-        except InvalidOperation:
+            ppm = Fraction(Decimal(percent)) * 10_000
+        except (InvalidOperation, ValueError, OverflowError):
             raise AmountNotInteger(f"{percent!r} is not a percentage") from None
-        if not ppm.is_finite() or ppm != ppm.to_integral_value():
+        if ppm.denominator != 1:
             raise AmountNotInteger(f"{percent!r} is finer than one part per million")
         return cls(int(ppm))
 

@@ -107,9 +107,8 @@ class Janitor:
 
     def _settle(self, tx: Tx, claim: TimerClaim, fact: ProviderFact | None) -> None:
         now = self.clock.now()
-        ours = tx.timers.lock(claim)
         case = open_case(tx, PaymentId(claim.subject_id))
-        if not ours():
+        if not tx.timers.lock(claim)():
             return
         if fact is not None:
             case = self.desk.apply(tx, case, fact, now)
@@ -127,9 +126,8 @@ class Janitor:
 
     def _settle_refund(self, tx: Tx, claim: TimerClaim, fact: RefundFact) -> None:
         now = self.clock.now()
-        ours = tx.timers.lock(claim)
         refund = _refund(tx, RefundId(claim.subject_id))
-        if not ours():
+        if not tx.timers.lock(claim)():
             return
         event = {
             RefundState.COMPLETED: RefundEvent.COMPLETE,

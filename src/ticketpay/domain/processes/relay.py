@@ -114,13 +114,13 @@ class RelayOutbox:
             for p in progress
             if p.issued
         }
-        ours = locked()
+        ours, found = locked(), {key: order() for key, order in orders.items()}
         parked = []
         for p in progress:
             if p.claim.key not in ours:
                 continue
             if p.issued:
-                self._issued(tx, orders[p.claim.key](), now)
+                self._issued(tx, found[p.claim.key], now)
             if p.failed is None:
                 tx.streams.delivered(p.claim.key, p.seq, now)
             elif self._record_failure(tx, p, p.failed, now):

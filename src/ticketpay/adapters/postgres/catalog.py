@@ -1,0 +1,187 @@
+"""The catalogue in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import psycopg
+
+from ticketpay.adapters.postgres.documents import quote_from, quote_to
+from ticketpay.adapters.postgres.errors import translate
+from ticketpay.adapters.postgres.statements import load
+from ticketpay.domain.catalog import Catalog, Event, Offer, StockedType, TicketType, Venue
+from ticketpay.domain.kernel.ids import EventId, QuoteId, TenantId, TicketTypeId, VenueId
+from ticketpay.domain.money import Currency, Money
+from ticketpay.domain.pricing import Quote
+
+if TYPE_CHECKING:
+    from ticketpay.adapters.postgres.session import Session
+    from ticketpay.ports.later import Later
+
+__all__ = ["PostgresCatalog", "PostgresCatalogWriter", "PostgresQuotes"]
+
+_SQL: Final = load("catalog")
+_ORDERS: Final = load("orders")
+
+
+def _offer(rows: Sequence[tuple[Any, ...]]) -> Offer | None:
+    if not rows:
+        return None
+    event, venue, name, starts_at, currency, on_sale, *place = rows[0][:11]
+    money = Currency(currency)
+    return Offer(
+        event=Event(
+            id=event,
+            venue_id=venue,
+            name=name,
+            starts_at=starts_at.astimezone(UTC),
+            currency=money,
+            on_sale=on_sale,
+        ),
+        venue=Venue(id=venue, name=place[0], city=place[1], state=place[2], time_zone=place[3]),
+        nexus_states=frozenset(place[4]),
+        types={
+            TicketTypeId(row[11]): TicketType(
+                id=row[11],
+                event_id=event,
+                name=row[12],
+                price=Money(row[13], money),
+                seated=row[14],
+            )
+            for row in rows
+        },
+    )
+
+
+@attrs.frozen
+class PostgresCatalog:
+    """Fulfils ``CatalogReader``."""
+
+    session: Session
+
+    def offer(self, event_id: EventId) -> Later[Offer | None]:
+        values = {"tenant": self.session.tenant_id, "event": event_id}
+        return self.session.read(_SQL["offer"], values, _offer)
+
+    def offer_of_quote(self, quote_id: QuoteId) -> Later[Offer | None]:
+        values = {"tenant": self.session.tenant_id, "quote": quote_id}
+        return self.session.read(_SQL["offer_of_quote"], values, _offer)
+
+    def volume_cents(self, venue_id: VenueId, since: datetime) -> Later[int]:
+        values = {"tenant": self.session.tenant_id, "venue": venue_id, "since": since}
+        return self.session.read(_SQL["volume"], values, lambda rows: int(rows[0][0]))
+
+
+@attrs.frozen
+class PostgresQuotes:
+    """Fulfils ``Quotes``."""
+
+    session: Session
+
+    def add(self, quote: Quote) -> None:
+        demand = quote.demand()
+        seats = demand.seats
+        self.session.write(
+            _ORDERS["add_quote"],
+            {
+                "tenant": self.session.tenant_id,
+                "id": quote.id,
+                "user": quote.user_id,
+                "event": quote.event_id,
+                "types": list(demand.type_ids),
+                "seat_types": [type_id for type_id, _ in seats],
+                "seats": [label for _, label in seats],
+                "document": quote_to(quote),
+                "expires_at": quote.expires_at,
+            },
+        )
+
+    def get(self, quote_id: QuoteId) -> Later[Quote | None]:
+        values = {"tenant": self.session.tenant_id, "id": quote_id}
+        return self.session.read(
+            _ORDERS["quote"], values, lambda rows: quote_from(rows[0][0]) if rows else None
+        )
+
+
+@attrs.frozen
+class PostgresCatalogWriter:
+    """Fulfils ``CatalogWriter`` over the owner's connection."""
+
+    dsn: str = attrs.field(repr=False)
+
+    def load(self, catalog: Catalog) -> None:
+        try:
+            with psycopg.connect(self.dsn) as connection:
+                _load(connection, catalog)
+        except psycopg.Error as error:
+            raise translate(error) from error
+
+    def tenants(self) -> list[TenantId]:
+        """Every tenant."""
+        with psycopg.connect(self.dsn) as connection:
+            return [TenantId(row[0]) for row in connection.execute(_SQL["tenants"])]
+
+
+def _load(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
+    tenant = catalog.tenant
+    connection.execute("SELECT set_config('app.tenant_id', %s, true)", [str(tenant.id)])
+    connection.execute(
+        _SQL["put_tenant"],
+        {
+            "id": tenant.id,
+            "name": tenant.name,
+            "slug": tenant.slug,
+            "nexus": sorted(tenant.nexus_states),
+        },
+    )
+    for venue in catalog.venues:
+        connection.execute(_SQL["put_venue"], _venue_values(tenant.id, venue))
+    for event in catalog.events:
+        connection.execute(_SQL["put_event"], _event_values(tenant.id, event))
+    for stocked in catalog.types:
+        _load_type(connection, tenant.id, stocked)
+
+
+def _venue_values(tenant: TenantId, venue: Venue) -> dict[str, object]:
+    return {
+        "tenant": tenant,
+        "id": venue.id,
+        "name": venue.name,
+        "city": venue.city,
+        "state": venue.state,
+        "zone": venue.time_zone,
+    }
+
+
+def _event_values(tenant: TenantId, event: Event) -> dict[str, object]:
+    return {
+        "tenant": tenant,
+        "id": event.id,
+        "venue": event.venue_id,
+        "name": event.name,
+        "starts_at": event.starts_at,
+        "currency": event.currency.code,
+        "on_sale": event.on_sale,
+    }
+
+
+def _load_type(connection: psycopg.Connection[Any], tenant: TenantId, stocked: StockedType) -> None:
+    kind = stocked.type
+    values = {
+        "tenant": tenant,
+        "id": kind.id,
+        "type": kind.id,
+        "event": kind.event_id,
+        "name": kind.name,
+        "price": kind.price.cents,
+        "seated": kind.seated,
+        "capacity": stocked.capacity,
+        "labels": list(stocked.seats),
+    }
+    connection.execute(_SQL["put_type"], values)
+    connection.execute(_SQL["put_stock"], values)
+    if stocked.seats:
+        connection.execute(_SQL["put_seats"], values)

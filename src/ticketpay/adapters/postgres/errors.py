@@ -1,0 +1,47 @@
+"""The one table from PostgreSQL's errors to ours: by named constraint, then by SQLSTATE class."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import psycopg
+from psycopg import errors as pg
+
+from ticketpay.domain.inventory import SeatUnavailable, SoldOut
+from ticketpay.domain.kernel.errors import Conflict, TicketpayError, Unavailable
+
+__all__ = ["CONSTRAINTS", "is_retryable", "translate"]
+
+CONSTRAINTS: Final[dict[str, type[TicketpayError]]] = {
+    "stock_not_oversold": SoldOut,
+    "stock_held": SoldOut,
+    "seats_taken": SeatUnavailable,
+    "payments_one_open": Conflict,
+    "ledger_postings_pkey": Conflict,
+    "order_version": Conflict,
+    "payment_version": Conflict,
+    "refund_version": Conflict,
+    "idempotency_epoch": Conflict,
+}
+"""Named constraints and named expectations (``tp_expect``)."""
+
+_EXPECTATION_FAILED: Final = "TP001"
+
+
+def is_retryable(error: psycopg.Error) -> bool:
+    """Whether the whole transaction should simply be run again."""
+    return isinstance(error, pg.SerializationFailure | pg.DeadlockDetected)
+
+
+def translate(error: psycopg.Error) -> Exception:
+    """Our error for ``error``; a database error that means a bug comes back unchanged."""
+    name = error.diag.constraint_name or ""
+    if error.sqlstate == _EXPECTATION_FAILED:
+        name = error.diag.message_primary or ""
+    if name in CONSTRAINTS:
+        return CONSTRAINTS[name](f"the database refused: {name}")
+    if isinstance(error, pg.UniqueViolation):
+        return Conflict(f"the database refused: {name}")
+    if isinstance(error, psycopg.OperationalError):
+        return Unavailable("the database is not available", code="DATABASE_UNAVAILABLE")
+    return error

@@ -1,0 +1,93 @@
+"""Migrations: plain SQL files, numbered, append-only, each in its own transaction (S04 D1)."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from ticketpay.domain.kernel.errors import Conflict
+
+__all__ = ["APP_ROLE", "WORKER_ROLE", "apply_migrations", "check_role", "set_password"]
+
+APP_ROLE: Final = "ticketpay_app"
+WORKER_ROLE: Final = "ticketpay_worker"
+
+_HISTORY: Final = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    name       text PRIMARY KEY,
+    sha256     text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+
+
+def apply_migrations(dsn: str) -> list[str]:
+    """Apply what is missing, as the owner; returns the names applied.
+
+    Raises ``Conflict`` when a file that is already applied has changed.
+    """
+    applied = []
+    with psycopg.connect(dsn, autocommit=True) as connection, connection.transaction():
+        # Two migrators at once: the second waits here and then finds nothing to do.
+        connection.execute("SELECT pg_advisory_xact_lock(7_305_010)")
+        connection.execute(_HISTORY)
+        for name, text in _migrations():
+            if _is_new(connection, name, text):
+                connection.execute(text.encode())
+                applied.append(name)
+    return applied
+
+
+def _migrations() -> list[tuple[str, str]]:
+    folder = files("ticketpay.adapters.postgres").joinpath("migrations")
+    named = [(f.name, f.read_text()) for f in folder.iterdir() if f.name.endswith(".sql")]
+    return sorted(named)
+
+
+def _is_new(connection: psycopg.Connection[Any], name: str, text: str) -> bool:
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    row = connection.execute(
+        "SELECT sha256 FROM schema_migrations WHERE name = %s", [name]
+    ).fetchone()
+    if row is None:
+        connection.execute(
+            "INSERT INTO schema_migrations (name, sha256) VALUES (%s, %s)", [name, digest]
+        )
+        return True
+    if row[0] != digest:
+        raise Conflict(f"migration {name} was changed after it was applied")
+    return False
+
+
+def set_password(dsn: str, role: str, password: str) -> None:
+    """Let ``role`` log in with ``password``."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
+                sql.Identifier(role), sql.Literal(password)
+            )
+        )
+
+
+def check_role(dsn: str) -> None:
+    """Refuse a role that would make row-level security void: owner, superuser, BYPASSRLS (S32).
+
+    Raises ``Conflict`` with what to do.
+    """
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(
+            "SELECT rolsuper OR rolbypassrls OR EXISTS ("
+            " SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = 'public' AND pg_has_role(c.relowner, 'USAGE')), current_user"
+            " FROM pg_roles WHERE rolname = current_user"
+        ).fetchone()
+    if row is None or row[0]:
+        who = "unknown" if row is None else row[1]
+        raise Conflict(
+            f"role {who} owns tables or bypasses row-level security:"
+            f" connect as {APP_ROLE} or {WORKER_ROLE}"
+        )

@@ -1,0 +1,329 @@
+-- Tenant tables of the walk: tenant first in every key, row-level security forced and fail-closed.
+
+CREATE TABLE venues (
+    tenant_id uuid NOT NULL REFERENCES tenants,
+    id        uuid NOT NULL,
+    name      text NOT NULL,
+    city      text NOT NULL,
+    state     text NOT NULL,
+    time_zone text NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE TABLE events (
+    tenant_id uuid NOT NULL,
+    id        uuid NOT NULL,
+    venue_id  uuid NOT NULL,
+    name      text NOT NULL,
+    starts_at timestamptz NOT NULL,
+    currency  text NOT NULL,
+    on_sale   boolean NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, venue_id) REFERENCES venues
+);
+
+CREATE TABLE ticket_types (
+    tenant_id   uuid NOT NULL,
+    id          uuid NOT NULL,
+    event_id    uuid NOT NULL,
+    name        text NOT NULL,
+    price_cents bigint NOT NULL CHECK (price_cents >= 0),
+    seated      boolean NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, event_id) REFERENCES events
+);
+CREATE INDEX ticket_types_event ON ticket_types (tenant_id, event_id);
+
+-- taken = held + sold; one counter, locked once per sale.
+CREATE TABLE stock (
+    tenant_id uuid NOT NULL,
+    type_id   uuid NOT NULL,
+    capacity  bigint NOT NULL,
+    taken     bigint NOT NULL DEFAULT 0,
+    seated    boolean NOT NULL,
+    PRIMARY KEY (tenant_id, type_id),
+    FOREIGN KEY (tenant_id, type_id) REFERENCES ticket_types,
+    CONSTRAINT stock_not_oversold CHECK (taken >= 0 AND taken <= capacity)
+);
+
+CREATE TABLE seats (
+    tenant_id uuid NOT NULL,
+    type_id   uuid NOT NULL,
+    label     text NOT NULL,
+    order_id  uuid,
+    PRIMARY KEY (tenant_id, type_id, label),
+    FOREIGN KEY (tenant_id, type_id) REFERENCES ticket_types
+);
+
+CREATE TABLE quotes (
+    tenant_id  uuid NOT NULL,
+    id         uuid NOT NULL,
+    user_id    uuid NOT NULL,
+    event_id   uuid NOT NULL,
+    type_ids   uuid[] NOT NULL,
+    seat_types uuid[] NOT NULL,
+    seats      text[] NOT NULL,
+    document   json NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE TABLE orders (
+    tenant_id        uuid NOT NULL,
+    id               uuid NOT NULL,
+    user_id          uuid NOT NULL,
+    event_id         uuid NOT NULL,
+    venue_id         uuid NOT NULL,
+    state            text NOT NULL,
+    currency         text NOT NULL,
+    tickets_cents    bigint NOT NULL CHECK (tickets_cents >= 0),
+    fees_cents       bigint NOT NULL CHECK (fees_cents >= 0),
+    taxes_cents      bigint NOT NULL CHECK (taxes_cents >= 0),
+    ticket_count     integer NOT NULL CHECK (ticket_count > 0),
+    tax_jurisdiction text NOT NULL,
+    tax_date         date NOT NULL,
+    charges          json NOT NULL,
+    created_at       timestamptz NOT NULL,
+    expires_at       timestamptz NOT NULL,
+    updated_at       timestamptz NOT NULL,
+    version          bigint NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE TABLE order_tickets (
+    tenant_id   uuid NOT NULL,
+    order_id    uuid NOT NULL,
+    number      integer NOT NULL,
+    type_id     uuid NOT NULL,
+    seat        text,
+    price_cents bigint NOT NULL CHECK (price_cents >= 0),
+    charges     json NOT NULL,
+    PRIMARY KEY (tenant_id, order_id, number),
+    FOREIGN KEY (tenant_id, order_id) REFERENCES orders
+);
+
+CREATE TABLE stock_holds (
+    tenant_id uuid NOT NULL,
+    order_id  uuid NOT NULL,
+    type_id   uuid NOT NULL,
+    quantity  bigint NOT NULL CHECK (quantity > 0),
+    seats     text[] NOT NULL,
+    state     text NOT NULL CHECK (state IN ('held', 'confirmed', 'released')),
+    PRIMARY KEY (tenant_id, order_id, type_id),
+    FOREIGN KEY (tenant_id, order_id) REFERENCES orders
+);
+
+CREATE TABLE payments (
+    tenant_id          uuid NOT NULL,
+    id                 uuid NOT NULL,
+    order_id           uuid NOT NULL,
+    share              integer NOT NULL,
+    kind               text NOT NULL DEFAULT 'purchase',
+    state              text NOT NULL,
+    amount_cents       bigint NOT NULL CHECK (amount_cents > 0),
+    received_cents     bigint NOT NULL CHECK (received_cents >= 0 AND received_cents <= amount_cents),
+    currency           text NOT NULL,
+    capture_method     text NOT NULL,
+    user_id            uuid NOT NULL,
+    event_id           uuid NOT NULL,
+    venue_id           uuid NOT NULL,
+    ticket_count       integer NOT NULL,
+    method_type        text NOT NULL,
+    device_fingerprint text NOT NULL,
+    provider           text,
+    provider_account   text,
+    livemode           boolean,
+    object_id          text,
+    provider_status    text NOT NULL,
+    failure_code       text,
+    decline_code       text,
+    failure_message    text,
+    last_fact_at       timestamptz,
+    created_at         timestamptz NOT NULL,
+    sent_at            timestamptz NOT NULL,
+    confirmed_at       timestamptz,
+    updated_at         timestamptz NOT NULL,
+    version            bigint NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, order_id) REFERENCES orders
+);
+CREATE UNIQUE INDEX payments_one_open ON payments (tenant_id, order_id, share)
+    WHERE state IN ('pending', 'processing', 'authorized');
+CREATE INDEX payments_order ON payments (tenant_id, order_id);
+CREATE INDEX payments_venue_confirmed ON payments (tenant_id, venue_id, confirmed_at)
+    WHERE state = 'completed';
+
+CREATE TABLE payment_attempts (
+    tenant_id   uuid NOT NULL,
+    payment_id  uuid NOT NULL,
+    number      integer NOT NULL,
+    key         text NOT NULL,
+    sent_at     timestamptz NOT NULL,
+    object_id   text,
+    answered_at timestamptz,
+    PRIMARY KEY (tenant_id, payment_id, number),
+    UNIQUE (tenant_id, key),
+    FOREIGN KEY (tenant_id, payment_id) REFERENCES payments
+);
+
+CREATE TABLE refunds (
+    tenant_id          uuid NOT NULL,
+    id                 uuid NOT NULL,
+    payment_id         uuid NOT NULL,
+    provider           text NOT NULL,
+    provider_account   text NOT NULL,
+    livemode           boolean NOT NULL,
+    object_id          text NOT NULL,
+    amount_cents       bigint NOT NULL CHECK (amount_cents > 0),
+    currency           text NOT NULL,
+    reason             text NOT NULL,
+    state              text NOT NULL,
+    provider_refund_id text NOT NULL DEFAULT '',
+    created_at         timestamptz NOT NULL,
+    updated_at         timestamptz NOT NULL,
+    version            bigint NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, payment_id) REFERENCES payments
+);
+
+-- Every move of every machine; an illegal one violates the foreign key.
+CREATE TABLE state_moves (
+    tenant_id  uuid NOT NULL,
+    machine    text NOT NULL,
+    subject_id uuid NOT NULL,
+    version    bigint NOT NULL,
+    from_state text NOT NULL,
+    event      text NOT NULL,
+    to_state   text NOT NULL,
+    at         timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, machine, subject_id, version),
+    FOREIGN KEY (machine, from_state, event, to_state) REFERENCES machine_moves
+);
+
+CREATE TABLE idempotency_keys (
+    tenant_id    uuid NOT NULL,
+    user_id      uuid NOT NULL,
+    key          uuid NOT NULL,
+    request_hash text NOT NULL,
+    epoch        bigint NOT NULL,
+    locked_until timestamptz NOT NULL,
+    payment_id   uuid,
+    outcome      text,
+    body         json,
+    created_at   timestamptz NOT NULL,
+    finished_at  timestamptz,
+    PRIMARY KEY (tenant_id, user_id, key)
+);
+CREATE INDEX idempotency_keys_created ON idempotency_keys (tenant_id, created_at);
+
+CREATE TABLE outbox (
+    tenant_id      uuid NOT NULL,
+    aggregate_type text NOT NULL,
+    aggregate_id   uuid NOT NULL,
+    seq            bigint NOT NULL,
+    id             uuid NOT NULL,
+    type           text NOT NULL,
+    payload        json NOT NULL,
+    occurred_at    timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, aggregate_type, aggregate_id, seq)
+);
+
+CREATE TABLE ledger_accounts (
+    tenant_id uuid NOT NULL,
+    id        uuid NOT NULL,
+    kind      text NOT NULL,
+    party     text NOT NULL,
+    subject   text NOT NULL,
+    currency  text NOT NULL,
+    bucket    text NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, kind, party, subject, currency, bucket)
+);
+
+CREATE TABLE ledger_postings (
+    tenant_id uuid NOT NULL,
+    key       text NOT NULL,
+    posted_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, key)
+);
+
+CREATE TABLE ledger_entries (
+    tenant_id   uuid NOT NULL,
+    posting_key text NOT NULL,
+    line        integer NOT NULL,
+    account_id  uuid NOT NULL,
+    cents       bigint NOT NULL CHECK (cents <> 0),
+    PRIMARY KEY (tenant_id, posting_key, line),
+    FOREIGN KEY (tenant_id, posting_key) REFERENCES ledger_postings,
+    FOREIGN KEY (tenant_id, account_id) REFERENCES ledger_accounts
+);
+CREATE INDEX ledger_entries_account ON ledger_entries (tenant_id, account_id);
+
+-- The tail: postings that no checkpoint contains yet.
+CREATE TABLE ledger_unrolled (
+    tenant_id   uuid NOT NULL,
+    posting_key text NOT NULL,
+    PRIMARY KEY (tenant_id, posting_key)
+);
+
+CREATE TABLE ledger_checkpoints (
+    tenant_id  uuid NOT NULL,
+    account_id uuid NOT NULL,
+    cents      bigint NOT NULL,
+    PRIMARY KEY (tenant_id, account_id)
+);
+
+-- A balance is checkpoint + tail, in one snapshot.
+CREATE VIEW ledger_balances WITH (security_invoker = true) AS
+SELECT a.tenant_id, a.id AS account_id, a.kind, a.party, a.subject, a.currency, a.bucket,
+       coalesce(c.cents, 0) + coalesce(t.cents, 0) AS cents
+FROM ledger_accounts a
+LEFT JOIN ledger_checkpoints c ON c.tenant_id = a.tenant_id AND c.account_id = a.id
+LEFT JOIN (
+    SELECT e.tenant_id, e.account_id, sum(e.cents)::bigint AS cents
+    FROM ledger_unrolled u
+    JOIN ledger_entries e ON e.tenant_id = u.tenant_id AND e.posting_key = u.posting_key
+    GROUP BY e.tenant_id, e.account_id
+) t ON t.tenant_id = a.tenant_id AND t.account_id = a.id;
+
+-- S20: what a venue has, by bucket; credit balances shown positive.
+CREATE VIEW venue_balances WITH (security_invoker = true) AS
+SELECT tenant_id, party AS venue_id, currency, bucket AS balance_type, -sum(cents)::bigint AS amount_cents
+FROM ledger_balances
+WHERE kind = 'venue_payable'
+GROUP BY tenant_id, party, currency, bucket;
+
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY[
+        'venues', 'events', 'ticket_types', 'stock', 'seats', 'quotes', 'orders', 'order_tickets',
+        'stock_holds', 'payments', 'payment_attempts', 'refunds', 'state_moves', 'idempotency_keys',
+        'outbox', 'ledger_accounts', 'ledger_postings', 'ledger_entries', 'ledger_unrolled',
+        'ledger_checkpoints'
+    ] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
+        EXECUTE format(
+            'CREATE POLICY tenant ON %I USING (tenant_id = nullif(current_setting(''app.tenant_id'', true), '''')::uuid) '
+            'WITH CHECK (tenant_id = nullif(current_setting(''app.tenant_id'', true), '''')::uuid)', t);
+    END LOOP;
+END
+$$;
+
+GRANT SELECT ON venues, events, ticket_types, stock, seats, quotes, orders, order_tickets, stock_holds,
+    payments, payment_attempts, refunds, state_moves, idempotency_keys, outbox, ledger_accounts,
+    ledger_postings, ledger_entries, ledger_unrolled, ledger_checkpoints, ledger_balances, venue_balances
+    TO ticketpay_app, ticketpay_worker;
+-- Append-only by grant: postings, entries, moves, messages and tickets are never changed.
+GRANT INSERT ON quotes, order_tickets, state_moves, outbox, ledger_accounts, ledger_postings,
+    ledger_entries, ledger_unrolled TO ticketpay_app, ticketpay_worker;
+GRANT INSERT, UPDATE ON orders, stock_holds, payments, payment_attempts, refunds
+    TO ticketpay_app, ticketpay_worker;
+GRANT UPDATE ON stock, seats TO ticketpay_app, ticketpay_worker;
+GRANT INSERT, UPDATE ON idempotency_keys TO ticketpay_app;
+GRANT SELECT, DELETE ON idempotency_keys TO ticketpay_worker;
+-- FOR UPDATE asks for the right to update.
+GRANT UPDATE, DELETE ON ledger_unrolled TO ticketpay_worker;
+GRANT INSERT, UPDATE ON ledger_checkpoints TO ticketpay_worker;

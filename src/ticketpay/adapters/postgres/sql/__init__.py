@@ -1,0 +1,1 @@
+"""The SQL of the adapter: named statements in ``.sql`` files, one file per context."""

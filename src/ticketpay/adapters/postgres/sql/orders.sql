@@ -1,0 +1,64 @@
+-- name: add_quote
+INSERT INTO quotes (tenant_id, id, user_id, event_id, type_ids, seat_types, seats, document, expires_at)
+VALUES (%(tenant)s, %(id)s, %(user)s, %(event)s, %(types)s, %(seat_types)s, %(seats)s, %(document)s,
+        %(expires_at)s)
+
+-- name: quote
+SELECT document FROM quotes WHERE tenant_id = %(tenant)s AND id = %(id)s
+
+-- name: add_order
+INSERT INTO orders (tenant_id, id, user_id, event_id, venue_id, state, currency, tickets_cents,
+    fees_cents, taxes_cents, ticket_count, tax_jurisdiction, tax_date, charges, created_at,
+    expires_at, updated_at, version)
+VALUES (%(tenant)s, %(id)s, %(user)s, %(event)s, %(venue)s, %(state)s, %(currency)s,
+    %(tickets_cents)s, %(fees_cents)s, %(taxes_cents)s, %(ticket_count)s, %(jurisdiction)s,
+    %(tax_date)s, %(charges)s, %(created_at)s, %(expires_at)s, %(created_at)s, %(version)s)
+
+-- name: add_tickets
+INSERT INTO order_tickets (tenant_id, order_id, number, type_id, seat, price_cents, charges)
+SELECT %(tenant)s, %(order)s, t.*
+FROM unnest(%(numbers)s::integer[], %(types)s::uuid[], %(seats)s::text[], %(prices)s::bigint[],
+            %(charges)s::json[]) AS t
+
+-- name: order
+SELECT id, user_id, event_id, venue_id, state, currency, tickets_cents, fees_cents, taxes_cents,
+       ticket_count, tax_jurisdiction, tax_date, created_at, expires_at, version, charges
+FROM orders
+WHERE tenant_id = %(tenant)s AND id = %(id)s
+
+-- name: order_tickets
+SELECT number, type_id, seat, price_cents, charges
+FROM order_tickets
+WHERE tenant_id = %(tenant)s AND order_id = %(id)s
+ORDER BY number
+
+-- name: lock_order
+SELECT id, user_id, event_id, venue_id, state, currency, tickets_cents, fees_cents, taxes_cents,
+       ticket_count, tax_jurisdiction, tax_date, created_at, expires_at, version, NULL
+FROM orders
+WHERE tenant_id = %(tenant)s AND id = %(id)s
+FOR UPDATE
+
+-- name: lock_order_of_payment
+SELECT o.id, o.user_id, o.event_id, o.venue_id, o.state, o.currency, o.tickets_cents, o.fees_cents,
+       o.taxes_cents, o.ticket_count, o.tax_jurisdiction, o.tax_date, o.created_at, o.expires_at,
+       o.version, NULL
+FROM orders o
+JOIN payments p ON p.tenant_id = o.tenant_id AND p.order_id = o.id
+WHERE p.tenant_id = %(tenant)s AND p.id = %(payment)s
+FOR UPDATE OF o
+
+-- name: move_order
+-- Compare-and-set on state and version, and one record per step; an illegal step has no foreign key.
+WITH moved AS (
+    UPDATE orders
+    SET state = %(after)s, version = version + %(steps)s, updated_at = %(at)s
+    WHERE tenant_id = %(tenant)s AND id = %(id)s AND state = %(before)s AND version = %(version)s
+    RETURNING 1
+), said AS (
+    INSERT INTO state_moves (tenant_id, machine, subject_id, version, from_state, event, to_state, at)
+    SELECT %(tenant)s, 'order', %(id)s, %(version)s + s.n, s.from_state, s.event, s.to_state, %(at)s
+    FROM unnest(%(froms)s::text[], %(events)s::text[], %(tos)s::text[])
+         WITH ORDINALITY AS s (from_state, event, to_state, n)
+)
+SELECT tp_expect(count(*), 1, 'order_version') FROM moved

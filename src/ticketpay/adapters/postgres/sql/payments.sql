@@ -1,0 +1,89 @@
+-- name: add
+WITH added AS (
+    INSERT INTO payments (tenant_id, id, order_id, share, state, amount_cents, received_cents,
+        currency, capture_method, user_id, event_id, venue_id, ticket_count, method_type,
+        device_fingerprint, provider_status, created_at, sent_at, updated_at, version)
+    VALUES (%(tenant)s, %(id)s, %(order)s, %(share)s, %(state)s, %(amount)s, 0, %(currency)s,
+        %(capture_method)s, %(user)s, %(event)s, %(venue)s, %(ticket_count)s, %(method_type)s,
+        %(device)s, '', %(created_at)s, %(sent_at)s, %(created_at)s, %(version)s)
+    RETURNING id
+)
+INSERT INTO payment_attempts (tenant_id, payment_id, number, key, sent_at)
+SELECT %(tenant)s, id, 1, %(key)s, %(sent_at)s FROM added
+
+-- name: payment
+SELECT id, order_id, share, state, amount_cents, received_cents, currency, capture_method, user_id,
+       event_id, venue_id, ticket_count, method_type, device_fingerprint, provider, provider_account,
+       livemode, object_id, provider_status, failure_code, decline_code, failure_message,
+       last_fact_at, created_at, sent_at, confirmed_at, version
+FROM payments
+WHERE tenant_id = %(tenant)s AND id = %(id)s
+
+-- name: lock_payment
+SELECT id, order_id, share, state, amount_cents, received_cents, currency, capture_method, user_id,
+       event_id, venue_id, ticket_count, method_type, device_fingerprint, provider, provider_account,
+       livemode, object_id, provider_status, failure_code, decline_code, failure_message,
+       last_fact_at, created_at, sent_at, confirmed_at, version
+FROM payments
+WHERE tenant_id = %(tenant)s AND id = %(id)s
+FOR UPDATE
+
+-- name: of_order
+SELECT id, order_id, share, state, amount_cents, received_cents, currency, capture_method, user_id,
+       event_id, venue_id, ticket_count, method_type, device_fingerprint, provider, provider_account,
+       livemode, object_id, provider_status, failure_code, decline_code, failure_message,
+       last_fact_at, created_at, sent_at, confirmed_at, version
+FROM payments
+WHERE tenant_id = %(tenant)s AND order_id = %(order)s
+ORDER BY created_at, id
+
+-- name: save
+-- Amount, currency, order and owner never change after creation (S17 D4).
+WITH saved AS (
+    UPDATE payments
+    SET state = %(state)s, received_cents = %(received)s, provider = %(provider)s,
+        provider_account = %(account)s, livemode = %(livemode)s, object_id = %(object_id)s,
+        provider_status = %(provider_status)s, failure_code = %(failure_code)s,
+        decline_code = %(decline_code)s, failure_message = %(failure_message)s,
+        last_fact_at = %(last_fact_at)s, confirmed_at = %(confirmed_at)s, updated_at = %(at)s,
+        version = version + 1
+    WHERE tenant_id = %(tenant)s AND id = %(id)s AND version = %(version)s
+    RETURNING 1
+)
+SELECT tp_expect(count(*), 1, 'payment_version') FROM saved
+
+-- name: add_ref
+WITH known AS (
+    INSERT INTO provider_refs (provider, account, object_id, livemode, tenant_id, payment_id)
+    VALUES (%(provider)s, %(account)s, %(object_id)s, %(livemode)s, %(tenant)s, %(payment)s)
+    ON CONFLICT DO NOTHING
+)
+UPDATE payment_attempts SET object_id = %(object_id)s, answered_at = %(at)s
+WHERE tenant_id = %(tenant)s AND payment_id = %(payment)s AND object_id IS NULL
+
+-- name: add_move
+INSERT INTO state_moves (tenant_id, machine, subject_id, version, from_state, event, to_state, at)
+VALUES (%(tenant)s, %(machine)s, %(id)s, %(version)s, %(before)s, %(event)s, %(after)s, %(at)s)
+
+-- name: add_refund
+INSERT INTO refunds (tenant_id, id, payment_id, provider, provider_account, livemode, object_id,
+    amount_cents, currency, reason, state, created_at, updated_at, version)
+VALUES (%(tenant)s, %(id)s, %(payment)s, %(provider)s, %(account)s, %(livemode)s, %(object_id)s,
+    %(amount)s, %(currency)s, %(reason)s, %(state)s, %(created_at)s, %(created_at)s, %(version)s)
+
+-- name: lock_refund
+SELECT id, payment_id, provider, provider_account, livemode, object_id, amount_cents, currency,
+       reason, state, created_at, version, provider_refund_id
+FROM refunds
+WHERE tenant_id = %(tenant)s AND id = %(id)s
+FOR UPDATE
+
+-- name: move_refund
+WITH saved AS (
+    UPDATE refunds
+    SET state = %(state)s, provider_refund_id = %(provider_refund_id)s, updated_at = %(at)s,
+        version = version + 1
+    WHERE tenant_id = %(tenant)s AND id = %(id)s AND version = %(version)s AND state = %(before)s
+    RETURNING 1
+)
+SELECT tp_expect(count(*), 1, 'refund_version') FROM saved

@@ -1,0 +1,227 @@
+"""The unit of work on PostgreSQL.
+
+A transaction runs on one pooled connection in pipeline mode: BEGIN, the tenant and the first
+reads travel together, the writes and COMMIT travel together. Every tenant's statements go to the
+database that the tenant map names; today it has one entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+import attrs
+import psycopg
+from psycopg import Connection
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from ticketpay.adapters.postgres.catalog import PostgresCatalog, PostgresQuotes
+from ticketpay.adapters.postgres.errors import is_retryable, translate
+from ticketpay.adapters.postgres.idempotency import PostgresIdempotencyKeys
+from ticketpay.adapters.postgres.ledger import PostgresLedger
+from ticketpay.adapters.postgres.messaging import (
+    PostgresInbox,
+    PostgresOutbox,
+    PostgresStreams,
+    PostgresTimers,
+)
+from ticketpay.adapters.postgres.orders import PostgresOrders
+from ticketpay.adapters.postgres.payments import PostgresPayments, PostgresRefunds
+from ticketpay.adapters.postgres.session import RoundTrips, Session
+from ticketpay.adapters.postgres.stock import PostgresStock
+from ticketpay.domain.kernel.errors import Conflict, OutcomeUnknown, Unavailable
+from ticketpay.domain.kernel.ids import TenantId
+
+__all__ = ["PostgresTx", "PostgresUnitOfWork", "TenantMap", "open_pool"]
+
+T = TypeVar("T")
+
+RUNS_MAX: Final = 5
+STATEMENT_TIMEOUT_MS: Final = 10_000
+IDLE_TIMEOUT_MS: Final = 60_000
+
+
+def _configure(connection: Connection[Any]) -> None:
+    connection.prepare_threshold = 2
+    connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
+    connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}")
+
+
+def open_pool(dsn: str, *, size_max: int, name: str) -> ConnectionPool[Connection[Any]]:
+    """A pool of up to ``size_max`` autocommit connections (the unit of work writes its own BEGIN)."""
+    return ConnectionPool(
+        dsn,
+        min_size=1,
+        max_size=size_max,
+        open=True,
+        timeout=5,
+        name=name,
+        kwargs={"autocommit": True, "application_name": name},
+        configure=_configure,
+    )
+
+
+@attrs.frozen
+class TenantMap:
+    """Which database holds which tenant; the platform tables live in the first one."""
+
+    pools: tuple[ConnectionPool[Connection[Any]], ...]
+
+    def of(self, tenant: TenantId) -> ConnectionPool[Connection[Any]]:
+        """The pool of a tenant's database: by the tenant's id, over all entries."""
+        return self.pools[tenant.int % len(self.pools)]
+
+    @property
+    def platform(self) -> ConnectionPool[Connection[Any]]:
+        """The pool of the platform's own database."""
+        return self.pools[0]
+
+
+@attrs.frozen
+class PostgresTx:
+    """Fulfils ``Tx``: every repository over the same session."""
+
+    session: Session
+    takeover_seconds: int
+
+    @property
+    def tenant_id(self) -> TenantId:
+        assert self.session.tenant_id is not None, "a platform transaction has no tenant"
+        return self.session.tenant_id
+
+    @property
+    def idempotency(self) -> PostgresIdempotencyKeys:
+        return PostgresIdempotencyKeys(self.session, self.takeover_seconds)
+
+    @property
+    def catalog(self) -> PostgresCatalog:
+        return PostgresCatalog(self.session)
+
+    @property
+    def quotes(self) -> PostgresQuotes:
+        return PostgresQuotes(self.session)
+
+    @property
+    def stock(self) -> PostgresStock:
+        return PostgresStock(self.session)
+
+    @property
+    def orders(self) -> PostgresOrders:
+        return PostgresOrders(self.session)
+
+    @property
+    def payments(self) -> PostgresPayments:
+        return PostgresPayments(self.session)
+
+    @property
+    def refunds(self) -> PostgresRefunds:
+        return PostgresRefunds(self.session)
+
+    @property
+    def ledger(self) -> PostgresLedger:
+        return PostgresLedger(self.session)
+
+    @property
+    def outbox(self) -> PostgresOutbox:
+        return PostgresOutbox(self.session)
+
+    @property
+    def inbox(self) -> PostgresInbox:
+        return PostgresInbox(self.session)
+
+    @property
+    def streams(self) -> PostgresStreams:
+        return PostgresStreams(self.session)
+
+    @property
+    def timers(self) -> PostgresTimers:
+        return PostgresTimers(self.session)
+
+
+@attrs.define
+class PostgresUnitOfWork:
+    """Fulfils ``UnitOfWork``; ``on_trips`` is told how many round trips each transaction took."""
+
+    tenants: TenantMap
+    takeover_seconds: int = 90
+    on_trips: Callable[[int], None] | None = None
+
+    def run(self, tenant: TenantId, fn: Callable[[PostgresTx], T]) -> T:
+        return self._repeat(self.tenants.of(tenant), tenant, fn)
+
+    def platform(self, fn: Callable[[PostgresTx], T]) -> T:
+        return self._repeat(self.tenants.platform, None, fn)
+
+    def ready(self) -> bool:
+        """Whether the database answers."""
+        try:
+            with self.tenants.platform.connection(timeout=1) as connection:
+                connection.execute("SELECT 1")
+        except (psycopg.Error, PoolTimeout):
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close all pools."""
+        for pool in self.tenants.pools:
+            pool.close()
+
+    def _repeat(
+        self,
+        pool: ConnectionPool[Connection[Any]],
+        tenant: TenantId | None,
+        fn: Callable[[PostgresTx], T],
+    ) -> T:
+        for _ in range(RUNS_MAX):
+            try:
+                with _connection(pool) as connection:
+                    return self._once(connection, tenant, fn)
+            except psycopg.Error as error:
+                if not is_retryable(error):
+                    raise translate(error) from error
+        raise Conflict("the transaction lost against others five times", code="CONCURRENT_UPDATE")
+
+    def _once(
+        self, connection: Connection[Any], tenant: TenantId | None, fn: Callable[[PostgresTx], T]
+    ) -> T:
+        session = Session(connection, tenant, RoundTrips())
+        committing = False
+        try:
+            with connection.pipeline():
+                connection.execute("BEGIN")
+                if tenant is not None:
+                    connection.execute(
+                        "SELECT set_config('app.tenant_id', %s, true)", [str(tenant)]
+                    )
+                result = fn(PostgresTx(session, self.takeover_seconds))
+                connection.execute("COMMIT")
+                session.queued, committing = True, True
+                session.wait()
+        except BaseException as error:
+            _roll_back(connection)
+            if committing and connection.closed and isinstance(error, psycopg.OperationalError):
+                raise OutcomeUnknown("the connection was lost at the commit") from error
+            raise
+        if self.on_trips is not None:
+            self.on_trips(session.trips.count)
+        return result
+
+
+def _roll_back(connection: Connection[Any]) -> None:
+    if connection.closed:
+        return
+    try:
+        connection.execute("ROLLBACK")
+    except psycopg.Error:
+        # The server ends the transaction with the connection.
+        connection.close()
+
+
+@contextmanager
+def _connection(pool: ConnectionPool[Connection[Any]]) -> Iterator[Connection[Any]]:
+    try:
+        with pool.connection() as connection:
+            yield connection
+    except PoolTimeout as error:
+        raise Unavailable("no database connection is free", code="DATABASE_UNAVAILABLE") from error

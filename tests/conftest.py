@@ -1,0 +1,48 @@
+"""Fixtures of the whole suite: Hypothesis profiles and the one embedded PostgreSQL."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.databases import Database, copy_template, make_template
+from ticketpay.adapters.embedded.postgres import EmbeddedPostgres
+
+settings.register_profile(
+    "ci", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """The server, with a migrated template database."""
+    with tempfile.TemporaryDirectory(prefix="ticketpay-tests-", dir=_quick_disk()) as folder:
+        data = Path(folder)
+        data.chmod(0o755)
+        with EmbeddedPostgres.start(data / "data") as server:
+            make_template(server)
+            yield server
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Database:
+    """A database per test module; tests keep apart by their own tenants."""
+    return copy_template(postgres)
+
+
+@pytest.fixture
+def fresh_database(postgres: EmbeddedPostgres) -> Database:
+    """A database of its own, for tests that change what others rely on."""
+    return copy_template(postgres)
+
+
+def _quick_disk() -> str | None:
+    """Shared memory if there is plenty: creating a database is creating hundreds of files."""
+    shared = Path("/dev/shm")  # noqa: S108 - a scratch folder with a random name is made inside
+    return str(shared) if shared.is_dir() and shutil.disk_usage(shared).free > 1 << 30 else None

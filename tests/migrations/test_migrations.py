@@ -1,0 +1,140 @@
+"""The schema: one linear history, equal to schema.sql, tenant first, fail-closed."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import psycopg
+import pytest
+
+from tests.support.databases import Database
+from ticketpay.adapters.embedded.postgres import EmbeddedPostgres
+from ticketpay.adapters.postgres.migrate import apply_migrations, check_role
+from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.orders import ORDER_MACHINE
+from ticketpay.domain.payments import PAYMENT_MACHINE
+from ticketpay.domain.refunds import REFUND_MACHINE
+
+pytestmark = pytest.mark.server
+
+PLATFORM = {
+    "tenants",
+    "machine_moves",
+    "provider_refs",
+    "webhook_inbox",
+    "outbox_streams",
+    "timers",
+    "schema_migrations",
+}
+SHAPE = """
+SELECT table_name, column_name, data_type, is_nullable, coalesce(column_default, '')
+FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'schema_migrations'
+UNION ALL
+SELECT conrelid::regclass::text, conname, contype::text, '', pg_get_constraintdef(oid)
+FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+  AND conrelid::regclass::text <> 'schema_migrations'
+UNION ALL
+SELECT tablename, indexname, '', '', indexdef FROM pg_indexes
+WHERE schemaname = 'public' AND tablename <> 'schema_migrations'
+UNION ALL
+SELECT tablename, policyname, cmd, coalesce(qual, ''), coalesce(with_check, '') FROM pg_policies
+UNION ALL
+SELECT table_name, grantee, privilege_type, '', '' FROM information_schema.role_table_grants
+WHERE grantee LIKE 'ticketpay%' AND table_name <> 'schema_migrations'
+ORDER BY 1, 2, 3, 4, 5
+"""
+
+
+@pytest.mark.spec("S04")
+def test_schema_file_equals_the_migrations(postgres: EmbeddedPostgres, database: Database) -> None:
+    """Applying schema.sql gives the same tables, constraints, policies and grants as migrating."""
+    schema = files("ticketpay.adapters.postgres").joinpath("schema.sql").read_text()
+    with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE from_schema")
+    with psycopg.connect(postgres.dsn("from_schema"), autocommit=True) as connection:
+        connection.execute(schema.encode())
+        expected = connection.execute(SHAPE.encode()).fetchall()
+    assert expected == database.rows(SHAPE)
+    assert len(expected) > 300
+
+
+@pytest.mark.spec("S04")
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    """A second run applies no migration."""
+    assert apply_migrations(database.owner) == []
+
+
+@pytest.mark.spec("S04")
+def test_a_changed_migration_is_refused(fresh_database: Database) -> None:
+    """History is append-only: an applied file that differs stops the run."""
+    with psycopg.connect(fresh_database.owner, autocommit=True) as connection:
+        connection.execute("UPDATE schema_migrations SET sha256 = 'x' WHERE name LIKE '0002%'")
+    with pytest.raises(Conflict, match="0002"):
+        apply_migrations(fresh_database.owner)
+
+
+@pytest.mark.spec("S04")
+def test_every_tenant_key_starts_with_the_tenant(database: Database) -> None:
+    """Primary, unique and foreign keys of tenant tables name the tenant first."""
+    keys = database.rows(
+        "SELECT conrelid::regclass::text, conname, contype::text, a.attname"
+        " FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
+        " WHERE c.connamespace = 'public'::regnamespace AND c.contype IN ('p', 'u', 'f')"
+    )
+    tenant_keys = [
+        k
+        for k in keys
+        if k[0] not in PLATFORM and k[1] != "state_moves_machine_from_state_event_to_state_fkey"
+    ]
+    assert len(tenant_keys) > 30
+    assert [k for k in tenant_keys if k[3] != "tenant_id"] == []
+
+
+@pytest.mark.spec("S04", "S04 D2")
+def test_every_tenant_table_forces_row_level_security(database: Database) -> None:
+    """All tables outside the platform list have row-level security, forced, with a policy."""
+    tables = database.rows(
+        "SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity AND p.policyname IS NOT NULL"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " LEFT JOIN pg_policies p ON p.tablename = c.relname"
+        " WHERE n.nspname = 'public' AND c.relkind = 'r'"
+    )
+    walled = {str(name) for name, safe in tables if safe}
+    assert {str(name) for name, _ in tables} - walled == PLATFORM
+    assert len(walled) == 20
+
+
+@pytest.mark.spec("S30", "S31")
+def test_reference_rows_equal_the_machines(database: Database) -> None:
+    """The database knows exactly the moves that the code knows."""
+    expected = {
+        (machine.name, str(step.before), str(step.event), str(step.after))
+        for machine in (ORDER_MACHINE, PAYMENT_MACHINE, REFUND_MACHINE)
+        for step in machine.steps()
+    }
+    assert (
+        set(database.rows("SELECT machine, from_state, event, to_state FROM machine_moves"))
+        == expected
+    )
+
+
+@pytest.mark.spec("S04")
+def test_start_up_refuses_an_owner(database: Database) -> None:
+    """A role that owns the tables or is superuser is refused, the two roles are accepted."""
+    with pytest.raises(Conflict, match="row-level security"):
+        check_role(database.owner)
+    check_role(database.app)
+    check_role(database.worker)
+
+
+@pytest.mark.spec("S20")
+@pytest.mark.parametrize("table", ["ledger_postings", "ledger_entries", "state_moves", "outbox"])
+def test_history_is_append_only_by_grant(database: Database, table: str) -> None:
+    """Neither role may change or delete what has been booked or recorded."""
+    for dsn in (database.app, database.worker):
+        for verb in (f"DELETE FROM {table}", f"UPDATE {table} SET tenant_id = tenant_id"):  # noqa: S608 - fixed names
+            with (
+                psycopg.connect(dsn) as connection,
+                pytest.raises(psycopg.errors.InsufficientPrivilege),
+            ):
+                connection.execute(verb.encode())

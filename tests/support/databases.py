@@ -1,0 +1,137 @@
+"""One embedded PostgreSQL for the whole test session; every database is a copy of a template."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import attrs
+import psycopg
+
+from ticketpay.adapters.embedded.postgres import EmbeddedPostgres
+from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
+from ticketpay.adapters.postgres.migrate import APP_ROLE, WORKER_ROLE
+from ticketpay.adapters.postgres.uow import PostgresUnitOfWork, TenantMap, open_pool
+from ticketpay.domain.catalog import Catalog, Event, StockedType, TicketType, Venue
+from ticketpay.domain.kernel.ids import EventId, TenantId, TicketTypeId, VenueId
+from ticketpay.domain.money import USD, Money
+from ticketpay.domain.parties import Tenant
+from ticketpay.entrypoints import bootstrap
+
+TEMPLATE = "ticketpay_template"
+_numbers = itertools.count(1)
+
+
+@attrs.frozen
+class Database:
+    """A fresh, migrated database and how each role reaches it."""
+
+    server: EmbeddedPostgres
+    name: str
+
+    @property
+    def owner(self) -> str:
+        return self.server.dsn(self.name)
+
+    @property
+    def app(self) -> str:
+        return self.server.dsn(self.name, APP_ROLE, "app")
+
+    @property
+    def worker(self) -> str:
+        return self.server.dsn(self.name, WORKER_ROLE, "worker")
+
+    def load(self, catalog: Catalog) -> None:
+        PostgresCatalogWriter(self.owner).load(catalog)
+
+    def unit_of_work(
+        self, *, worker: bool = False, takeover_seconds: int = 90
+    ) -> PostgresUnitOfWork:
+        dsn = self.worker if worker else self.app
+        pool = open_pool(dsn, size_max=10, name="tests")
+        return PostgresUnitOfWork(TenantMap((pool,)), takeover_seconds=takeover_seconds)
+
+    def rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        """What the owner sees."""
+        with psycopg.connect(self.owner) as connection:
+            return connection.execute(statement.encode(), values or None).fetchall()
+
+    def counts(self) -> dict[str, int]:
+        """How many rows every table has: the snapshot around every bad input."""
+        tables = self.rows(
+            "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = 'public' AND c.relkind = 'r' ORDER BY 1"
+        )
+        return {str(t): int(str(self.rows(f"SELECT count(*) FROM {t}")[0][0])) for (t,) in tables}  # noqa: S608 - names from the catalogue
+
+
+def make_template(server: EmbeddedPostgres) -> None:
+    """Migrate the template once per session."""
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {TEMPLATE}".encode())
+    bootstrap.migrate(server.dsn(TEMPLATE), app_password="app", worker_password="worker")
+
+
+def copy_template(server: EmbeddedPostgres) -> Database:
+    """A new database of its own."""
+    name = f"ticketpay_{next(_numbers)}"
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}".encode())
+    return Database(server, name)
+
+
+@attrs.frozen
+class Shop:
+    """A small catalogue in Nashville: general admission and three seats."""
+
+    catalog: Catalog
+
+    @property
+    def tenant(self) -> Tenant:
+        return self.catalog.tenant
+
+    @property
+    def event(self) -> Event:
+        return self.catalog.events[0]
+
+    @property
+    def standing(self) -> TicketType:
+        return self.catalog.types[0].type
+
+    @property
+    def seated(self) -> TicketType:
+        return self.catalog.types[1].type
+
+
+def make_shop(*, capacity: int = 100, slug: str = "") -> Shop:
+    """A tenant with one event; ids are fresh."""
+    tenant_id = TenantId(uuid4())
+    venue_id, event_id = VenueId(uuid4()), EventId(uuid4())
+    event = Event(
+        id=event_id,
+        venue_id=venue_id,
+        name="A concert",
+        starts_at=datetime(2027, 5, 1, 1, 0, tzinfo=UTC),
+        currency=USD,
+    )
+    venue = Venue(
+        id=venue_id, name="A hall", city="Nashville", state="TN", time_zone="America/Chicago"
+    )
+    standing = TicketType(
+        id=TicketTypeId(uuid4()), event_id=event_id, name="Floor", price=Money(5_000)
+    )
+    seated = TicketType(
+        id=TicketTypeId(uuid4()), event_id=event_id, name="Box", price=Money(7_000), seated=True
+    )
+    return Shop(
+        Catalog(
+            tenant=Tenant(id=tenant_id, name="A tenant", slug=slug or str(tenant_id)),
+            venues=(venue,),
+            events=(event,),
+            types=(
+                StockedType(type=standing, capacity=capacity),
+                StockedType(type=seated, capacity=3, seats=("A1", "A2", "A3")),
+            ),
+        )
+    )
