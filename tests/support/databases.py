@@ -20,6 +20,7 @@ from ticketpay.domain.parties import Tenant
 from ticketpay.entrypoints import bootstrap
 
 TEMPLATE = "ticketpay_template"
+BOTH_ROLES = "ticketpay_both"
 _numbers = itertools.count(1)
 
 
@@ -46,9 +47,11 @@ class Database:
         PostgresCatalogWriter(self.owner).load(catalog)
 
     def unit_of_work(
-        self, *, worker: bool = False, takeover_seconds: int = 90
+        self, *, worker: bool = False, both: bool = False, takeover_seconds: int = 90
     ) -> PostgresUnitOfWork:
         dsn = self.worker if worker else self.app
+        if both:
+            dsn = self.server.dsn(self.name, BOTH_ROLES, "both")
         pool = open_pool(dsn, size_max=10, name="tests")
         return PostgresUnitOfWork(TenantMap((pool,)), takeover_seconds=takeover_seconds)
 
@@ -70,7 +73,10 @@ def make_template(server: EmbeddedPostgres) -> None:
     """Migrate the template once per session."""
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {TEMPLATE}".encode())
-    bootstrap.migrate(server.dsn(TEMPLATE), app_password="app", worker_password="worker")
+        bootstrap.migrate(server.dsn(TEMPLATE), app_password="app", worker_password="worker")
+        connection.execute(
+            f"CREATE ROLE {BOTH_ROLES} LOGIN IN ROLE {APP_ROLE}, {WORKER_ROLE}".encode()
+        )
 
 
 def copy_template(server: EmbeddedPostgres) -> Database:

@@ -73,7 +73,7 @@ class Till:
         app_uow, uow = database.unit_of_work(), database.unit_of_work(worker=True)
         trips: list[int] = []
         app_uow.on_trips = uow.on_trips = trips.append
-        model, bell = SandboxModel(1, time.time), Bell()
+        model, bell = SandboxModel(uuid4().int, time.time), Bell()
         model.add_endpoint("http://127.0.0.1/hook", SECRET)
         parts = Parts(
             uow=app_uow,

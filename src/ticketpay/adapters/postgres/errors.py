@@ -21,6 +21,7 @@ CONSTRAINTS: Final[dict[str, type[TicketpayError]]] = {
     "order_version": Conflict,
     "payment_version": Conflict,
     "refund_version": Conflict,
+    "provider_ref_owner": Conflict,
     "idempotency_epoch": Conflict,
 }
 """Named constraints and named expectations (``tp_expect``)."""

@@ -111,7 +111,7 @@ class PostgresStreams:
                     delivered_seq=seq,
                     attempts=attempts,
                 )
-                for tenant, kind, aggregate, epoch, seq, attempts in rows
+                for _, tenant, kind, aggregate, epoch, seq, attempts in sorted(rows)
             )
 
         return self.session.read(_SQL["claim_streams"], _lease(now, lease_seconds, limit), parse)
@@ -247,7 +247,7 @@ class PostgresTimers:
                     epoch=epoch,
                     attempts=attempts,
                 )
-                for tenant, kind, subject, epoch, attempts in rows
+                for _, tenant, kind, subject, epoch, attempts in sorted(rows)
             )
 
         return self.session.read(_SQL["claim_timers"], _lease(now, lease_seconds, limit), parse)

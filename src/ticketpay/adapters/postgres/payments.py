@@ -164,18 +164,17 @@ class PostgresPayments:
         return saved
 
     def _add_ref(self, payment: Payment, ref: ProviderRef, at: datetime) -> None:
-        self.session.write(
-            _SQL["add_ref"],
-            {
-                "tenant": self.session.tenant_id,
-                "payment": payment.id,
-                "provider": ref.provider,
-                "account": ref.account,
-                "livemode": ref.livemode,
-                "object_id": ref.object_id,
-                "at": at,
-            },
-        )
+        values = {
+            "tenant": self.session.tenant_id,
+            "payment": payment.id,
+            "provider": ref.provider,
+            "account": ref.account,
+            "livemode": ref.livemode,
+            "object_id": ref.object_id,
+            "at": at,
+        }
+        self.session.write(_SQL["add_ref"], values)
+        self.session.write(_SQL["check_ref"], values)
 
 
 def _refund(rows: Sequence[tuple[Any, ...]]) -> Refund | None:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ticketpay.domain.catalog.model import Offer, TicketType
+from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.kernel.ids import QuoteId, UserId
 from ticketpay.domain.kernel.time import day_in
 from ticketpay.domain.money.allocation import allocate_cents
@@ -37,9 +38,10 @@ def price_demand(
 ) -> Quote:
     """Price ``demand`` against ``offer``; see the module docstring.
 
-    Raises ``TicketTypeUnknown``, ``EventNotOnSale``, ``PriceChanged`` (a sent price differs) and
+    Raises ``InvalidInput`` (seats and quantity differ), ``TicketTypeUnknown``, ``EventNotOnSale``, ``PriceChanged`` (a sent price differs) and
     ``TaxJurisdictionUnknown``.
     """
+    _check_seats(demand)
     if not offer.event.on_sale:
         raise EventNotOnSale(f"event {offer.event.id} is not on sale")
     wanted = [(offer_type(offer, line), line) for line in demand.lines]
@@ -77,6 +79,16 @@ def offer_type(offer: Offer, line: DemandLine) -> TicketType:
             f" not {line.price_cents}"
         )
     return ticket_type
+
+
+def _check_seats(demand: Demand) -> None:
+    errors = tuple(
+        FieldError(f"tickets.{index}.seats", "must name one seat per ticket")
+        for index, line in enumerate(demand.lines)
+        if line.seats and len(line.seats) != line.quantity
+    )
+    if errors:
+        raise InvalidInput(errors=errors)
 
 
 def _seats(line: DemandLine) -> Iterator[str | None]:

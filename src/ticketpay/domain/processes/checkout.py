@@ -39,7 +39,6 @@ from ticketpay.domain.payments import (
     PAYMENT_MACHINE,
     CaptureMethod,
     ChargeRequest,
-    FactMismatch,
     Payment,
     PaymentDeclined,
     PaymentMethod,
@@ -116,7 +115,7 @@ class Checkout:
             return self._with_secret(tenant, opened.answer)
         try:
             return self._charge_and_settle(command, opened)
-        except (Unavailable, OutcomeUnknown, FactMismatch):
+        except (Unavailable, OutcomeUnknown, Conflict):
             self.uow.run(tenant, lambda tx: tx.idempotency.release(opened.claim, self.clock.now()))
             raise
 

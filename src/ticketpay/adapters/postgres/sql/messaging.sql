@@ -70,7 +70,7 @@ LIMIT %(limit)s
 UPDATE outbox_streams s
 SET epoch = s.epoch + 1, claimed_until = %(until)s
 FROM (
-    SELECT tenant_id, aggregate_type, aggregate_id
+    SELECT tenant_id, aggregate_type, aggregate_id, due_at
     FROM outbox_streams
     WHERE due_at <= %(now)s AND parked_at IS NULL
       AND (claimed_until IS NULL OR claimed_until <= %(now)s)
@@ -80,7 +80,7 @@ FROM (
 ) d
 WHERE s.tenant_id = d.tenant_id AND s.aggregate_type = d.aggregate_type
   AND s.aggregate_id = d.aggregate_id
-RETURNING s.tenant_id, s.aggregate_type, s.aggregate_id, s.epoch, s.delivered_seq, s.attempts
+RETURNING d.due_at, s.tenant_id, s.aggregate_type, s.aggregate_id, s.epoch, s.delivered_seq, s.attempts
 
 -- name: lock_streams
 SELECT s.tenant_id, s.aggregate_type, s.aggregate_id
@@ -183,7 +183,7 @@ DELETE FROM timers WHERE tenant_id = %(tenant)s AND kind = %(kind)s AND subject_
 UPDATE timers t
 SET epoch = t.epoch + 1, claimed_until = %(until)s
 FROM (
-    SELECT tenant_id, kind, subject_id
+    SELECT tenant_id, kind, subject_id, due_at
     FROM timers
     WHERE due_at <= %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s)
     ORDER BY due_at
@@ -191,7 +191,7 @@ FROM (
     FOR UPDATE SKIP LOCKED
 ) d
 WHERE t.tenant_id = d.tenant_id AND t.kind = d.kind AND t.subject_id = d.subject_id
-RETURNING t.tenant_id, t.kind, t.subject_id, t.epoch, t.attempts
+RETURNING d.due_at, t.tenant_id, t.kind, t.subject_id, t.epoch, t.attempts
 
 -- name: lock_timer
 SELECT epoch = %(epoch)s FROM timers

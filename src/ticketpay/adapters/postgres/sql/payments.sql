@@ -61,6 +61,13 @@ WITH known AS (
 UPDATE payment_attempts SET object_id = %(object_id)s, answered_at = %(at)s
 WHERE tenant_id = %(tenant)s AND payment_id = %(payment)s AND object_id IS NULL
 
+-- name: check_ref
+-- An intent belongs to one payment, for ever.
+SELECT tp_expect(count(*), 1, 'provider_ref_owner')
+FROM provider_refs
+WHERE provider = %(provider)s AND account = %(account)s AND object_id = %(object_id)s
+  AND tenant_id = %(tenant)s AND payment_id = %(payment)s
+
 -- name: add_move
 INSERT INTO state_moves (tenant_id, machine, subject_id, version, from_state, event, to_state, at)
 VALUES (%(tenant)s, %(machine)s, %(id)s, %(version)s, %(before)s, %(event)s, %(after)s, %(at)s)

@@ -1,0 +1,25 @@
+"""The in-memory twin of the database: every port of a transaction, with the same constraints."""
+
+from __future__ import annotations
+
+from ticketpay.adapters.memory.catalog import MemoryCatalog
+from ticketpay.adapters.memory.system import (
+    Alert,
+    RecordingAlerts,
+    RecordingTickets,
+    SeededIds,
+    SeededRandom,
+    VirtualClock,
+)
+from ticketpay.adapters.memory.uow import MemoryUnitOfWork
+
+__all__ = [
+    "Alert",
+    "MemoryCatalog",
+    "MemoryUnitOfWork",
+    "RecordingAlerts",
+    "RecordingTickets",
+    "SeededIds",
+    "SeededRandom",
+    "VirtualClock",
+]

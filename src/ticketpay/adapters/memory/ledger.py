@@ -1,0 +1,76 @@
+"""The ledger in memory: postings are only ever added; a balance is checkpoint + tail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from ticketpay.adapters.memory.store import Store, TenantTables, known
+from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.ids import VenueId
+from ticketpay.domain.ledger import Account, AccountKind, Balance, Posting
+from ticketpay.ports.later import Later
+
+__all__ = ["MemoryLedger"]
+
+
+@attrs.frozen
+class MemoryLedger:
+    """``LedgerBook`` over the tables of one tenant."""
+
+    store: Store
+    tables: TenantTables
+
+    def post(self, posting: Posting) -> None:
+        if posting.key in self.tables.postings:
+            raise Conflict(f"{posting.key} is booked already")
+        self.tables.postings.put(posting.key, posting)
+        self.tables.tail.put(self.store.number(), posting)
+
+    def balances(self) -> Later[tuple[Balance, ...]]:
+        sums = self._sums()
+        return known(tuple(Balance(account=a, cents=sums[a]) for a in sorted(sums, key=_name)))
+
+    def booked_by_payment(self) -> Later[Mapping[str, int]]:
+        booked: dict[str, int] = {}
+        for posting in self.tables.postings.values():
+            payment = posting.key.partition(":")[2]
+            for entry in posting.entries:
+                if entry.account.kind is AccountKind.PROVIDER:
+                    booked[payment] = booked.get(payment, 0) + entry.cents
+        return known(booked)
+
+    def venue_balances(self, venue_id: VenueId) -> Later[Mapping[str, Mapping[str, int]]]:
+        found: dict[str, dict[str, int]] = {}
+        for account, cents in self._sums().items():
+            if account.kind is AccountKind.VENUE_PAYABLE and account.party == str(venue_id):
+                buckets = found.setdefault(account.currency.code, {})
+                buckets[str(account.bucket)] = buckets.get(str(account.bucket), 0) - cents
+        return known(found)
+
+    def roll_up(self, limit: int) -> Later[int]:
+        oldest = sorted(self.tables.tail.items(), key=lambda row: row[0])[:limit]
+        for number, posting in oldest:
+            for entry in posting.entries:
+                before = self.tables.checkpoints.get(entry.account) or 0
+                self.tables.checkpoints.put(entry.account, before + entry.cents)
+            self.tables.tail.drop(number)
+        return known(len(oldest))
+
+    def _sums(self) -> dict[Account, int]:
+        sums = dict(self.tables.checkpoints.items())
+        for posting in self.tables.tail.values():
+            for entry in posting.entries:
+                sums[entry.account] = sums.get(entry.account, 0) + entry.cents
+        return sums
+
+
+def _name(account: Account) -> tuple[str, ...]:
+    return (
+        str(account.kind),
+        account.party,
+        account.subject,
+        account.currency.code,
+        str(account.bucket),
+    )

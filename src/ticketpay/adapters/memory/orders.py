@@ -1,0 +1,75 @@
+"""Quotes and orders in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import attrs
+
+from ticketpay.adapters.memory.store import Move, Store, TenantTables, known
+from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.fsm import Step
+from ticketpay.domain.kernel.ids import OrderId, PaymentId, QuoteId
+from ticketpay.domain.orders import Order, OrderEvent, OrderState
+from ticketpay.domain.pricing import Quote
+from ticketpay.ports.later import Later
+
+__all__ = ["MemoryOrders", "MemoryQuotes"]
+
+
+@attrs.frozen
+class MemoryQuotes:
+    """``Quotes`` over the tables of one tenant."""
+
+    tables: TenantTables
+
+    def add(self, quote: Quote) -> None:
+        if quote.id in self.tables.quotes:
+            raise Conflict(f"there is a quote {quote.id} already")
+        self.tables.quotes.put(quote.id, quote)
+
+    def get(self, quote_id: QuoteId) -> Later[Quote | None]:
+        return known(self.tables.quotes.get(quote_id))
+
+
+@attrs.frozen
+class MemoryOrders:
+    """``Orders`` over the tables of one tenant."""
+
+    store: Store
+    tables: TenantTables
+
+    def add(self, order: Order) -> None:
+        if order.id in self.tables.orders:
+            raise Conflict(f"there is an order {order.id} already")
+        self.tables.orders.put(order.id, order)
+
+    def get(self, order_id: OrderId) -> Later[Order | None]:
+        return known(self.tables.orders.get(order_id))
+
+    def lock(self, order_id: OrderId) -> Later[Order | None]:
+        return known(self._bare(order_id))
+
+    def lock_of_payment(self, payment_id: PaymentId) -> Later[Order | None]:
+        payment = self.tables.payments.get(payment_id)
+        return known(self._bare(payment.order_id) if payment else None)
+
+    def move(
+        self, order: Order, steps: Sequence[Step[OrderState, OrderEvent]], at: datetime
+    ) -> Order:
+        stored = self.tables.orders.get(order.id)
+        if stored is None or (stored.state, stored.version) != (order.state, order.version):
+            raise Conflict(f"order {order.id} has been moved by somebody else")
+        for step in steps:
+            assert step.before is stored.state, "the steps of a walk follow each other"
+            stored = attrs.evolve(stored, state=step.after)
+            move = Move(subject=order.id, step=step, at=at)
+            self.tables.moves.put(self.store.number(), move)
+        moved = attrs.evolve(stored, version=stored.version + 1)
+        self.tables.orders.put(order.id, moved)
+        return attrs.evolve(order, state=moved.state, version=moved.version)
+
+    def _bare(self, order_id: OrderId) -> Order | None:
+        order = self.tables.orders.get(order_id)
+        return attrs.evolve(order, tickets=(), charges=()) if order else None

@@ -1,0 +1,109 @@
+"""The stock in memory: a counter per type, an owner per seat, and the holds of every order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from ticketpay.adapters.memory.store import Hold, TenantTables, known
+from ticketpay.domain.inventory import HoldState, StockView
+from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.ids import OrderId, QuoteId, TicketTypeId
+from ticketpay.domain.pricing import Demand
+from ticketpay.ports.later import Later
+
+__all__ = ["MemoryStock"]
+
+
+@attrs.frozen
+class MemoryStock:
+    """``Stock`` over the tables of one tenant; the store's lock is the row lock."""
+
+    tables: TenantTables
+
+    def lock(self, demand: Demand) -> Later[StockView]:
+        return known(self._view(demand))
+
+    def lock_quoted(self, quote_id: QuoteId) -> Later[StockView]:
+        quote = self.tables.quotes.get(quote_id)
+        if quote is None:
+            return known(StockView(left={}, seated=frozenset(), seats={}))
+        return known(self._view(quote.demand()))
+
+    def hold(self, order_id: OrderId, demand: Demand) -> None:
+        if order_id in self.tables.holds:
+            raise Conflict(f"order {order_id} holds tickets already")
+        holds = {}
+        for type_id in demand.type_ids:
+            seats = tuple(label for of, label in demand.seats if of == type_id)
+            quantity = demand.quantity_of(type_id)
+            holds[type_id] = Hold(quantity=quantity, seats=seats, state=HoldState.HELD)
+            self._take(order_id, type_id, holds[type_id])
+        self.tables.holds.put(order_id, holds)
+
+    def hold_again(self, order_id: OrderId) -> Later[bool]:
+        holds = self.tables.holds.get(order_id) or {}
+        gone = {t: h for t, h in holds.items() if h.state is HoldState.RELEASED}
+        if not all(self._is_available(type_id, hold) for type_id, hold in gone.items()):
+            return known(value=False)
+        for type_id, hold in gone.items():
+            self._take(order_id, type_id, hold)
+        self._mark(order_id, gone, HoldState.HELD)
+        return known(bool(holds))
+
+    def confirm(self, order_id: OrderId) -> None:
+        self._mark(order_id, self._held(order_id), HoldState.CONFIRMED)
+
+    def release(self, order_id: OrderId) -> None:
+        held = self._held(order_id)
+        for type_id, hold in held.items():
+            self._change_taken(type_id, -hold.quantity)
+            for label in hold.seats:
+                self.tables.seats.put((type_id, label), None)
+        self._mark(order_id, held, HoldState.RELEASED)
+
+    def _view(self, demand: Demand) -> StockView:
+        rows = [(type_id, self.tables.stock.get(type_id)) for type_id in demand.type_ids]
+        return StockView(
+            left={type_id: row.capacity - row.taken for type_id, row in rows if row},
+            seated=frozenset(type_id for type_id, row in rows if row and row.seated),
+            seats={
+                seat: self.tables.seats.get(seat) is None
+                for seat in demand.seats
+                if seat in self.tables.seats
+            },
+        )
+
+    def _held(self, order_id: OrderId) -> dict[TicketTypeId, Hold]:
+        holds = self.tables.holds.get(order_id) or {}
+        return {t: h for t, h in holds.items() if h.state is HoldState.HELD}
+
+    def _is_available(self, type_id: TicketTypeId, hold: Hold) -> bool:
+        row = self.tables.stock.get(type_id)
+        if row is None or row.taken + hold.quantity > row.capacity:
+            return False
+        return all(self.tables.seats.get((type_id, label)) is None for label in hold.seats)
+
+    def _take(self, order_id: OrderId, type_id: TicketTypeId, hold: Hold) -> None:
+        self._change_taken(type_id, hold.quantity)
+        for label in hold.seats:
+            seat = (type_id, label)
+            if seat not in self.tables.seats or self.tables.seats.get(seat) is not None:
+                raise Conflict(f"seat {label} is not free")
+            self.tables.seats.put(seat, order_id)
+
+    def _change_taken(self, type_id: TicketTypeId, count: int) -> None:
+        row = self.tables.stock.get(type_id)
+        if row is None or not 0 <= row.taken + count <= row.capacity:
+            raise Conflict(f"{count} tickets of type {type_id} cannot be taken")
+        self.tables.stock.put(type_id, attrs.evolve(row, taken=row.taken + count))
+
+    def _mark(
+        self, order_id: OrderId, which: Mapping[TicketTypeId, Hold], state: HoldState
+    ) -> None:
+        if not which:
+            return
+        holds = self.tables.holds.get(order_id) or {}
+        marked = {t: attrs.evolve(h, state=state) for t, h in which.items()}
+        self.tables.holds.put(order_id, {**holds, **marked})

@@ -1,0 +1,270 @@
+"""The gateway: charges, questions, cancellations and refunds at Stripe (S15, S38)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, Self
+
+import attrs
+import stripe
+
+from ticketpay.adapters.stripe.errors import failure_of, meaning, translated
+from ticketpay.adapters.stripe.mapping import (
+    charge_params,
+    fact_of,
+    is_about,
+    refund_fact_of,
+    refunded_cents,
+)
+from ticketpay.adapters.stripe.transport import InProcessClient, PooledClient, Transport
+from ticketpay.domain.kernel.ids import PaymentId, TenantId
+from ticketpay.domain.payments import (
+    ChargeRequest,
+    PaymentDeclined,
+    ProviderFact,
+    ProviderRef,
+    ProviderStatus,
+)
+from ticketpay.domain.refunds import Refund
+from ticketpay.ports.payments import RefundFact
+
+__all__ = ["StripeGateway"]
+
+CLOCK_SKEW_SECONDS: Final = 120
+KEY_LENGTH_MAX: Final = 255
+KEY_SECONDS_MAX: Final = 23 * 3600
+PAGE: Final = 100
+
+_UNEXPECTED_STATE: Final = "payment_intent_unexpected_state"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@attrs.frozen
+class _Answer:
+    """What one call gave: plain data, the headers that came with it."""
+
+    data: Mapping[str, Any]
+    headers: Mapping[str, str]
+
+    @classmethod
+    def of(cls, shown: stripe.StripeObject) -> Self:
+        response = shown.last_response
+        if response is None or not isinstance(response.data, dict):
+            raise TypeError("the answer is not an object")
+        return cls(response.data, response.headers)
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether the provider repeated an old answer, which may no longer be true."""
+        return self.headers.get("idempotent-replayed") == "true"
+
+
+def _refused_intent(error: stripe.StripeError) -> _Answer | None:
+    """The intent that a refusal carries, if it carries one."""
+    body = error.json_body
+    intent = body["error"].get("payment_intent") if isinstance(body, dict) else None
+    return _Answer(intent, error.headers or {}) if isinstance(intent, dict) else None
+
+
+@attrs.frozen(kw_only=True)
+class StripeGateway:
+    """``PaymentGateway`` over the official SDK; safe to share between threads.
+
+    ``account`` is the connected account that is charged, empty for the platform's own.
+    """
+
+    _client: stripe.StripeClient = attrs.field(repr=False)
+    _http: InProcessClient | PooledClient = attrs.field(repr=False)
+    _account: str
+    _now: Callable[[], datetime]
+
+    @classmethod
+    def create(
+        cls,
+        secret_key: str,
+        *,
+        api_base: str = "",
+        timeout_seconds: float = 30.0,
+        account: str = "",
+        transport: Transport | None = None,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> StripeGateway:
+        """A gateway to Stripe, to ``api_base`` or to an in-process ``transport``.
+
+        ``now`` dates the answers that carry no ``Date`` header.
+        """
+        # The SDK's telemetry writes a file into the home directory and times every call.
+        stripe.enable_telemetry = False
+        http = InProcessClient(transport) if transport else PooledClient(timeout_seconds)
+        base: Any = {"api": api_base.rstrip("/")} if api_base else {}
+        client = stripe.StripeClient(
+            secret_key, http_client=http, base_addresses=base, max_network_retries=0
+        )
+        return cls(client=client, http=http, account=account, now=now)
+
+    def close(self) -> None:
+        """Give the idle connections back."""
+        self._http.close()
+
+    def charge(self, request: ChargeRequest) -> ProviderFact:
+        """Create and confirm in one call; a decline with an intent is a fact.
+
+        A replayed answer is as old as the first one, so the intent is read again.
+        """
+        options = self._options(self._account, request.key)
+        params: Any = charge_params(request)
+        with translated():
+            try:
+                answer = _Answer.of(self._client.v1.payment_intents.create(params, options))
+            except (stripe.CardError, stripe.InvalidRequestError) as error:
+                refused = _refused_intent(error)
+                if refused is None:
+                    raise PaymentDeclined(failure_of(error)) from error
+                answer = refused
+            return self._current(answer, self._account)
+
+    def retrieve(self, ref: ProviderRef) -> ProviderFact:
+        """The intent as it is now; raises ``NotFound``."""
+        with translated():
+            return self._read(ref.object_id, ref.account)
+
+    def confirm(self, ref: ProviderRef, key: str) -> ProviderFact:
+        """Confirm what waits for it; after a refusal, the intent as it is."""
+        with translated():
+            fact = self._read(ref.object_id, ref.account)
+            if fact.status is not ProviderStatus.REQUIRES_CONFIRMATION:
+                return fact
+            intents, options = self._client.v1.payment_intents, self._options(ref.account, key)
+            try:
+                answer = _Answer.of(intents.confirm(ref.object_id, options=options))
+            except (stripe.CardError, stripe.InvalidRequestError):
+                return self._read(ref.object_id, ref.account)
+            return self._current(answer, ref.account)
+
+    def cancel(self, ref: ProviderRef, key: str) -> ProviderFact:
+        """Cancel; when it is too late for that, the intent as it is."""
+        intents, options = self._client.v1.payment_intents, self._options(ref.account, key)
+        with translated():
+            try:
+                answer = _Answer.of(intents.cancel(ref.object_id, options=options))
+            except stripe.InvalidRequestError as error:
+                if error.code != _UNEXPECTED_STATE:
+                    raise
+                return self._read(ref.object_id, ref.account)
+            return self._current(answer, ref.account)
+
+    def find(
+        self, tenant_id: TenantId, payment_id: PaymentId, since: datetime
+    ) -> ProviderFact | None:
+        """Page through the intents since then, less 120 s for unequal clocks."""
+        first = int((since - timedelta(seconds=CLOCK_SKEW_SECONDS)).timestamp())
+        for intent, page in self._intents({"created": {"gte": first}}):
+            if is_about(intent, tenant_id, payment_id):
+                with translated():
+                    return self._fact(_Answer(intent, page.headers), self._account)
+        return None
+
+    def list_intents(self, tenant_id: TenantId) -> Iterator[ProviderFact]:
+        """Every intent of a tenant, newest first; ``received`` is less what was refunded."""
+        for intent, page in self._intents({"expand": ["data.latest_charge"]}):
+            if is_about(intent, tenant_id):
+                with translated():
+                    fact = fact_of(
+                        intent,
+                        account=self._account,
+                        at=self._at(page),
+                        refunded_cents=refunded_cents(intent),
+                    )
+                yield fact
+
+    def refund(self, refund: Refund) -> RefundFact:
+        """Refund once: an old refund is asked for first, a refused one may be done already."""
+        age = self._now() - refund.created_at
+        if age > timedelta(seconds=KEY_SECONDS_MAX) and (known := self._known_refund(refund)):
+            return known
+        try:
+            return self._send_refund(refund)
+        except stripe.InvalidRequestError as error:
+            known = self._known_refund(refund)
+            if known is None:
+                raise meaning(error) from error
+            return known
+
+    def _send_refund(self, refund: Refund) -> RefundFact:
+        params: Any = {
+            "payment_intent": refund.ref.object_id,
+            "amount": refund.amount.cents,
+            "metadata": {"refund_id": str(refund.id), "payment_id": str(refund.payment_id)},
+        }
+        refunds, account = self._client.v1.refunds, refund.ref.account
+        with translated(but=(stripe.InvalidRequestError,)):
+            answer = _Answer.of(refunds.create(params, self._options(account, refund.key)))
+            if answer.is_replay:
+                ident = str(answer.data["id"])
+                answer = _Answer.of(refunds.retrieve(ident, options=self._options(account)))
+            return refund_fact_of(answer.data)
+
+    def _known_refund(self, refund: Refund) -> RefundFact | None:
+        """The refund with our id among those of the intent."""
+        refunds, options = self._client.v1.refunds, self._options(refund.ref.account)
+        asked = {"payment_intent": refund.ref.object_id}
+        for found, _ in _paged(lambda params: refunds.list(params, options), asked):
+            if (found.get("metadata") or {}).get("refund_id") == str(refund.id):
+                with translated():
+                    return refund_fact_of(found)
+        return None
+
+    def _intents(self, asked: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], _Answer]]:
+        intents, options = self._client.v1.payment_intents, self._options(self._account)
+        return _paged(lambda params: intents.list(params, options), asked)
+
+    def _read(self, ident: str, account: str) -> ProviderFact:
+        shown = self._client.v1.payment_intents.retrieve(ident, options=self._options(account))
+        return self._fact(_Answer.of(shown), account)
+
+    def _current(self, answer: _Answer, account: str) -> ProviderFact:
+        if answer.is_replay:
+            return self._read(str(answer.data["id"]), account)
+        return self._fact(answer, account)
+
+    def _fact(self, answer: _Answer, account: str) -> ProviderFact:
+        return fact_of(answer.data, account=account, at=self._at(answer))
+
+    def _at(self, answer: _Answer) -> datetime:
+        """The provider's own time of an answer; ours when it gives none."""
+        text = answer.headers.get("date")
+        return parsedate_to_datetime(text) if text else self._now()
+
+    @staticmethod
+    def _options(account: str, key: str | None = None) -> Any:
+        return {"stripe_account": account or None, "idempotency_key": key and _sendable(key)}
+
+
+def _sendable(key: str) -> str:
+    """``key``, or its digest when Stripe would refuse it (255 characters, one header line)."""
+    if len(key) <= KEY_LENGTH_MAX and key.isascii() and key.isprintable():
+        return key
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _paged(
+    fetch: Callable[[Any], stripe.ListObject[Any]], asked: Mapping[str, Any]
+) -> Iterator[tuple[dict[str, Any], _Answer]]:
+    """All objects of a list with the page that they came on."""
+    params = {"limit": PAGE, **asked}
+    while True:
+        with translated():
+            page = _Answer.of(fetch(params))
+            items = list(page.data["data"])
+            more = page.data["has_more"] is True
+            params["starting_after"] = items[-1]["id"] if items else None
+        for item in items:
+            yield item, page
+        if not more:
+            return

@@ -1,0 +1,160 @@
+"""Between Stripe's words and ours: plain objects in, facts and parameters out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from ticketpay.domain.money import Currency, Money
+from ticketpay.domain.money.errors import UnsupportedCurrency
+from ticketpay.domain.payments import (
+    ChargeRequest,
+    Failure,
+    PaymentMethod,
+    ProviderFact,
+    ProviderRef,
+    ProviderStatus,
+)
+from ticketpay.domain.refunds import RefundState
+from ticketpay.ports.payments import RefundFact
+
+__all__ = [
+    "PROVIDER",
+    "charge_params",
+    "fact_of",
+    "is_about",
+    "refund_fact_of",
+    "refunded_cents",
+    "reserved",
+]
+
+PROVIDER: Final = "stripe"
+
+_METHOD_TYPES: Final = {"card": "card", "ach": "us_bank_account"}
+
+_REFUND_STATES: Final = {
+    "pending": RefundState.PROCESSING,
+    "requires_action": RefundState.PROCESSING,
+    "succeeded": RefundState.COMPLETED,
+    "failed": RefundState.FAILED,
+    "canceled": RefundState.FAILED,
+}
+
+METADATA_KEYS_MAX: Final = 50
+"""Stripe's bound; ours come first, so a caller with 50 keys keeps all but its last ones there."""
+
+
+def fact_of(
+    intent: Mapping[str, Any], *, account: str, at: datetime, refunded_cents: int = 0
+) -> ProviderFact:
+    """The fact in an intent; ``at`` is the provider's time, kept in whole seconds.
+
+    Raises ``ValueError`` when it cannot be read (a field is missing or of the wrong type).
+    """
+    try:
+        return _fact(intent, account, at, refunded_cents)
+    except (AttributeError, LookupError, TypeError, UnsupportedCurrency) as error:
+        raise ValueError(f"the intent cannot be read: {type(error).__name__} {error}") from error
+
+
+def _fact(
+    intent: Mapping[str, Any], account: str, at: datetime, refunded_cents: int
+) -> ProviderFact:
+    currency = Currency.of(intent["currency"])
+    status = str(intent["status"])
+    names = reserved(intent)
+    left = max(0, _cents(intent.get("amount_received") or 0) - refunded_cents)
+    return ProviderFact(
+        ref=ProviderRef(PROVIDER, account, intent.get("livemode") is True, _ident(intent)),
+        status=_status(status),
+        amount=Money(_cents(intent["amount"]), currency),
+        received=Money(left, currency),
+        occurred_at=at.astimezone(UTC).replace(microsecond=0),
+        failure=_failure(intent.get("last_payment_error")),
+        tenant_id=names["tenant_id"],
+        payment_id=names["payment_id"],
+        client_secret=intent.get("client_secret") or "",
+        raw_status=status,
+    )
+
+
+def _cents(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError(f"an amount is a {type(value).__name__}")
+    return value
+
+
+def _ident(shown: Mapping[str, Any]) -> str:
+    ident = shown["id"]
+    if not isinstance(ident, str) or not ident:
+        raise TypeError("an id is not a text")
+    return ident
+
+
+def _status(text: str) -> ProviderStatus:
+    try:
+        return ProviderStatus(text)
+    except ValueError:
+        return ProviderStatus.UNKNOWN
+
+
+def _failure(error: Mapping[str, Any] | None) -> Failure | None:
+    if not error:
+        return None
+    code = error.get("code") or error.get("type") or "unknown"
+    return Failure(code, error.get("decline_code") or "", error.get("message") or "")
+
+
+def reserved(shown: Mapping[str, Any]) -> dict[str, str]:
+    """The reserved metadata of an object: tenant and payment, empty when absent."""
+    metadata = shown.get("metadata")
+    if not isinstance(metadata, Mapping):
+        metadata = {}
+    return {name: str(metadata.get(name) or "") for name in ("tenant_id", "payment_id")}
+
+
+def is_about(shown: Mapping[str, Any], tenant_id: object, payment_id: object | None = None) -> bool:
+    """Whether the metadata name this tenant and, if given, this payment."""
+    names = reserved(shown)
+    if names["tenant_id"] != str(tenant_id):
+        return False
+    return payment_id is None or names["payment_id"] == str(payment_id)
+
+
+def refunded_cents(intent: Mapping[str, Any]) -> int:
+    """How many cents of an intent went back, from its expanded latest charge."""
+    charge = intent.get("latest_charge")
+    return _cents(charge.get("amount_refunded") or 0) if isinstance(charge, Mapping) else 0
+
+
+def refund_fact_of(refund: Mapping[str, Any]) -> RefundFact:
+    """The fact in a refund; a status that we do not know is still under way."""
+    state = _REFUND_STATES.get(refund["status"] or "", RefundState.PROCESSING)
+    return RefundFact(provider_refund_id=_ident(refund), state=state)
+
+
+def charge_params(request: ChargeRequest) -> dict[str, Any]:
+    """The parameters that create and confirm an intent; reserved metadata win (S15 D4)."""
+    ours = {
+        "tenant_id": str(request.tenant_id),
+        "payment_id": str(request.payment_id),
+        "order_id": str(request.order_id),
+    }
+    return {
+        "amount": request.amount.cents,
+        "currency": request.amount.currency.code.lower(),
+        "confirm": True,
+        "capture_method": str(request.capture_method),
+        "payment_method_types": [_METHOD_TYPES.get(request.method.type, request.method.type)],
+        "metadata": dict(request.metadata[: METADATA_KEYS_MAX - len(ours)]) | ours,
+        **_method(request.method),
+    }
+
+
+def _method(method: PaymentMethod) -> dict[str, Any]:
+    """A single-use token makes a payment method; anything else is the id of one."""
+    given = method.token or method.method_id or ""
+    if given.startswith("tok_"):
+        return {"payment_method_data": {"type": "card", "card": {"token": given}}}
+    return {"payment_method": given}

@@ -1,0 +1,145 @@
+"""Webhooks: believe the signature over the raw bytes first, read the JSON afterwards (S14, S26)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import attrs
+
+from ticketpay.adapters.stripe.mapping import PROVIDER, fact_of, reserved
+from ticketpay.domain.messaging import InboxStatus, StoredEvent
+from ticketpay.domain.payments import ProviderFact, SignatureInvalid
+
+__all__ = ["SUPPORTED", "StripeWebhooks"]
+
+SUPPORTED: Final = frozenset(
+    f"payment_intent.{name}"
+    for name in (
+        "amount_capturable_updated",
+        "canceled",
+        "created",
+        "payment_failed",
+        "processing",
+        "requires_action",
+        "succeeded",
+    )
+)
+
+_NEEDED: Final = ("id", "amount", "currency", "status")
+_HEADER_MAX: Final = 4_096
+_TEXT_MAX: Final = 255
+
+
+def _no_blank(_: object, __: object, secrets: tuple[str, ...]) -> None:
+    if not all(secret.strip() for secret in secrets):
+        raise ValueError("a webhook secret is blank: anybody could sign with it")
+
+
+@attrs.frozen
+class StripeWebhooks:
+    """``WebhookReader`` with one or more secrets, so that they can be rotated.
+
+    ``tolerance_seconds`` holds in both directions. Without any secret everything is refused.
+    """
+
+    _secrets: tuple[str, ...] = attrs.field(repr=False, validator=_no_blank)
+    _tolerance_seconds: int = 300
+    _account: str = ""
+
+    def verify(self, raw: bytes, signature: str, now: datetime) -> StoredEvent:
+        """Check ``signature`` (the ``Stripe-Signature`` header) and read the envelope.
+
+        Raises ``SignatureInvalid`` and nothing else.
+        """
+        stamp, given = _parse_header(signature)
+        self._check_genuine(stamp, given, raw)
+        if abs(now.timestamp() - int(stamp)) > self._tolerance_seconds:
+            raise SignatureInvalid("the signature's time is too far from now")
+        event = _object(raw)
+        shown = _snapshot(event)
+        names = reserved(shown)
+        return StoredEvent(
+            provider=PROVIDER,
+            account=_plain(event.get("account")) or self._account,
+            event_id=_plain(event.get("id")) or hashlib.sha256(raw).hexdigest(),
+            event_type=_plain(event.get("type")) or "unknown",
+            object_id=_plain(shown.get("id")),
+            tenant_id=_plain(names["tenant_id"]),
+            payment_id=_plain(names["payment_id"]),
+            payload=raw,
+            signature=signature,
+            status=_status(event, shown),
+            received_at=now,
+        )
+
+    def fact(self, event: StoredEvent) -> ProviderFact:
+        """The snapshot in the event, dated by the event; raises ``ValueError``."""
+        envelope = _object(event.payload)
+        created = envelope.get("created")
+        if type(created) is not int or not 0 <= created < 2**33:
+            raise ValueError(f"event {event.event_id} has no time")
+        at = datetime.fromtimestamp(created, UTC)
+        return fact_of(_snapshot(envelope), account=event.account, at=at)
+
+    def _check_genuine(self, stamp: str, given: list[bytes], raw: bytes) -> None:
+        """Compare every secret with every signature, always all of them, in constant time."""
+        text = f"{stamp}.".encode() + raw
+        genuine = False
+        for secret in self._secrets:
+            ours = hmac.new(secret.encode(), text, hashlib.sha256).hexdigest().encode()
+            for theirs in given:
+                genuine |= hmac.compare_digest(ours, theirs)
+        if not genuine:
+            raise SignatureInvalid("no signature matches")
+
+
+def _parse_header(header: str) -> tuple[str, list[bytes]]:
+    """The time and the ``v1`` signatures of ``t=1,v1=ab,v1=cd``."""
+    if not header or len(header) > _HEADER_MAX:
+        raise SignatureInvalid("the signature is missing or too long")
+    pairs = [part.strip().partition("=") for part in header.split(",")]
+    stamps = [value for name, _, value in pairs if name == "t"]
+    given = [value.encode("utf-8", "replace") for name, _, value in pairs if name == "v1"]
+    if len(stamps) != 1 or not given:
+        raise SignatureInvalid("the signature is malformed")
+    stamp = stamps[0]
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
+        raise SignatureInvalid("the signature's time is malformed")
+    return stamp, given
+
+
+def _object(raw: bytes) -> Mapping[str, Any]:
+    """The JSON object in ``raw``, an empty one when there is none."""
+    try:
+        event = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _snapshot(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = event.get("data")
+    shown = data.get("object") if isinstance(data, dict) else None
+    return shown if isinstance(shown, dict) else {}
+
+
+def _plain(value: object) -> str:
+    """``value`` if it is a text that any store can hold, else nothing."""
+    if not isinstance(value, str) or len(value) > _TEXT_MAX:
+        return ""
+    return value if value.isascii() and value.isprintable() else ""
+
+
+def _status(event: Mapping[str, Any], shown: Mapping[str, Any]) -> InboxStatus:
+    """S14: what is structurally wrong is invalid; what nobody handles is unsupported."""
+    kind = _plain(event.get("type"))
+    if not (_plain(event.get("id")) and kind and shown):
+        return InboxStatus.INVALID
+    if kind.startswith("payment_intent.") and any(shown.get(name) is None for name in _NEEDED):
+        return InboxStatus.INVALID
+    return InboxStatus.RECEIVED if kind in SUPPORTED else InboxStatus.UNSUPPORTED

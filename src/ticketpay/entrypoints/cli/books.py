@@ -1,0 +1,71 @@
+"""The books on the command line: the trial balance and the verification of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from ticketpay.domain.kernel.ids import TenantId
+
+if TYPE_CHECKING:
+    from ticketpay.domain.ledger import Balance
+    from ticketpay.entrypoints.bootstrap import App
+    from ticketpay.entrypoints.settings import Settings
+
+__all__ = ["balance_rows", "differences", "trial_balance"]
+
+
+@contextmanager
+def _app(settings: Settings) -> Iterator[App]:
+    from ticketpay.entrypoints import bootstrap
+
+    app = bootstrap.build(settings)
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+def trial_balance(settings: Settings, tenant: UUID) -> list[str]:
+    """The lines of the trial balance, aligned, with a total per currency."""
+    with _app(settings) as app:
+        rows = balance_rows(app.trial_balance(TenantId(tenant)))
+    head = ("account", "currency", "debit", "credit")
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(4)]
+    return [
+        f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}"
+        for a, b, c, d in (head, *rows)
+    ]
+
+
+def balance_rows(balances: Iterable[Balance]) -> list[tuple[str, str, str, str]]:
+    """(account, currency, debit, credit) per account and in total; amounts with two decimals."""
+    totals: dict[str, list[int]] = {}
+    rows = []
+    for balance in sorted(balances, key=lambda b: (b.account.currency.code, _name(b))):
+        code, cents = balance.account.currency.code, balance.cents
+        sums = totals.setdefault(code, [0, 0])
+        sums[cents < 0] += abs(cents)
+        debit, credit = (amount(cents), "") if cents >= 0 else ("", amount(-cents))
+        rows.append((_name(balance), code, debit, credit))
+    ends = [("total", code, amount(d), amount(c)) for code, (d, c) in sorted(totals.items())]
+    return rows + ends
+
+
+def differences(settings: Settings, tenant: UUID) -> tuple[str, ...]:
+    """What does not agree; empty when everything does."""
+    with _app(settings) as app:
+        return app.verify_ledger(TenantId(tenant)).differences
+
+
+def amount(cents: int) -> str:
+    """``1,234.56``."""
+    return f"{cents // 100:,}.{cents % 100:02d}"
+
+
+def _name(balance: Balance) -> str:
+    account = balance.account
+    parts = (str(account.kind), account.party, account.subject, str(account.bucket))
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,243 @@
+"""``ticketpay``: serve, work, migrate, load a catalogue, look at the books, see it all in a demo.
+
+Commands read their settings from the environment. Without DATABASE_URL they use the development
+stack that runs on the data folder, and ``serve`` starts one. Whatever a command needs is imported
+when it runs, so ``ticketpay --help`` loads neither Stripe, a database driver nor a web framework.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from ticketpay.domain.kernel.errors import InvalidInput, TicketpayError
+
+if TYPE_CHECKING:
+    from ticketpay.entrypoints.settings import Settings
+
+__all__ = ["cli", "main"]
+
+_MINUTES_MAX = 24 * 60
+_REAL = ("STRIPE_SECRET_KEY", "JWT_SECRET", "MIGRATION_DATABASE_URL", "WORKER_DATABASE_URL")
+_ROLES = ("customer", "venue_manager", "support", "compliance", "admin")
+
+
+class _OneLine(click.Group):
+    """A group whose expected errors are one line on stderr and exit 1, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from ticketpay.adapters.embedded.errors import EmbeddedError
+
+        try:
+            return super().invoke(ctx)
+        except (TicketpayError, EmbeddedError) as error:
+            code = getattr(error, "error_code", None) or getattr(error, "code", "ERROR")
+            click.echo(f"ticketpay: {code}: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_OneLine)
+@click.version_option(package_name="ticketpay")
+def cli() -> None:
+    """The money side of event tickets: quote, checkout, payment, ledger - exact to the cent."""
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database at MIGRATION_DATABASE_URL up to date.
+
+    The passwords of the roles ticketpay_app and ticketpay_worker are those in DATABASE_URL and
+    WORKER_DATABASE_URL.
+    """
+    from urllib.parse import unquote, urlsplit
+
+    from ticketpay.entrypoints import bootstrap
+
+    settings = _settings("MIGRATION_DATABASE_URL", "DATABASE_URL")
+    urls = (settings.database_url.value, settings.worker_database_url.value)
+    app, worker = (unquote(urlsplit(url).password or "") for url in urls)
+    dsn = settings.migration_database_url.value
+    applied = bootstrap.migrate(dsn, app_password=app, worker_password=worker)
+    for name in applied:
+        click.echo(f"applied {name}")
+    click.echo("the database is up to date")
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Overrides PORT (3005).")
+def serve(host: str, port: int | None) -> None:
+    """Serve the API; without DATABASE_URL, on a development stack started for the purpose."""
+    if not os.environ.get("DATABASE_URL"):
+        _refuse_production()
+        _refuse_half_settings()
+        from ticketpay.entrypoints.cli.development import serve_development
+
+        serve_development(port or int(os.environ.get("PORT") or 3005))
+        return
+    from ticketpay.entrypoints.cli.serving import serve_settings
+
+    settings = _settings("DATABASE_URL")
+    serve_settings(settings, host=host, port=port or settings.port)
+
+
+@cli.command()
+def worker() -> None:
+    """Process the inbox, the outbox, timers and the ledger until told to stop."""
+    from ticketpay.entrypoints.workers import run_worker
+
+    settings = _settings("WORKER_DATABASE_URL")
+    _log_to_stderr(settings.log_level)
+    if not run_worker(settings):
+        # A step hangs in a thread that nobody can end; its claim lapses and another takes over.
+        sys.stderr.flush()
+        os._exit(1)
+
+
+@cli.command()
+def demo() -> None:
+    """Sell tickets to buyers of every kind on embedded servers, and check the books."""
+    _refuse_production()
+    from ticketpay.entrypoints.demo.run import run_demo
+
+    _end_on_sigterm()
+    sys.exit(0 if run_demo() else 1)
+
+
+@cli.group()
+def catalog() -> None:
+    """What is for sale."""
+
+
+@catalog.command("load")
+@click.argument("file", type=click.Path(path_type=Path))
+def catalog_load(file: Path) -> None:
+    """Insert or update the tenant, venues, events and ticket types in FILE (JSON)."""
+    from ticketpay.entrypoints import bootstrap
+    from ticketpay.entrypoints.catalog_file import read_catalog
+
+    found = read_catalog(file)
+    bootstrap.catalog_writer(_settings("MIGRATION_DATABASE_URL")).load(found)
+    click.echo(
+        f"loaded {found.tenant.name} ({found.tenant.id}): {len(found.venues)} venues, "
+        f"{len(found.events)} events, {len(found.types)} ticket types"
+    )
+
+
+@cli.group()
+def tokens() -> None:
+    """Bearer tokens for development and operations."""
+
+
+@tokens.command("issue")
+@click.option("--tenant", type=click.UUID, required=True)
+@click.option("--user", type=click.UUID, required=True)
+@click.option("--role", type=click.Choice(_ROLES), required=True)
+@click.option("--minutes", type=click.IntRange(1, _MINUTES_MAX), default=60, show_default=True)
+def tokens_issue(tenant: UUID, user: UUID, role: str, minutes: int) -> None:
+    """Print a token signed with JWT_SECRET."""
+    from ticketpay.entrypoints.cli.tokens import token_for
+
+    settings = _settings("JWT_SECRET")
+    click.echo(token_for(settings, tenant=tenant, user=user, role=role, minutes=minutes))
+
+
+@cli.group()
+def ledger() -> None:
+    """The books of a tenant."""
+
+
+@ledger.command("trial-balance")
+@click.option("--tenant", type=click.UUID, required=True)
+def ledger_trial_balance(tenant: UUID) -> None:
+    """Print every account of the tenant with its balance."""
+    from ticketpay.entrypoints.cli.books import trial_balance
+
+    for line in trial_balance(_settings("DATABASE_URL"), tenant):
+        click.echo(line)
+
+
+@ledger.command("verify")
+@click.option("--tenant", type=click.UUID, required=True)
+def ledger_verify(tenant: UUID) -> None:
+    """Prove the ledger against itself and the provider; exit 1 on any difference."""
+    from ticketpay.entrypoints.cli.books import differences
+
+    found = differences(_settings("DATABASE_URL"), tenant)
+    for difference in found:
+        click.echo(difference)
+    if found:
+        click.echo(f"ledger verify: {len(found)} differences", err=True)
+        sys.exit(1)
+    click.echo("ledger verify: OK")
+
+
+def _environment() -> Mapping[str, str]:
+    """The process's environment; without DATABASE_URL, that of the running development stack."""
+    if os.environ.get("DATABASE_URL") or os.environ.get("MIGRATION_DATABASE_URL"):
+        return os.environ
+    from ticketpay.adapters.embedded.folders import default_data_folder
+    from ticketpay.entrypoints.stack import running_environment
+
+    return {**running_environment(default_data_folder()), **os.environ}
+
+
+def _settings(*needed: str) -> Settings:
+    """The settings; raises ``InvalidInput`` when one of the ``needed`` variables is not set."""
+    from ticketpay.entrypoints.settings import load_settings
+
+    environment = _environment()
+    settings = load_settings(environment)
+    missing = [name for name in needed if not getattr(settings, name.lower())]
+    if missing:
+        raise InvalidInput(
+            f"{' and '.join(missing)} must be set (no development stack is running either)"
+        )
+    return settings
+
+
+def _refuse_production() -> None:
+    """A development stack is refused in production, where every setting must be there (S02)."""
+    from ticketpay.entrypoints.settings import load_settings
+
+    if load_settings(os.environ).app_env == "production":
+        raise InvalidInput("APP_ENV: production refuses the development stack")
+
+
+def _refuse_half_settings() -> None:
+    """Whoever has settings but no database has forgotten it, and does not want play money."""
+    given = [name for name in _REAL if os.environ.get(name)]
+    if given:
+        raise InvalidInput(
+            f"DATABASE_URL must be set, as {' and '.join(given)} is; without any settings, "
+            "serve starts a development stack"
+        )
+
+
+def _log_to_stderr(level: str) -> None:
+    import logging
+
+    wanted = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    logging.basicConfig(level=wanted, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(max(wanted, logging.WARNING))
+
+
+def _end_on_sigterm() -> None:
+    """Let SIGTERM unwind the stack as Ctrl-C does, so that our children are stopped."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def main() -> None:
+    """The console script."""
+    cli(prog_name="ticketpay")
+
+
+if __name__ == "__main__":
+    main()

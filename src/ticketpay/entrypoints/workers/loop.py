@@ -1,0 +1,143 @@
+"""Worker loops: each repeats one step in a thread of its own for as long as the process lives.
+
+A loop goes on at once while its batches are full, after 25 ms when one was not, and backs off from
+50 ms by doubling when there is nothing to do or the step failed. A failure never ends a loop; only
+``stop`` does, and it lets the step that is under way finish.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from ticketpay.domain.kernel.ids import TenantId
+    from ticketpay.entrypoints.bootstrap import App
+    from ticketpay.entrypoints.settings import Settings
+
+__all__ = ["READY", "STOP_SECONDS", "Loop", "Worker", "run_worker"]
+
+READY: Final = "worker ready"
+STOP_SECONDS: Final = 10.0
+
+_PARTIAL_SECONDS: Final = 0.025
+_IDLE_SECONDS: Final = 0.05
+_BATCH: Final = 100
+_JANITOR_BATCH: Final = 50
+_POSTINGS: Final = 1_000
+_LOG: Final = logging.getLogger("ticketpay.worker")
+
+
+@attrs.define(kw_only=True, eq=False)
+class Loop:
+    """One repeated ``step``, which returns how much it found; ``full`` or more is a full batch.
+
+    ``idle_seconds_max`` bounds the back-off.
+    """
+
+    name: str
+    step: Callable[[], int]
+    full: int
+    idle_seconds_max: float
+    _idle_seconds: float = attrs.field(default=_IDLE_SECONDS, init=False)
+
+    def run(self, stopping: threading.Event) -> None:
+        """Repeat until ``stopping`` is set."""
+        while not stopping.is_set():
+            stopping.wait(self.turn())
+
+    def turn(self) -> float:
+        """One step; the seconds to wait before the next."""
+        try:
+            found = self.step()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the loop must live on
+            # The type alone: a message may quote what must not be in a log.
+            _LOG.error("loop %s failed: %s", self.name, type(error).__name__)
+            found = 0
+        if found:
+            self._idle_seconds = _IDLE_SECONDS
+            return 0.0 if found >= self.full else _PARTIAL_SECONDS
+        pause = self._idle_seconds
+        self._idle_seconds = min(2 * pause, self.idle_seconds_max)
+        return pause
+
+
+@attrs.define(eq=False)
+class Worker:
+    """All loops of one process over one application; ``tenants`` is asked before each roll-up."""
+
+    app: App
+    tenants: Callable[[], Iterable[TenantId]]
+    _stopping: threading.Event = attrs.field(factory=threading.Event, init=False)
+    _threads: list[threading.Thread] = attrs.field(factory=list, init=False)
+
+    def loops(self) -> tuple[Loop, ...]:
+        """The loops: the inbox, two relays, the janitor and the roll-up of the ledger."""
+        app = self.app
+        relays = (
+            Loop(name=f"relay-{n}", step=app.relay_outbox, full=_BATCH, idle_seconds_max=1.0)
+            for n in (1, 2)
+        )
+        return (
+            Loop(name="inbox", step=app.process_inbox, full=_BATCH, idle_seconds_max=1.0),
+            *relays,
+            Loop(name="janitor", step=app.janitor, full=_JANITOR_BATCH, idle_seconds_max=5.0),
+            Loop(name="roll-up", step=self._roll_up, full=_POSTINGS, idle_seconds_max=2.0),
+        )
+
+    def start(self) -> None:
+        """Start a thread for each loop."""
+        for loop in self.loops():
+            thread = threading.Thread(
+                target=loop.run, args=(self._stopping,), name=loop.name, daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self, timeout_seconds: float = STOP_SECONDS) -> bool:
+        """Let every step finish; False if one is still under way after the time."""
+        self._stopping.set()
+        deadline = time.monotonic() + timeout_seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _roll_up(self) -> int:
+        """The most that was moved for one tenant; a tenant that fails does not stop the others."""
+        most = 0
+        for tenant in self.tenants():
+            try:
+                most = max(most, self.app.roll_up_ledger(tenant))
+            except Exception as error:  # noqa: BLE001 - the other tenants' turn must come
+                _LOG.error("roll-up of a tenant failed: %s", type(error).__name__)
+        return most
+
+
+def run_worker(settings: Settings) -> bool:
+    """Work until SIGTERM or SIGINT; False if a step had to be abandoned after 10 seconds."""
+    from ticketpay.entrypoints import bootstrap
+
+    app = bootstrap.build(settings, worker=True)
+    worker = Worker(app, lambda: bootstrap.tenants(settings))
+    asked = threading.Event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        asked.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)
+    worker.start()
+    _LOG.info(READY)
+    asked.wait()
+    clean = worker.stop()
+    if clean:
+        app.close()
+    _LOG.info("worker stopped" if clean else "worker gave up on a step that would not end")
+    return clean

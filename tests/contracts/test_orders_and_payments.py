@@ -1,0 +1,162 @@
+"""What the stores of orders, payments and refunds promise: compare-and-set, one open payment."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import attrs
+import pytest
+
+from tests.support.backend import Backend
+from tests.support.scenery import ref
+from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId
+from ticketpay.domain.orders import ORDER_MACHINE, OrderEvent, OrderState
+from ticketpay.domain.payments import (
+    PAYMENT_MACHINE,
+    Failure,
+    Payment,
+    PaymentEvent,
+    PaymentState,
+)
+from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent, RefundState
+
+
+def moved(backend: Backend, payment: Payment, event: PaymentEvent) -> Payment:
+    """The payment after one stored step."""
+    step = PAYMENT_MACHINE.step(payment.state, event)
+    after = attrs.evolve(payment, state=step.after)
+    return backend.run(lambda tx: tx.payments.save(after, step, backend.now()))
+
+
+@pytest.mark.spec("S31")
+def test_an_order_comes_back_as_it_was(backend: Backend) -> None:
+    """A stored order equals what was stored; locked it lacks its tickets, not its sums."""
+    order = backend.stored_order(2, "A1")
+    assert backend.run(lambda tx: tx.orders.get(order.id)()) == order
+    locked = backend.run(lambda tx: tx.orders.lock(order.id)())
+    assert locked is not None
+    assert (locked.total, locked.state, locked.version) == (order.total, order.state, 1)
+    assert locked.tickets == ()
+    assert backend.run(lambda tx: tx.orders.get(OrderId(uuid4()))()) is None
+    assert backend.run(lambda tx: tx.orders.lock(OrderId(uuid4()))()) is None
+
+
+@pytest.mark.spec("S31")
+def test_an_order_is_moved_by_compare_and_set(backend: Backend) -> None:
+    """A walk ends in its last state with a higher version; the old version moves nothing any more."""
+    order = backend.stored_order()
+    path = ORDER_MACHINE.path(order.state, OrderState.PAID)
+    assert path is not None
+    paid = backend.run(lambda tx: tx.orders.move(order, path, backend.now()))
+    assert paid.state is OrderState.PAID
+    assert paid.version > order.version
+    stored = backend.run(lambda tx: tx.orders.get(order.id)())
+    assert stored is not None
+    assert (stored.state, stored.version, stored.tickets) == (
+        OrderState.PAID,
+        paid.version,
+        order.tickets,
+    )
+    cancel = [ORDER_MACHINE.step(order.state, OrderEvent.CANCEL)]
+    with pytest.raises(Conflict):
+        backend.run(lambda tx: tx.orders.move(order, cancel, backend.now()))
+    issued = [ORDER_MACHINE.step(OrderState.PAID, OrderEvent.ISSUE)]
+    fulfilled = backend.run(lambda tx: tx.orders.move(paid, issued, backend.now()))
+    assert fulfilled.state is OrderState.FULFILLED
+
+
+@pytest.mark.spec("S30")
+def test_a_payment_comes_back_as_it_was(backend: Backend) -> None:
+    """A stored payment equals what was stored, alone, locked, by its order; others are None."""
+    payment = backend.stored_payment()
+    assert backend.run(lambda tx: tx.payments.get(payment.id)()) == payment
+    assert backend.run(lambda tx: tx.payments.lock(payment.id)()) == payment
+    assert backend.run(lambda tx: tx.payments.of_order(payment.order_id)()) == (payment,)
+    order = backend.run(lambda tx: tx.orders.lock_of_payment(payment.id)())
+    assert order is not None
+    assert order.id == payment.order_id
+    assert backend.run(lambda tx: tx.payments.get(PaymentId(uuid4()))()) is None
+    assert backend.run(lambda tx: tx.orders.lock_of_payment(PaymentId(uuid4()))()) is None
+
+
+@pytest.mark.spec("S35")
+def test_a_payment_is_saved_by_compare_and_set(backend: Backend) -> None:
+    """All of a payment is written, its version grows by one, and an old version is a conflict."""
+    payment, now = backend.stored_payment(), backend.now()
+    step = PAYMENT_MACHINE.step(payment.state, PaymentEvent.FAIL)
+    failed = attrs.evolve(
+        payment,
+        state=step.after,
+        ref=ref(),
+        provider_status="requires_payment_method",
+        failure=Failure("card_declined", "insufficient_funds", "No."),
+        last_fact_at=now.replace(microsecond=0),
+    )
+    saved = backend.run(lambda tx: tx.payments.save(failed, step, now))
+    assert saved == attrs.evolve(failed, version=2)
+    assert backend.run(lambda tx: tx.payments.get(payment.id)()) == saved
+    with pytest.raises(Conflict):
+        backend.run(lambda tx: tx.payments.save(failed, step, now))
+    assert backend.run(lambda tx: tx.payments.save(saved, None, now)).version == 3
+
+
+@pytest.mark.spec("S15")
+def test_an_order_has_one_open_payment_per_share(backend: Backend) -> None:
+    """A second open payment of the same share is a conflict; another share or a closed one is not."""
+    order, now = backend.stored_order(), backend.now()
+    first = backend.stored_payment(order)
+    second = backend.home.payment(order, now)
+    with pytest.raises(Conflict):
+        backend.run(lambda tx: tx.payments.add(second))
+    backend.run(lambda tx: tx.payments.add(backend.home.payment(order, now, share=2)))
+    failed = moved(backend, first, PaymentEvent.FAIL)
+    backend.run(lambda tx: tx.payments.add(second))
+    with pytest.raises(Conflict):
+        moved(backend, failed, PaymentEvent.PROCESS)
+    moved(backend, second, PaymentEvent.COMPLETE)
+
+
+@pytest.mark.spec("S15")
+def test_an_intent_belongs_to_one_payment(backend: Backend) -> None:
+    """A second payment with the same provider reference is a conflict."""
+    intent, now = ref(), backend.now()
+    one, two = (attrs.evolve(backend.stored_payment(), ref=intent) for _ in range(2))
+    backend.run(lambda tx: tx.payments.save(one, None, now))
+    with pytest.raises(Conflict):
+        backend.run(lambda tx: tx.payments.save(two, None, now))
+
+
+@pytest.mark.spec("S25")
+def test_a_refund_is_moved_by_compare_and_set(backend: Backend) -> None:
+    """A refund is stored, moved with a higher version, and an old version moves nothing."""
+    payment, now = backend.stored_payment(), backend.now()
+    refund = Refund(
+        id=RefundId(uuid4()),
+        payment_id=payment.id,
+        ref=ref(),
+        amount=payment.amount,
+        reason="late_success",
+        state=REFUND_MACHINE.initial,
+        created_at=now,
+    )
+    backend.run(lambda tx: tx.refunds.add(refund))
+    assert backend.run(lambda tx: tx.refunds.lock(refund.id)()) == refund
+    step = REFUND_MACHINE.step(refund.state, RefundEvent.COMPLETE)
+    after = attrs.evolve(refund, provider_refund_id="re_1", state=step.after)
+    done = backend.run(lambda tx: tx.refunds.move(after, step, now))
+    assert done == attrs.evolve(after, version=2)
+    assert done.state is RefundState.COMPLETED
+    assert backend.run(lambda tx: tx.refunds.lock(refund.id)()) == done
+    with pytest.raises(Conflict):
+        backend.run(lambda tx: tx.refunds.move(after, step, now))
+    assert backend.run_as_other(lambda tx: tx.refunds.lock(refund.id)()) is None
+
+
+@pytest.mark.spec("S30")
+@pytest.mark.parametrize("state", [PaymentState.PENDING])
+def test_a_save_without_a_step_keeps_the_state(backend: Backend, state: PaymentState) -> None:
+    """A reference can be noted without a move."""
+    payment = attrs.evolve(backend.stored_payment(), ref=ref(), provider_status="requires_action")
+    saved = backend.run(lambda tx: tx.payments.save(payment, None, backend.now()))
+    assert (saved.state, saved.ref) == (state, payment.ref)

@@ -1,0 +1,149 @@
+"""The command line: what it loads, how it fails, what it prints."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import jwt
+import pytest
+from click.testing import CliRunner
+
+from ticketpay.domain.ledger import Account, AccountKind, Balance
+from ticketpay.domain.money import USD
+from ticketpay.entrypoints.cli.books import amount, balance_rows
+from ticketpay.entrypoints.cli.main import cli
+from ticketpay.entrypoints.demo import CATALOG
+
+SECRET = "a secret of at least 32 characters, yes"
+HEAVY = {"stripe", "psycopg", "starlette", "uvicorn", "httpx", "rich", "jwt"}
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No settings from outside, and no stack that happens to run."""
+    for name in ("DATABASE_URL", "MIGRATION_DATABASE_URL", "WORKER_DATABASE_URL", "JWT_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TICKETPAY_DATA", str(tmp_path))
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """``ticketpay --help`` loads neither Stripe, a driver nor a web framework."""
+    code = (
+        "import sys\n"
+        "from ticketpay.entrypoints.cli.main import cli\n"
+        "try: cli(['--help'])\n"
+        "except SystemExit as end: code = end.code\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)), code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[] 0"
+
+
+@pytest.mark.parametrize("word", ["migrate", "serve", "worker", "demo", "catalog", "ledger"])
+def test_help_names_the_commands(word: str) -> None:
+    """Every command is in the help."""
+    assert word in CliRunner().invoke(cli, ["--help"]).output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense"],
+        ["serve", "--port", "0"],
+        ["ledger", "verify"],
+        ["ledger", "verify", "--tenant", "x"],
+        ["tokens", "issue", "--tenant", str(uuid4()), "--user", str(uuid4()), "--role", "king"],
+        ["tokens", "issue", "--tenant", "x", "--user", "y", "--role", "admin"],
+    ],
+)
+def test_wrong_usage_exits_with_2(words: list[str]) -> None:
+    """A usage error exits with 2."""
+    assert CliRunner().invoke(cli, words).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        (["migrate"], "MIGRATION_DATABASE_URL"),
+        (["worker"], "WORKER_DATABASE_URL"),
+        (["ledger", "verify", "--tenant", str(uuid4())], "DATABASE_URL"),
+        (["ledger", "trial-balance", "--tenant", str(uuid4())], "DATABASE_URL"),
+        (["catalog", "load", str(CATALOG)], "MIGRATION_DATABASE_URL"),
+        (["catalog", "load", "/nowhere.json"], "/nowhere.json"),
+    ],
+)
+def test_an_expected_error_is_one_line(words: list[str], missing: str) -> None:
+    """An expected error is one clear line on stderr and exit 1, without a traceback."""
+    argv = [sys.executable, "-m", "ticketpay.entrypoints.cli.main", *words]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert missing in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.spec("S02")
+@pytest.mark.parametrize("command", ["serve", "demo"])
+@pytest.mark.parametrize(("name", "value"), [("APP_ENV", "production"), ("APP_ENV", "moon")])
+def test_production_gets_no_play_money(
+    monkeypatch: pytest.MonkeyPatch, command: str, name: str, value: str
+) -> None:
+    """Production refuses the development stack, whatever else is set."""
+    monkeypatch.setenv(name, value)
+    done = CliRunner().invoke(cli, [command])
+
+    assert done.exit_code == 1
+    assert done.stderr.startswith("ticketpay: VALIDATION_ERROR: ")
+
+
+def test_half_the_settings_start_no_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``serve`` with a Stripe key and no database says so and starts nothing."""
+    monkeypatch.setenv("STRIPE_SECRET_KEY", "sk_test_1")
+    done = CliRunner().invoke(cli, ["serve"])
+
+    assert done.exit_code == 1
+    assert "DATABASE_URL must be set, as STRIPE_SECRET_KEY is" in done.stderr
+
+
+def test_a_port_that_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PORT that is no number is one clear line."""
+    monkeypatch.setenv("PORT", "http")
+    done = CliRunner().invoke(cli, ["serve"])
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "PORT" in done.stderr
+
+
+def test_tokens_issue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token names the tenant, the user and the role, and ends after the minutes asked for."""
+    monkeypatch.setenv("JWT_SECRET", SECRET)
+    tenant, user = str(uuid4()), str(uuid4())
+    words = ["tokens", "issue", "--tenant", tenant, "--user", user, "--role", "support"]
+    done = CliRunner().invoke(cli, [*words, "--minutes", "5"])
+    claims = jwt.decode(done.output.strip(), SECRET, ["HS256"], audience="tickettoken-platform")
+
+    assert (claims["tenant"], claims["sub"], claims["role"]) == (tenant, user, "support")
+    assert claims["exp"] - claims["iat"] == 300
+
+
+def test_balance_rows_end_with_the_total() -> None:
+    """Debits and credits stand apart and are summed per currency."""
+    paid = Account(kind=AccountKind.PROVIDER, party="platform", currency=USD)
+    owed = Account(kind=AccountKind.TAX_PAYABLE, party="TN", currency=USD)
+    rows = balance_rows([Balance(account=owed, cents=-105), Balance(account=paid, cents=105)])
+
+    assert rows == [
+        ("provider platform available", "USD", "1.05", ""),
+        ("tax_payable TN available", "USD", "", "1.05"),
+        ("total", "USD", "1.05", "1.05"),
+    ]
+
+
+def test_amount() -> None:
+    """Cents are shown with two decimals and thousands apart."""
+    assert [amount(c) for c in (0, 5, 123_456_789)] == ["0.00", "0.05", "1,234,567.89"]

@@ -1,0 +1,127 @@
+"""The ticket service for development: whom it believes and how often it issues."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID, uuid4
+
+import pytest
+
+from ticketpay.domain.messaging.signing import compact_json, sign
+from ticketpay.entrypoints.ticket_stub import Reply, TicketDesk
+
+SECRET = "test-secret"
+NOW = 1_800_000_000
+CONFIRMED = "/api/v1/webhooks/payment-confirmed"
+
+
+@pytest.fixture
+def desk() -> TicketDesk:
+    return TicketDesk(SECRET, now=lambda: NOW)
+
+
+def paid(order: str = "order-1", tickets: int = 2) -> bytes:
+    return compact_json({"orderId": order, "paymentId": "p", "ticketQuantity": tickets})
+
+
+def call(
+    desk: TicketDesk,
+    body: bytes,
+    *,
+    key: str = "payment-1",
+    secret: str = SECRET,
+    at: int = NOW,
+    nonce: UUID | None = None,
+    path: str = CONFIRMED,
+) -> Reply:
+    nonce = nonce or uuid4()
+    headers = {
+        "x-internal-signature": sign(secret, at * 1_000, nonce, body),
+        "x-webhook-timestamp": str(at * 1_000),
+        "x-webhook-nonce": str(nonce),
+        "x-idempotency-key": key,
+    }
+    return desk.handle("POST", path, headers, body)
+
+
+@pytest.mark.spec("S41")
+def test_a_signed_call_issues_tickets(desk: TicketDesk) -> None:
+    """A signed call issues as many tickets as were paid, and the statistics say so."""
+    reply = call(desk, paid())
+
+    assert reply.status == 200
+    assert (reply.body["type"], reply.body["orderId"]) == ("order.tickets_issued", "order-1")
+    assert len({ticket["id"] for ticket in reply.body["tickets"]}) == 2
+    stats = desk.handle("GET", "/stats", {}, b"").body
+    assert stats == {"issued": {"order-1": 2}, "calls": 1}
+
+
+@pytest.mark.spec("S41")
+def test_the_same_key_issues_once(desk: TicketDesk) -> None:
+    """A call with a known idempotency key gets the first answer and issues nothing."""
+    assert call(desk, paid()) == call(desk, paid())
+    assert desk.issued == {"order-1": 2}
+    assert desk.calls == 2
+
+
+@pytest.mark.spec("S41")
+@pytest.mark.parametrize("seconds", [-301, 301])
+def test_an_old_call_is_refused(desk: TicketDesk, seconds: int) -> None:
+    """A timestamp more than 300 s off is refused."""
+    assert call(desk, paid(), at=NOW + seconds).status == 401
+    assert desk.issued == {}
+
+
+@pytest.mark.spec("S41")
+def test_a_foreign_signature_is_refused(desk: TicketDesk) -> None:
+    """A signature with another secret is refused."""
+    assert call(desk, paid(), secret="other").status == 401
+
+
+@pytest.mark.spec("S41")
+def test_a_nonce_is_good_once(desk: TicketDesk) -> None:
+    """The very same call again is refused."""
+    nonce = uuid4()
+
+    assert [call(desk, paid(), nonce=nonce).status for _ in range(2)] == [200, 401]
+
+
+@pytest.mark.spec("S41")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-webhook-timestamp": "now", "x-webhook-nonce": str(uuid4())},
+        {"x-webhook-timestamp": f"{NOW}000", "x-webhook-nonce": "no uuid"},
+        {
+            "x-webhook-timestamp": f"{NOW}000",
+            "x-webhook-nonce": str(uuid4()),
+            "x-internal-signature": "ünsigned",
+        },
+    ],
+)
+def test_an_unsigned_call_is_refused(desk: TicketDesk, headers: dict[str, str]) -> None:
+    """Missing or malformed headers are a refusal, not a failure."""
+    assert desk.handle("POST", CONFIRMED, headers, paid()).status == 401
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", json.dumps({"orderId": "o", "ticketQuantity": "2"}).encode()]
+)
+def test_a_wrong_body_is_refused(desk: TicketDesk, body: bytes) -> None:
+    """A signed body that makes no sense is refused and issues nothing."""
+    assert call(desk, body).status == 400
+    assert desk.issued == {}
+
+
+def test_a_failed_payment_is_noted(desk: TicketDesk) -> None:
+    """A failed payment is acknowledged and issues nothing."""
+    path = "/api/v1/webhooks/payment-failed"
+
+    assert call(desk, paid(), path=path).status == 200
+    assert desk.issued == {}
+
+
+def test_other_paths_are_unknown(desk: TicketDesk) -> None:
+    """Anything else is not found."""
+    assert desk.handle("GET", CONFIRMED, {}, b"").status == 404

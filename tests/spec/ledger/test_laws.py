@@ -1,0 +1,236 @@
+"""What is always true of postings (S20)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ticketpay.domain.kernel.ids import EventId, PaymentId, VenueId
+from ticketpay.domain.ledger import (
+    Account,
+    AccountKind,
+    Balance,
+    Bucket,
+    Entry,
+    LedgerReport,
+    Posting,
+    PostingUnbalanced,
+    ProviderTotal,
+    capture_posting,
+    late_refund_posting,
+    suspense_posting,
+    verify_ledger,
+)
+from ticketpay.domain.money import EUR, USD, Currency, Money
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+PAYMENT = PaymentId(UUID(int=1))
+CENTS = st.integers(0, 10**9)
+ACCOUNTS = st.builds(
+    Account,
+    kind=st.sampled_from(AccountKind),
+    party=st.sampled_from(["platform", "a", "b"]),
+    subject=st.sampled_from(["", "x"]),
+    currency=st.sampled_from(Currency),
+    bucket=st.sampled_from(Bucket),
+)
+
+
+def _capture(tickets: int, fees: int, taxes: int, *, account: str = "") -> Posting:
+    return capture_posting(
+        payment_id=PAYMENT,
+        venue_id=VenueId(UUID(int=2)),
+        event_id=EventId(UUID(int=3)),
+        provider_account=account,
+        tax_jurisdiction="TN",
+        total=Money(tickets + fees + taxes, USD),
+        fees_cents=fees,
+        taxes_cents=taxes,
+        posted_at=NOW,
+    )
+
+
+def _by_kind(posting: Posting) -> dict[AccountKind, int]:
+    return {entry.account.kind: entry.cents for entry in posting.entries}
+
+
+def _balances(*postings: Posting) -> list[Balance]:
+    sums: dict[Account, int] = {}
+    for posting in postings:
+        for entry in posting.entries:
+            sums[entry.account] = sums.get(entry.account, 0) + entry.cents
+    return [Balance(account=account, cents=cents) for account, cents in sums.items()]
+
+
+@pytest.mark.spec("S20", "S17")
+@given(CENTS, CENTS, CENTS)
+def test_a_capture_balances(tickets: int, fees: int, taxes: int) -> None:
+    """A sale of any size books its total at the provider and exactly that to venue, house and tax."""
+    if not tickets + fees + taxes:
+        return
+    booked = _by_kind(_capture(tickets, fees, taxes))
+
+    assert sum(booked.values()) == 0
+    assert booked[AccountKind.PROVIDER] == tickets + fees + taxes
+    assert booked.get(AccountKind.VENUE_PAYABLE, 0) == -tickets
+    assert booked.get(AccountKind.PLATFORM_REVENUE, 0) == -fees
+    assert booked.get(AccountKind.TAX_PAYABLE, 0) == -taxes
+
+
+@pytest.mark.spec("S20")
+def test_a_capture_waits_for_the_event() -> None:
+    """The venue's share of a sale is pending, under its event, until the event is over."""
+    venue = next(
+        e.account
+        for e in _capture(10_000, 920, 1_025).entries
+        if e.account.kind is AccountKind.VENUE_PAYABLE
+    )
+
+    assert venue.bucket is Bucket.PENDING
+    assert venue.subject == str(UUID(int=3))
+
+
+@pytest.mark.spec("S20", "S30")
+@given(st.integers(1, 10**9), st.sampled_from(["", "acct_1"]))
+def test_suspense_is_emptied(cents: int, account: str) -> None:
+    """A late success and its refund leave every account at zero."""
+    amount = Money(cents, EUR)
+    into = suspense_posting(
+        payment_id=PAYMENT, provider_account=account, amount=amount, posted_at=NOW
+    )
+    out = late_refund_posting(
+        payment_id=PAYMENT, provider_account=account, amount=amount, posted_at=NOW
+    )
+
+    assert _by_kind(into) == {AccountKind.PROVIDER: cents, AccountKind.SUSPENSE: -cents}
+    assert {balance.cents for balance in _balances(into, out)} == {0}
+
+
+@pytest.mark.spec("S20", "S17")
+def test_business_keys_are_unique() -> None:
+    """Each recipe names its fact and its payment, so that no fact is booked twice."""
+    keys = [
+        _capture(1, 0, 0).key,
+        suspense_posting(
+            payment_id=PAYMENT, provider_account="", amount=Money(1), posted_at=NOW
+        ).key,
+        late_refund_posting(
+            payment_id=PAYMENT, provider_account="", amount=Money(1), posted_at=NOW
+        ).key,
+    ]
+
+    assert keys == [f"{fact}:{PAYMENT}" for fact in ("capture", "late_success", "late_refund")]
+
+
+def _account(currency: Currency = USD, party: str = "platform") -> Account:
+    return Account(kind=AccountKind.PROVIDER, party=party, currency=currency)
+
+
+@pytest.mark.spec("S20")
+@pytest.mark.parametrize(
+    "entries",
+    [
+        (),
+        (Entry(_account(), 0),),
+        (Entry(_account(), 1),),
+        (Entry(_account(), 0), Entry(_account(party="a"), 0)),
+        (Entry(_account(), 2), Entry(_account(party="a"), -1)),
+        (Entry(_account(), 1), Entry(_account(EUR), -1)),
+    ],
+    ids=["empty", "zero", "alone", "zeros", "unequal", "currencies"],
+)
+def test_an_unbalanced_posting_is_refused(entries: tuple[Entry, ...]) -> None:
+    """A posting that does not sum to zero per currency, or moves nothing, cannot be built."""
+    with pytest.raises(PostingUnbalanced):
+        Posting(key="wrong", entries=entries, posted_at=NOW)
+
+
+@pytest.mark.spec("S20")
+@given(ACCOUNTS, ACCOUNTS)
+def test_accounts_are_their_dimensions(one: Account, two: Account) -> None:
+    """Two accounts have the same id exactly when they have the same dimensions."""
+    assert (one.id == two.id) is (one == two)
+
+
+SOLD = _capture(10_000, 920, 1_025)
+LATE = suspense_posting(
+    payment_id=PaymentId(UUID(int=7)), provider_account="", amount=Money(500), posted_at=NOW
+)
+
+
+def _verified(
+    *, planted_in_ledger: int = 0, planted_at_provider: int = 0, extra: tuple[Balance, ...] = ()
+) -> LedgerReport:
+    late = str(UUID(int=7))
+    return verify_ledger(
+        [*_balances(SOLD, LATE), *extra],
+        {str(PAYMENT): 11_945 + planted_in_ledger, late: 500},
+        [
+            ProviderTotal(
+                payment_id=str(PAYMENT),
+                account="",
+                currency="USD",
+                cents=11_945 + planted_at_provider,
+            ),
+            ProviderTotal(payment_id=late, account="", currency="USD", cents=500),
+        ],
+    )
+
+
+@pytest.mark.spec("S20")
+def test_verification_adds_up() -> None:
+    """Money at the provider equals what is owed plus what was earned, and nothing differs."""
+    report = _verified()
+
+    assert report.ok
+    assert report.provider_cents == {"USD": 12_445}
+    assert report.owed_cents == {"USD": 11_525}
+    assert report.earned_cents == {"USD": 920}
+
+
+@pytest.mark.spec("S20")
+@pytest.mark.parametrize("cent", [1, -1])
+def test_verification_finds_a_cent_at_the_provider(cent: int) -> None:
+    """One cent too much or too little at the provider is found, by account and by payment."""
+    report = _verified(planted_at_provider=cent)
+
+    assert not report.ok
+    assert [line.split()[0] for line in report.differences] == ["provider", "payment"]
+
+
+@pytest.mark.spec("S20")
+@pytest.mark.parametrize("cent", [1, -1])
+def test_verification_finds_a_cent_in_the_books(cent: int) -> None:
+    """One cent too much or too little in the books is found, by payment and by balance."""
+    extra = (Balance(account=_account(), cents=cent),)
+
+    assert not _verified(planted_in_ledger=cent).ok
+    assert any("debits minus credits" in line for line in _verified(extra=extra).differences)
+
+
+@pytest.mark.spec("S20")
+def test_verification_finds_a_cent_in_rounding() -> None:
+    """Nothing rests in rounding, even where the books balance."""
+    rounding = Account(kind=AccountKind.ROUNDING, party="platform", currency=USD)
+    revenue = Account(kind=AccountKind.PLATFORM_REVENUE, party="platform", currency=USD)
+    report = _verified(
+        extra=(Balance(account=rounding, cents=1), Balance(account=revenue, cents=-1))
+    )
+
+    assert report.differences == ("rounding holds 1 cents in USD, not 0",)
+
+
+@pytest.mark.spec("S20")
+def test_verification_finds_what_one_side_lacks() -> None:
+    """A payment that only one side knows is a difference of its whole amount."""
+    unknown = verify_ledger(
+        [], {}, [ProviderTotal(payment_id="p", account="acct", currency="USD", cents=5)]
+    )
+    unbacked = verify_ledger([], {"p": 5}, [])
+
+    assert "payment p holds 5 cents at the provider, the ledger says 0" in unknown.differences
+    assert unbacked.differences == ("payment p holds 0 cents at the provider, the ledger says 5",)

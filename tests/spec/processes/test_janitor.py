@@ -1,0 +1,124 @@
+"""What happens without the buyer: unknown payments, stale orders, money that came too late."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from tests.support.sandboxed import Sandboxed, place_order
+from ticketpay.domain.kernel.errors import OutcomeUnknown
+from ticketpay.domain.messaging import Outcome
+from ticketpay.domain.orders import OrderState
+from ticketpay.domain.payments import PaymentState, ProviderStatus
+from ticketpay.domain.refunds import RefundState
+
+
+def order_states(system: Sandboxed) -> list[OrderState]:
+    """The states of all orders, oldest first."""
+    return [o.state for o in system.uow.store.of(system.scenery.tenant).orders.values()]
+
+
+@pytest.mark.spec("S38")
+def test_an_unknown_payment_is_found_without_the_buyer(system: Sandboxed) -> None:
+    """A minute after a lost answer the janitor finds the intent by its metadata."""
+    card = "pm_sandbox_timeout_after"
+    with pytest.raises(OutcomeUnknown):
+        system.app.checkout(
+            place_order(
+                system.scenery.actor(),
+                uuid4(),
+                system.scenery.demand(1),
+                card,
+                metadata={"sandbox_delivery": "none"},
+            )
+        )
+    assert system.app.janitor() == 0
+    system.clock.advance(61)
+    assert system.app.janitor() == 1
+    (payment,) = system.payments()
+    assert payment.state is PaymentState.COMPLETED
+    assert order_states(system) == [OrderState.PAID]
+
+
+@pytest.mark.spec("S39")
+def test_a_charge_that_never_arrived_is_given_up(system: Sandboxed) -> None:
+    """When the provider knows nothing by the end of the hold, the order expires and stock is free."""
+    with pytest.raises(OutcomeUnknown):
+        system.app.checkout(
+            place_order(
+                system.scenery.actor(),
+                uuid4(),
+                system.scenery.demand(2),
+                "pm_sandbox_timeout_before",
+            )
+        )
+    for _ in range(14):
+        system.clock.advance(61)
+        system.app.janitor()
+        assert system.stock() == (2, 0)
+    system.clock.advance(61)
+    system.app.janitor()
+    assert order_states(system) == [OrderState.EXPIRED]
+    assert system.stock() == (0, 0)
+
+
+@pytest.mark.spec("S39")
+def test_a_stale_order_is_cancelled_at_the_provider_first(system: Sandboxed) -> None:
+    """A challenge that nobody answers: the intent is cancelled, the order expires, stock is free."""
+    command = place_order(
+        system.scenery.actor(), uuid4(), system.scenery.demand(1), "threeDSecureRequired"
+    )
+    assert system.app.checkout(command).outcome is Outcome.ACCEPTED
+    system.clock.advance(15 * 60 + 1)
+    system.app.janitor()
+    (fact,) = system.gateway.list_intents(system.scenery.tenant)
+    assert fact.status is ProviderStatus.CANCELED
+    assert order_states(system) == [OrderState.EXPIRED]
+    assert system.stock() == (0, 0)
+    assert not list(system.uow.store.platform.timers.keys())
+
+
+@pytest.mark.spec("S14")
+def test_another_card_on_the_same_intent_pays_the_order(system: Sandboxed) -> None:
+    """After a decline the stock is taken again when the money comes, if it is still there."""
+    system.app.checkout(
+        place_order(
+            system.scenery.actor(), uuid4(), system.scenery.demand(3), "visa_chargeDeclined"
+        )
+    )
+    (payment,) = system.payments()
+    assert payment.ref is not None
+    assert system.try_card(payment.ref.object_id, "visa") == 200
+    system.clock.advance(1)
+    system.receive_all()
+    system.work()
+    assert order_states(system) == [OrderState.FULFILLED]
+    assert system.stock() == (3, 0)
+    assert system.app.verify_ledger(system.scenery.tenant).ok
+
+
+@pytest.mark.spec("S30")
+def test_money_that_came_too_late_goes_back(system: Sandboxed) -> None:
+    """When the stock is gone the money goes into suspense, is refunded once, and nothing is left."""
+    scenery = system.scenery
+    declined = place_order(scenery.actor(), uuid4(), scenery.demand(3), "visa_chargeDeclined")
+    system.app.checkout(declined)
+    (payment,) = system.payments()
+    assert payment.ref is not None
+    sold = system.app.checkout(place_order(scenery.actor(), uuid4(), scenery.demand(4)))
+    assert sold.outcome is Outcome.COMPLETED
+    system.try_card(payment.ref.object_id, "visa")
+    system.clock.advance(1)
+    for _ in range(3):
+        system.receive_all()
+        system.work()
+        system.clock.advance(61)
+    (refund,) = system.uow.store.of(scenery.tenant).refunds.values()
+    assert (refund.state, refund.amount) == (RefundState.COMPLETED, payment.amount)
+    assert order_states(system) == [OrderState.CANCELLED, OrderState.FULFILLED]
+    assert system.stock() == (4, 0)
+    report = system.app.verify_ledger(scenery.tenant)
+    assert report.ok
+    assert report.provider_cents == {"USD": sold.body["amountCents"]}
+    assert system.alerts.kinds() == ["late_success"]

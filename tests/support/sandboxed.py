@@ -1,0 +1,185 @@
+"""The production use cases over memory and the in-process sandbox, under a virtual clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Final
+from uuid import UUID
+
+import attrs
+
+from tests.support.scenery import START, Scenery
+from ticketpay.adapters.memory import (
+    MemoryCatalog,
+    MemoryUnitOfWork,
+    RecordingAlerts,
+    RecordingTickets,
+    SeededIds,
+    SeededRandom,
+    VirtualClock,
+)
+from ticketpay.adapters.sandbox import Delivery, Response, SandboxModel
+from ticketpay.adapters.stripe import StripeGateway, StripeWebhooks
+from ticketpay.adapters.stripe.mapping import fact_of, refunded_cents
+from ticketpay.domain.kernel.ids import QuoteId
+from ticketpay.domain.messaging import KeyScope, request_hash
+from ticketpay.domain.parties import Actor
+from ticketpay.domain.payments import Payment, PaymentMethod, ProviderFact
+from ticketpay.domain.pricing import Demand
+from ticketpay.domain.processes.checkout import PlaceOrder
+from ticketpay.entrypoints.bootstrap import App, Parts, assemble
+
+__all__ = ["PROVIDER_SECONDS", "Sandboxed", "place_order"]
+
+PROVIDER_SECONDS: Final = 30
+SECRET: Final = "whsec_simulated"
+HEARD: Final = tuple(
+    f"payment_intent.{name}"
+    for name in (
+        "canceled",
+        "created",
+        "payment_failed",
+        "processing",
+        "requires_action",
+        "succeeded",
+    )
+)
+
+
+def place_order(
+    actor: Actor,
+    key: UUID,
+    demand: Demand | None,
+    card: str = "visa",
+    *,
+    quote_id: QuoteId | None = None,
+    metadata: Mapping[str, str] | None = None,
+    expected_total_cents: int | None = None,
+) -> PlaceOrder:
+    """The command that a buyer sends; ``card`` is a ``pm_`` name or what follows ``pm_card_``."""
+    method = card if card.startswith("pm_") else f"pm_card_{card}"
+    body: dict[str, object] = {"demand": str(demand), "quote": str(quote_id), "method": method}
+    return PlaceOrder(
+        actor=actor,
+        key=KeyScope(actor.user_id, key),
+        request_hash=request_hash("place_order", body),
+        demand=demand,
+        quote_id=quote_id,
+        method=PaymentMethod(type="card", method_id=method),
+        device_fingerprint="device",
+        metadata=tuple(sorted((metadata or {}).items())),
+        expected_total_cents=expected_total_cents,
+    )
+
+
+def _quiet(step: str) -> None:
+    """Nobody listens."""
+
+
+@attrs.define(eq=False)
+class Sandboxed:
+    """One whole system; ``on_step`` hears every transaction and every call of the provider."""
+
+    seed: int = 0
+    capacity: int = 5
+    on_step: Callable[[str], None] = _quiet
+    scenery: Scenery = attrs.field(init=False)
+    clock: VirtualClock = attrs.field(init=False)
+    model: SandboxModel = attrs.field(init=False)
+    uow: MemoryUnitOfWork = attrs.field(init=False)
+    alerts: RecordingAlerts = attrs.field(factory=RecordingAlerts, init=False)
+    tickets: RecordingTickets = attrs.field(factory=RecordingTickets, init=False)
+    gateway: StripeGateway = attrs.field(init=False)
+    app: App = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.scenery = Scenery.seeded(self.seed, capacity=self.capacity)
+        self.clock = VirtualClock(START)
+        self.model = SandboxModel(self.seed, self.clock.unix)
+        self.model.add_endpoint("http://ticketpay/webhooks/stripe", SECRET, HEARD)
+        self.uow = MemoryUnitOfWork(on_step=self._step)
+        MemoryCatalog(self.uow).load(self.scenery.catalog)
+        self.gateway = StripeGateway.create(
+            "sk_test_simulated", transport=self._transport, now=self.clock.now
+        )
+        self.app = assemble(
+            Parts(
+                uow=self.uow,
+                gateway=self.gateway,
+                reader=StripeWebhooks((SECRET,)),
+                tickets=self.tickets,
+                clock=self.clock,
+                ids=SeededIds(self.seed),
+                random=SeededRandom(self.seed),
+                alerts=self.alerts,
+            )
+        )
+
+    def receive(self, delivery: Delivery) -> None:
+        """Give one delivery to the webhook endpoint and tell the provider."""
+        self.app.receive_webhook(delivery.body, delivery.headers["stripe-signature"])
+        self.model.delivery_result(delivery.id, 200)
+
+    def receive_all(self) -> None:
+        """Give everything that is due now to the webhook endpoint."""
+        for delivery in self.model.due_deliveries():
+            self.receive(delivery)
+
+    def authenticate(self, intent_id: str, outcome: str = "succeed") -> None:
+        """The buyer answers the bank's question."""
+        path = f"/_sandbox/payment_intents/{intent_id}/authenticate"
+        self.model.request("POST", path, {}, b'{"outcome": "%s"}' % outcome.encode())
+
+    def try_card(self, intent_id: str, card: str) -> int:
+        """The buyer's browser confirms a failed intent with another card; the HTTP status."""
+        path = f"/v1/payment_intents/{intent_id}/confirm"
+        headers = {
+            "authorization": "Bearer sk_test_browser",
+            "content-type": "application/x-www-form-urlencoded",
+        }
+        body = f"payment_method=pm_card_{card}".encode()
+        return self.model.request("POST", path, headers, body).status
+
+    def work(self) -> int:
+        """One round of every worker; how much was claimed."""
+        app = self.app
+        return app.process_inbox() + app.janitor() + app.relay_outbox()
+
+    def payments(self) -> list[Payment]:
+        """Every payment of the tenant."""
+        return list(self.uow.store.of(self.scenery.tenant).payments.values())
+
+    def stock(self) -> tuple[int, int]:
+        """(standing, seated) tickets that are taken."""
+        table = self.uow.store.of(self.scenery.tenant).stock
+        rows = [table.get(t) for t in (self.scenery.standing, self.scenery.seated)]
+        standing, seated = (row.taken for row in rows if row is not None)
+        return standing, seated
+
+    def provider_facts(self) -> list[ProviderFact]:
+        """Every intent as the provider tells it, past our gateway; received less refunded."""
+        path = "/v1/payment_intents?limit=100&expand[]=data.latest_charge"
+        response = self.model.request("GET", path, {"authorization": "Bearer sk_test_x"}, b"")
+        page = json.loads(response.body)
+        assert page["has_more"] is False
+        return [
+            fact_of(i, account="", at=self.clock.now(), refunded_cents=refunded_cents(i))
+            for i in page["data"]
+        ]
+
+    def _step(self, name: str) -> None:
+        # Tests replace the listener while the system runs.
+        self.on_step(name)
+
+    def _transport(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> Response:
+        self.on_step("provider.before")
+        response = self.model.request(method, path, headers, body)
+        if response.hang:
+            self.clock.advance(PROVIDER_SECONDS)
+        else:
+            self.clock.advance(response.delay_seconds)
+        self.on_step("provider.after")
+        return response

@@ -1,0 +1,207 @@
+"""Scenery: a tenant with one venue in Nashville, one concert, five standing tickets, two seats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+import attrs
+
+from ticketpay.domain.catalog import Catalog, Event, Offer, StockedType, TicketType, Venue
+from ticketpay.domain.kernel.ids import (
+    EventId,
+    OrderId,
+    PaymentId,
+    QuoteId,
+    TenantId,
+    TicketTypeId,
+    UserId,
+    VenueId,
+)
+from ticketpay.domain.messaging import AggregateType, Message
+from ticketpay.domain.money import USD, Money
+from ticketpay.domain.orders import Order
+from ticketpay.domain.parties import Actor, Role, Tenant
+from ticketpay.domain.payments import PAYMENT_MACHINE, Payment, ProviderRef
+from ticketpay.domain.pricing import (
+    Demand,
+    DemandLine,
+    FeeSchedule,
+    Quote,
+    Tier,
+    price_demand,
+    tax_table,
+)
+
+__all__ = ["START", "Scenery", "message", "ref"]
+
+START: Final = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+STANDING: Final = 5
+PRICE_CENTS: Final = 5_000
+SEAT_PRICE_CENTS: Final = 9_000
+SEATS: Final = ("A1", "A2")
+
+
+def ref(object_id: str = "") -> ProviderRef:
+    """A reference to an intent of the platform's own account."""
+    return ProviderRef("stripe", "", livemode=False, object_id=object_id or f"pi_{uuid4().hex}")
+
+
+def message(
+    kind: str,
+    about_id: UUID,
+    now: datetime,
+    about: AggregateType = AggregateType.ORDER,
+    **data: object,
+) -> Message:
+    """A message as the outbox takes it."""
+    return Message(
+        id=uuid4(),
+        type=kind,
+        aggregate_type=about,
+        aggregate_id=about_id,
+        occurred_at=now,
+        data=data,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Scenery:
+    """The catalogue of one tenant and short ways to buy from it."""
+
+    tenant: TenantId = attrs.field(factory=lambda: TenantId(uuid4()))
+    venue_id: VenueId = attrs.field(factory=lambda: VenueId(uuid4()))
+    event_id: EventId = attrs.field(factory=lambda: EventId(uuid4()))
+    standing: TicketTypeId = attrs.field(factory=lambda: TicketTypeId(uuid4()))
+    seated: TicketTypeId = attrs.field(factory=lambda: TicketTypeId(uuid4()))
+    capacity: int = STANDING
+    seats: tuple[str, ...] = SEATS
+
+    @classmethod
+    def seeded(cls, seed: int, *, capacity: int = STANDING) -> Scenery:
+        """The same ids for the same seed."""
+        ids = [UUID(int=(0x5CE0 << 112) + (seed << 16) + place) for place in range(5)]
+        return cls(
+            tenant=TenantId(ids[0]),
+            venue_id=VenueId(ids[1]),
+            event_id=EventId(ids[2]),
+            standing=TicketTypeId(ids[3]),
+            seated=TicketTypeId(ids[4]),
+            capacity=capacity,
+        )
+
+    @property
+    def catalog(self) -> Catalog:
+        """What the catalogue writer loads."""
+        types = (
+            StockedType(type=self._types[self.standing], capacity=self.capacity),
+            StockedType(type=self._types[self.seated], capacity=len(self.seats), seats=self.seats),
+        )
+        slug = f"t-{self.tenant.hex}"
+        return Catalog(
+            tenant=Tenant(id=self.tenant, name="The Platform", slug=slug),
+            venues=(self._venue,),
+            events=(self._event,),
+            types=types,
+        )
+
+    @property
+    def offer(self) -> Offer:
+        """What the catalogue reader gives."""
+        return Offer(
+            event=self._event,
+            venue=self._venue,
+            nexus_states=frozenset({"TN"}),
+            types=self._types,
+        )
+
+    def actor(self, user: UUID | None = None) -> Actor:
+        """A customer of the tenant."""
+        user_id = UserId(user or uuid4())
+        return Actor(tenant_id=self.tenant, user_id=user_id, role=Role.CUSTOMER)
+
+    def demand(self, count: int = 1, *seats: str, price_cents: int | None = None) -> Demand:
+        """``count`` standing tickets and the named seats."""
+        lines = []
+        if count:
+            lines.append(DemandLine(self.standing, count, price_cents=price_cents))
+        if seats:
+            lines.append(DemandLine(self.seated, len(seats), seats))
+        return Demand(self.event_id, tuple(lines))
+
+    def quote(self, demand: Demand, now: datetime, actor: Actor | None = None) -> Quote:
+        """A priced demand, stored nowhere."""
+        return price_demand(
+            self.offer,
+            demand,
+            quote_id=QuoteId(uuid4()),
+            user_id=(actor or self.actor()).user_id,
+            tier=Tier.STARTER,
+            fees=FeeSchedule(),
+            taxes=tax_table(),
+            now=now,
+        )
+
+    def order(self, now: datetime, demand: Demand | None = None) -> Order:
+        """A new order, stored nowhere."""
+        quote = self.quote(demand or self.demand(), now)
+        expires_at = now + timedelta(minutes=15)
+        return Order.of(quote, order_id=OrderId(uuid4()), now=now, expires_at=expires_at)
+
+    def payment(self, order: Order, now: datetime, share: int = 1) -> Payment:
+        """A new payment for an order, stored nowhere."""
+        return Payment(
+            id=PaymentId(uuid4()),
+            order_id=order.id,
+            share=share,
+            state=PAYMENT_MACHINE.initial,
+            amount=order.total,
+            user_id=order.user_id,
+            event_id=order.event_id,
+            venue_id=order.venue_id,
+            ticket_count=order.ticket_count,
+            method_type="card",
+            device_fingerprint="device",
+            created_at=now,
+            sent_at=now,
+        )
+
+    @property
+    def _venue(self) -> Venue:
+        return Venue(
+            id=self.venue_id,
+            name="The Room",
+            city="Nashville",
+            state="TN",
+            time_zone="America/Chicago",
+        )
+
+    @property
+    def _event(self) -> Event:
+        return Event(
+            id=self.event_id,
+            venue_id=self.venue_id,
+            name="The Concert",
+            starts_at=START + timedelta(days=60),
+            currency=USD,
+        )
+
+    @property
+    def _types(self) -> Mapping[TicketTypeId, TicketType]:
+        return {
+            self.standing: TicketType(
+                id=self.standing,
+                event_id=self.event_id,
+                name="Standing",
+                price=Money(PRICE_CENTS, USD),
+            ),
+            self.seated: TicketType(
+                id=self.seated,
+                event_id=self.event_id,
+                name="Seat",
+                price=Money(SEAT_PRICE_CENTS, USD),
+                seated=True,
+            ),
+        }
