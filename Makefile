@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check lint types imports fast clean
+.PHONY: help demo test check lint types imports fast clean spec planted-contracts bench simulate docs-generated
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -43,6 +43,25 @@ types: $(STAMP)
 
 imports: $(STAMP)
 	$(BIN)/lint-imports
+
+spec: $(STAMP) ## print the specification by rule-book section; fails when a section has no test
+	$(BIN)/python tools/gen_spec.py
+
+docs-generated: $(STAMP) ## write the generated reference pages
+	$(BIN)/python tools/gen_states.py
+
+planted-contracts: $(STAMP) ## plant a violation for every import contract and see it reported
+	$(BIN)/python tools/planted_contracts.py
+
+bench: $(STAMP) ## ratios against baselines in the same run
+	$(BIN)/python -m bench.money
+	$(BIN)/python -m bench.imports
+	$(BIN)/python -m bench.ledger
+	$(BIN)/python -m bench.sales
+
+SEEDS ?= 1000
+simulate: $(STAMP) ## simulate SEEDS histories with crashes and faults
+	$(BIN)/python -m tests.simulation $(SEEDS)
 
 clean: ## forget the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -66,7 +66,8 @@ class Database:
             "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
             " WHERE n.nspname = 'public' AND c.relkind = 'r' ORDER BY 1"
         )
-        return {str(t): int(str(self.rows(f"SELECT count(*) FROM {t}")[0][0])) for (t,) in tables}  # noqa: S608 - names from the catalogue
+        each = " UNION ALL ".join(f"SELECT '{t}', count(*) FROM {t}" for (t,) in tables)  # noqa: S608 - names from the catalogue
+        return {str(name): int(str(count)) for name, count in self.rows(each)}
 
 
 def make_template(server: EmbeddedPostgres) -> None:

@@ -48,6 +48,10 @@ _CLI: Final = "ticketpay.entrypoints.cli.main"
 _STUB: Final = "ticketpay.entrypoints.ticket_stub"
 _SANDBOX: Final = "ticketpay.adapters.sandbox.server"
 _WORKER_READY: Final = "worker ready"
+_FORGETFUL: Final = (
+    "the database is from an earlier run and the sandbox remembers none of it: "
+    "ledger verify will list the payments of that run"
+)
 # What a child needs of our own environment; somebody's settings must not leak into the stack.
 _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "TZ")
 
@@ -143,12 +147,14 @@ class _Builder:
     sandbox_port: int = attrs.field(factory=free_port)
     tickets_port: int = attrs.field(factory=free_port)
     keys: dict[str, str] = attrs.field(init=False, repr=False)
+    used: bool = attrs.field(init=False)
     postgres: EmbeddedPostgres | None = None
     environment: dict[str, str] = attrs.field(factory=dict, repr=False)
     processes: dict[str, Popen[bytes]] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.keys = _kept_secrets(self.folder / "secrets.json")
+        self.used = (self.folder / "postgres" / "pgdata").exists()
         make_folder(self.folder / "logs")
 
     @property
@@ -165,7 +171,11 @@ class _Builder:
 
     def built(self, undo: ExitStack, *, wished_port: int) -> DevelopmentStack:
         assert self.postgres is not None, "the servers are started first"
-        taken = f"port {wished_port} is taken; the API is on port {self.port} instead"
+        notes = []
+        if self.port != wished_port:
+            notes.append(f"port {wished_port} is taken; the API is on port {self.port} instead")
+        if self.used:
+            notes.append(_FORGETFUL)
         return DevelopmentStack(
             data_folder=self.folder,
             postgres=self.postgres,
@@ -173,7 +183,7 @@ class _Builder:
             api_url=self.api_url,
             sandbox_url=self.sandbox_url,
             tickets_url=self.tickets_url,
-            notes=() if self.port == wished_port else (taken,),
+            notes=tuple(notes),
             pids=self.pids(),
             check=self.check,
             undo=undo,

@@ -1,0 +1,78 @@
+"""Settings: typed, all errors at once, never printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from ticketpay.domain.kernel.errors import InvalidInput
+from ticketpay.entrypoints.settings import KNOWN_DEFAULTS, Secret, Settings, load_settings
+
+GOOD = {
+    "APP_ENV": "production",
+    "DATABASE_URL": "postgresql://app@db/ticketpay",
+    "STRIPE_SECRET_KEY": "sk_live_x",
+    "STRIPE_WEBHOOK_SECRET": "whsec_one, whsec_two",
+    "JWT_SECRET": "j" * 32,
+    "INTERNAL_WEBHOOK_SECRET": "i" * 32,
+}
+
+
+def wrong_fields(environ: dict[str, str]) -> set[str]:
+    with pytest.raises(InvalidInput) as caught:
+        load_settings(environ)
+    return {error.field for error in caught.value.errors}
+
+
+@pytest.mark.spec("S02", "S02 D1")
+def test_defaults_are_the_rule_books() -> None:
+    """Nothing set gives port 3005, 30 s for the provider and the token's issuer and audience."""
+    settings = load_settings({})
+    assert (settings.port, settings.payment_timeout_ms) == (3005, 30_000)
+    assert (settings.jwt_issuer, settings.jwt_audience) == ("tickettoken", "tickettoken-platform")
+
+
+@pytest.mark.spec("S02")
+def test_every_wrong_number_is_named() -> None:
+    """All wrong variables are reported together."""
+    environ = {"PORT": "x", "PAYMENT_TIMEOUT_MS": "-1", "DB_POOL_MAX": "0"}
+    assert wrong_fields(environ) == {"PORT", "PAYMENT_TIMEOUT_MS", "DB_POOL_MAX"}
+
+
+@pytest.mark.spec("S02", "S26")
+def test_production_runs_on_real_secrets() -> None:
+    """A complete production environment is accepted, with several webhook secrets."""
+    settings = load_settings(GOOD)
+    assert settings.livemode
+    assert settings.stripe_webhook_secrets == (Secret("whsec_one"), Secret("whsec_two"))
+
+
+@pytest.mark.spec("S02 D4")
+@pytest.mark.parametrize(
+    "name", ["DATABASE_URL", "STRIPE_SECRET_KEY", "JWT_SECRET", "INTERNAL_WEBHOOK_SECRET"]
+)
+def test_production_refuses_a_missing_secret(name: str) -> None:
+    """R12: no default stands in for a secret."""
+    assert name in wrong_fields({k: v for k, v in GOOD.items() if k != name})
+
+
+@pytest.mark.spec("S02 D4")
+@pytest.mark.parametrize("known", sorted(KNOWN_DEFAULTS))
+def test_production_refuses_a_known_default(known: str) -> None:
+    """The secrets of the source are public and refused."""
+    assert "INTERNAL_WEBHOOK_SECRET" in wrong_fields(GOOD | {"INTERNAL_WEBHOOK_SECRET": known})
+
+
+@pytest.mark.spec("S15 D1")
+def test_production_refuses_test_keys_and_the_sandbox() -> None:
+    """A test key or another API base never takes production's money."""
+    assert wrong_fields(GOOD | {"STRIPE_SECRET_KEY": "sk_test_x"}) == {"STRIPE_SECRET_KEY"}
+    assert wrong_fields(GOOD | {"STRIPE_API_BASE": "http://127.0.0.1:1"}) == {"STRIPE_API_BASE"}
+
+
+@pytest.mark.spec("S02", "S08")
+def test_secrets_are_never_printed() -> None:
+    """Neither a secret nor the settings show what is inside."""
+    shown = repr(Settings(jwt_secret=Secret("tell-nobody" * 4)))
+    assert "tell-nobody" not in shown
+    assert "***" in shown
+    assert wrong_fields({"JWT_SECRET": "short"}) == {"JWT_SECRET"}
