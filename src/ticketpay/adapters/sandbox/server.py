@@ -64,8 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _model(options: argparse.Namespace) -> SandboxModel:
     delays = options.retry_delays or DEFAULT_RETRY_DELAYS
     model = SandboxModel(options.seed, time.time, retry_delays=delays)
+    events = tuple(options.webhook_events.split(","))
     for url, secret in zip(options.webhook_url, options.webhook_secret, strict=True):
-        model.add_endpoint(url, secret)
+        model.add_endpoint(url, secret, events)
     return model
 
 
@@ -76,6 +77,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--webhook-url", action="append", default=[])
     parser.add_argument("--webhook-secret", action="append", default=[])
+    parser.add_argument("--webhook-events", default="*", help="event types, comma separated")
     parser.add_argument("--retry-delays", type=_delays, help="seconds, comma separated")
     parser.add_argument("--hang-seconds", type=float, default=120.0)
     parser.add_argument("--outlive-parent", action="store_true")
