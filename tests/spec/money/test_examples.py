@@ -84,3 +84,13 @@ def test_the_domain_needs_attrs_alone(module: str) -> None:
     )
 
     assert set(done.stdout.split()) <= {"attr", "attrs", "ticketpay"}
+
+
+@pytest.mark.spec("S01", "S23")
+@pytest.mark.parametrize("other", [5, 5.0, "5", None])
+def test_money_goes_with_money_only(other: object) -> None:
+    """Adding, subtracting or comparing anything but money is a TypeError."""
+    for operation in ("__add__", "__sub__"):
+        assert getattr(Money(1), operation)(other) is NotImplemented
+    with pytest.raises(TypeError, match="money goes with money"):
+        _ = Money(1) < other

@@ -96,13 +96,19 @@ class Money:
         return cls(int(amount.replace(",", "").replace(".", "")), Currency.of(code))
 
     def __add__(self, other: Money) -> Money:
-        if self.currency is not other.currency:
-            raise _mismatch(self, other)
+        try:
+            if self.currency is not other.currency:
+                raise _mismatch(self, other)
+        except AttributeError:
+            return NotImplemented
         return _money(self.cents + other.cents, self.currency)
 
     def __sub__(self, other: Money) -> Money:
-        if self.currency is not other.currency:
-            raise _mismatch(self, other)
+        try:
+            if self.currency is not other.currency:
+                raise _mismatch(self, other)
+        except AttributeError:
+            return NotImplemented
         return _money(self.cents - other.cents, self.currency)
 
     def __neg__(self) -> Money:
@@ -127,8 +133,8 @@ class Money:
     def __ge__(self, other: Money) -> bool:
         return self._compared(other) >= 0
 
-    def _compared(self, other: Money) -> int:
-        if self.currency is not other.currency:
+    def _compared(self, other: object) -> int:
+        if not isinstance(other, Money) or self.currency is not other.currency:
             raise _mismatch(self, other)
         return self.cents - other.cents
 
