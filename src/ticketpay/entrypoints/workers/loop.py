@@ -29,6 +29,7 @@ STOP_SECONDS: Final = 10.0
 
 _PARTIAL_SECONDS: Final = 0.025
 _IDLE_SECONDS: Final = 0.05
+_ROLL_UP_SECONDS: Final = 5.0
 _BATCH: Final = 100
 _JANITOR_BATCH: Final = 50
 _POSTINGS: Final = 1_000
@@ -39,13 +40,14 @@ _LOG: Final = logging.getLogger("ticketpay.worker")
 class Loop:
     """One repeated ``step``, which returns how much it found; ``full`` or more is a full batch.
 
-    ``idle_seconds_max`` bounds the back-off.
+    ``idle_seconds_max`` bounds the back-off; ``partial_seconds`` is the pause after a partial batch.
     """
 
     name: str
     step: Callable[[], int]
     full: int
     idle_seconds_max: float
+    partial_seconds: float = _PARTIAL_SECONDS
     _idle_seconds: float = attrs.field(default=_IDLE_SECONDS, init=False)
 
     def run(self, stopping: threading.Event) -> None:
@@ -63,7 +65,7 @@ class Loop:
             found = 0
         if found:
             self._idle_seconds = _IDLE_SECONDS
-            return 0.0 if found >= self.full else _PARTIAL_SECONDS
+            return 0.0 if found >= self.full else self.partial_seconds
         pause = self._idle_seconds
         self._idle_seconds = min(2 * pause, self.idle_seconds_max)
         return pause
@@ -89,7 +91,14 @@ class Worker:
             Loop(name="inbox", step=app.process_inbox, full=_BATCH, idle_seconds_max=1.0),
             *relays,
             Loop(name="janitor", step=app.janitor, full=_JANITOR_BATCH, idle_seconds_max=5.0),
-            Loop(name="roll-up", step=self._roll_up, full=_POSTINGS, idle_seconds_max=2.0),
+            # Nobody waits for a checkpoint: a short tail is as good as none.
+            Loop(
+                name="roll-up",
+                step=self._roll_up,
+                full=_POSTINGS,
+                idle_seconds_max=_ROLL_UP_SECONDS,
+                partial_seconds=_ROLL_UP_SECONDS,
+            ),
         )
 
     def start(self) -> None:
