@@ -59,12 +59,15 @@ class ProcessInbox:
     random: Random
     alerts: Alerts
 
-    def __call__(self, limit: int = 100) -> int:
+    def __call__(self, limit: int = 20) -> int:
         """Work on up to ``limit`` due events; returns how many were claimed."""
         now = self.clock.now()
         claims = self.uow.platform(lambda tx: tx.inbox.claim_due(now, LEASE_SECONDS, limit)())
         for claim in claims:
-            self._handle(claim)
+            try:
+                self._handle(claim)
+            except Exception as error:  # noqa: BLE001 - one poisonous event must not stop the others
+                self._failed(claim, type(error).__name__)
         return len(claims)
 
     def _handle(self, claim: InboxClaim) -> None:

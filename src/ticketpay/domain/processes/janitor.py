@@ -7,7 +7,7 @@ too late is sent back. The janitor never charges anybody.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -24,7 +24,7 @@ from ticketpay.domain.messaging import (
 )
 from ticketpay.domain.payments import PAYMENT_MACHINE, Payment, ProviderFact
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case
-from ticketpay.domain.reconciliation import may_expire, next_look_at
+from ticketpay.domain.reconciliation import may_expire, may_give_up, next_look_at
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent, RefundState
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Janitor"]
 
 LEASE_SECONDS: Final = 180
+ALERT_EVERY: Final = 5
+"""Somebody is told after every so many tries that the provider did not answer."""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,20 +67,26 @@ class Janitor:
             else:
                 self._send_back(claim)
         except (Unavailable, OutcomeUnknown) as error:
+            if claim.attempts and claim.attempts % ALERT_EVERY == 0:
+                self._tell("janitor_stuck", claim, error)
             self._again(claim, error)
-        except TicketpayError as error:
-            self.alerts.raise_alert(
-                "janitor_refused", f"{type(error).__name__}: {error}", subject=str(claim.subject_id)
-            )
+        except Exception as error:  # noqa: BLE001 - one poisonous timer must not starve the others
+            self._tell("janitor_refused", claim, error)
             self._again(claim, error)
 
-    def _again(self, claim: TimerClaim, error: TicketpayError) -> None:
+    def _tell(self, kind: str, claim: TimerClaim, error: Exception) -> None:
+        detail = str(error) if isinstance(error, TicketpayError) else ""
+        self.alerts.raise_alert(
+            kind, f"{type(error).__name__} {detail}".strip(), subject=str(claim.subject_id)
+        )
+
+    def _again(self, claim: TimerClaim, error: Exception) -> None:
         wait = backoff_seconds(claim.attempts, self.random.ppm())
         due_at = self.clock.now() + timedelta(seconds=wait)
 
         def postpone(tx: Tx) -> None:
             if tx.timers.lock(claim)():
-                tx.timers.postpone(claim, due_at, f"{type(error).__name__}: {error}")
+                tx.timers.postpone(claim, due_at, type(error).__name__)
 
         self.uow.run(claim.tenant_id, postpone)
 
@@ -88,10 +96,11 @@ class Janitor:
         if PAYMENT_MACHINE.is_final(case.payment.state):
             self.uow.run(tenant, lambda tx: tx.timers.clear(tenant, TimerKind.PAYMENT, payment_id))
             return
-        fact = self._ask(tenant, case)
-        self.uow.run(tenant, lambda tx: self._settle(tx, claim, fact))
+        asked_at = self.clock.now()
+        fact = self._ask(tenant, case, claim)
+        self.uow.run(tenant, lambda tx: self._settle(tx, claim, fact, asked_at))
 
-    def _ask(self, tenant: TenantId, case: Case) -> ProviderFact | None:
+    def _ask(self, tenant: TenantId, case: Case, claim: TimerClaim) -> ProviderFact | None:
         """The provider's word; the intent is cancelled there when the order may be given up."""
         payment, order = case.payment, case.order
         if payment.ref is None:
@@ -100,19 +109,22 @@ class Janitor:
             fact = self.gateway.retrieve(payment.ref)
         if fact is None or not self._is_over(payment, order, fact):
             return fact
-        return self.gateway.cancel(fact.ref, f"expire:{payment.id}")
+        # A key of its own per try: the provider would replay an old refusal for a day.
+        return self.gateway.cancel(fact.ref, f"expire:{payment.id}:{claim.epoch}")
 
     def _is_over(self, payment: Payment, order: Order, fact: ProviderFact) -> bool:
         return fact.status.is_open and may_expire(payment, order.expires_at, self.clock.now())
 
-    def _settle(self, tx: Tx, claim: TimerClaim, fact: ProviderFact | None) -> None:
+    def _settle(
+        self, tx: Tx, claim: TimerClaim, fact: ProviderFact | None, asked_at: datetime
+    ) -> None:
         now = self.clock.now()
         case = open_case(tx, PaymentId(claim.subject_id))
         if not tx.timers.lock(claim)():
             return
         if fact is not None:
             case = self.desk.apply(tx, case, fact, now)
-        elif case.payment.ref is None and now >= case.order.expires_at:
+        elif case.payment.ref is None and may_give_up(case.order.expires_at, asked_at):
             case = self.desk.give_up(tx, case, now)
         if not PAYMENT_MACHINE.is_final(case.payment.state):
             due_at = next_look_at(case.payment, case.order.expires_at, now)

@@ -119,7 +119,7 @@ class ConfirmPayment(_PaymentAction):
     """``POST /payments/{id}/confirm``: after the buyer's action, learn what became of it."""
 
     def _ask(self, ref: ProviderRef, command: PaymentCommand) -> ProviderFact:
-        return self.gateway.confirm(ref, f"confirm:{command.key.key}")
+        return self.gateway.confirm(ref, f"confirm:{command.payment_id}:{command.key.key}")
 
     def _answer(self, case: Case) -> Answer:
         return answer_of(case.payment, case.order)
@@ -130,7 +130,7 @@ class CancelPayment(_PaymentAction):
     """``POST /payments/{id}/cancel``: cancelled at the provider first, then here."""
 
     def _ask(self, ref: ProviderRef, command: PaymentCommand) -> ProviderFact:
-        return self.gateway.cancel(ref, f"cancel:{command.key.key}")
+        return self.gateway.cancel(ref, f"cancel:{command.payment_id}:{command.key.key}")
 
     def _answer(self, case: Case) -> Answer:
         if case.payment.state is PaymentState.CANCELLED:

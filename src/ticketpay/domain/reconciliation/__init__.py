@@ -12,6 +12,7 @@ from ticketpay.domain.reconciliation.policy import (
     PROCESSING_SECONDS_MAX,
     first_look_at,
     may_expire,
+    may_give_up,
     next_look_at,
 )
 
@@ -22,5 +23,6 @@ __all__ = [
     "PROCESSING_SECONDS_MAX",
     "first_look_at",
     "may_expire",
+    "may_give_up",
     "next_look_at",
 ]

@@ -16,6 +16,7 @@ __all__ = [
     "PROCESSING_SECONDS_MAX",
     "first_look_at",
     "may_expire",
+    "may_give_up",
     "next_look_at",
 ]
 
@@ -57,3 +58,12 @@ def may_expire(payment: Payment, expires_at: datetime, now: datetime) -> bool:
     if payment.state is PaymentState.AUTHORIZED:
         return False
     return now >= expires_at
+
+
+def may_give_up(expires_at: datetime, asked_at: datetime) -> bool:
+    """Whether a charge that the provider did not know at ``asked_at`` will never come.
+
+    The last moment at which a charge is sent is ``expires_at``; twice the provider's time-out
+    later it has arrived or is lost.
+    """
+    return asked_at >= expires_at + timedelta(seconds=ASK_AGAIN_SECONDS)

@@ -31,6 +31,7 @@ _PARTIAL_SECONDS: Final = 0.025
 _IDLE_SECONDS: Final = 0.05
 _ROLL_UP_SECONDS: Final = 5.0
 _BATCH: Final = 100
+_INBOX_BATCH: Final = 20
 _JANITOR_BATCH: Final = 50
 _POSTINGS: Final = 1_000
 _LOG: Final = logging.getLogger("ticketpay.worker")
@@ -88,7 +89,7 @@ class Worker:
             for n in (1, 2)
         )
         return (
-            Loop(name="inbox", step=app.process_inbox, full=_BATCH, idle_seconds_max=1.0),
+            Loop(name="inbox", step=app.process_inbox, full=_INBOX_BATCH, idle_seconds_max=1.0),
             *relays,
             Loop(name="janitor", step=app.janitor, full=_JANITOR_BATCH, idle_seconds_max=5.0),
             # Nobody waits for a checkpoint: a short tail is as good as none.
