@@ -22,7 +22,7 @@ from ticketpay.domain.messaging import (
     TimerKind,
     backoff_seconds,
 )
-from ticketpay.domain.payments import PAYMENT_MACHINE, Payment, ProviderFact
+from ticketpay.domain.payments import PAYMENT_MACHINE, Payment, PaymentState, ProviderFact
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case
 from ticketpay.domain.reconciliation import may_expire, may_give_up, next_look_at
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent, RefundState
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Janitor"]
 
 LEASE_SECONDS: Final = 180
+LAST_LOOK_SECONDS: Final = 24 * 3600
+CHASE_SECONDS: Final = 600
 ALERT_EVERY: Final = 5
 """Somebody is told after every so many tries that the provider did not answer."""
 
@@ -93,7 +95,7 @@ class Janitor:
     def _look_at_payment(self, claim: TimerClaim) -> None:
         tenant, payment_id = claim.tenant_id, PaymentId(claim.subject_id)
         case = self.uow.run(tenant, lambda tx: _read(tx, payment_id))
-        if PAYMENT_MACHINE.is_final(case.payment.state):
+        if _is_done(case.payment):
             self.uow.run(tenant, lambda tx: tx.timers.clear(tenant, TimerKind.PAYMENT, payment_id))
             return
         asked_at = self.clock.now()
@@ -113,6 +115,8 @@ class Janitor:
         return self.gateway.cancel(fact.ref, f"expire:{payment.id}:{claim.epoch}")
 
     def _is_over(self, payment: Payment, order: Order, fact: ProviderFact) -> bool:
+        if payment.state is PaymentState.CANCELLED:
+            return fact.status.is_open
         return fact.status.is_open and may_expire(payment, order.expires_at, self.clock.now())
 
     def _settle(
@@ -125,10 +129,29 @@ class Janitor:
         if fact is not None:
             case = self.desk.apply(tx, case, fact, now)
         elif case.payment.ref is None and may_give_up(case.order.expires_at, asked_at):
-            case = self.desk.give_up(tx, case, now)
-        if not PAYMENT_MACHINE.is_final(case.payment.state):
-            due_at = next_look_at(case.payment, case.order.expires_at, now)
-            tx.timers.set(claim.tenant_id, TimerKind.PAYMENT, case.payment.id, due_at)
+            self._give_up(tx, case, now)
+            return
+        self._look_again(tx, case, fact, now)
+
+    def _give_up(self, tx: Tx, case: Case, now: datetime) -> None:
+        """The provider never saw the charge; a day later it is asked once more, to be sure."""
+        if case.payment.state is PaymentState.CANCELLED:
+            tx.timers.clear(tx.tenant_id, TimerKind.PAYMENT, case.payment.id)
+            return
+        self.desk.give_up(tx, case, now)
+        last_look = now + timedelta(seconds=LAST_LOOK_SECONDS)
+        tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, case.payment.id, last_look)
+
+    def _look_again(self, tx: Tx, case: Case, fact: ProviderFact | None, now: datetime) -> None:
+        payment = case.payment
+        if not PAYMENT_MACHINE.is_final(payment.state):
+            due_at = next_look_at(payment, case.order.expires_at, now)
+        elif payment.state is PaymentState.CANCELLED and fact is not None and fact.status.is_open:
+            due_at = now + timedelta(seconds=CHASE_SECONDS)
+        else:
+            tx.timers.clear(tx.tenant_id, TimerKind.PAYMENT, payment.id)
+            return
+        tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
 
     def _send_back(self, claim: TimerClaim) -> None:
         tenant, refund_id = claim.tenant_id, RefundId(claim.subject_id)
@@ -185,6 +208,13 @@ class Janitor:
                 )
             ]
         )
+
+
+def _is_done(payment: Payment) -> bool:
+    """Whether the provider has nothing left to say about a payment."""
+    if payment.state is PaymentState.CANCELLED:
+        return payment.received_cents > 0
+    return PAYMENT_MACHINE.is_final(payment.state)
 
 
 def _read(tx: Tx, payment_id: PaymentId) -> Case:

@@ -99,6 +99,8 @@ class FactDesk:
         self, tx: Tx, case: Case, fact: ProviderFact, *, known: bool, now: datetime
     ) -> Case:
         """Keep what a fact tells beyond the state: the reference, the newest status and its time."""
+        if case.payment.state is PaymentState.CANCELLED and fact.status.is_open:
+            return self._chase(tx, case, fact, now)
         payment, last = case.payment, case.payment.last_fact_at
         newer = last is None or fact.occurred_at > last
         if PAYMENT_MACHINE.is_final(payment.state) or not known:
@@ -108,6 +110,14 @@ class FactDesk:
         noted = self._noted(case, fact)
         saved = tx.payments.save(noted.payment, None, now)
         self._set_timer(tx, attrs.evolve(case, payment=saved), now)
+        return attrs.evolve(case, payment=saved)
+
+    def _chase(self, tx: Tx, case: Case, fact: ProviderFact, now: datetime) -> Case:
+        """A cancelled payment has an intent that may still take money: the janitor cancels it."""
+        tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, case.payment.id, now)
+        if case.payment.ref is not None:
+            return case
+        saved = tx.payments.save(self._noted(case, fact).payment, None, now)
         return attrs.evolve(case, payment=saved)
 
     def _stock_is_held(self, tx: Tx, case: Case) -> bool:
