@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import uuid4
 
 import pytest
 
 from tests.support.sandboxed import Sandboxed, place_order
+from ticketpay.adapters.stripe.gateway import StripeGateway
 from ticketpay.domain.kernel.errors import OutcomeUnknown
+from ticketpay.domain.kernel.ids import PaymentId, TenantId
 from ticketpay.domain.messaging import Outcome
 from ticketpay.domain.orders import OrderState
-from ticketpay.domain.payments import PaymentState, ProviderStatus
+from ticketpay.domain.payments import (
+    ChargeRequest,
+    Payment,
+    PaymentMethod,
+    PaymentState,
+    ProviderFact,
+    ProviderStatus,
+)
 from ticketpay.domain.refunds import RefundState
 
 
@@ -123,3 +133,97 @@ def test_money_that_came_too_late_goes_back(system: Sandboxed) -> None:
     assert report.ok
     assert report.provider_cents == {"USD": sold.body["amountCents"]}
     assert system.alerts.kinds() == ["late_success"]
+
+
+def given_up(system: Sandboxed) -> Payment:
+    """A payment whose charge never reached the provider, after the janitor gave it up."""
+    with pytest.raises(OutcomeUnknown):
+        system.app.checkout(
+            place_order(
+                system.scenery.actor(),
+                uuid4(),
+                system.scenery.demand(2),
+                "pm_sandbox_timeout_before",
+            )
+        )
+    for _ in range(16):
+        system.clock.advance(61)
+        system.app.janitor()
+    (payment,) = system.payments()
+    assert payment.state is PaymentState.CANCELLED
+    return payment
+
+
+def charge_late(system: Sandboxed, payment: Payment, card: str) -> ProviderFact:
+    """What a process does that slept through the whole hold: it sends the charge after all."""
+    return system.gateway.charge(
+        ChargeRequest(
+            tenant_id=system.scenery.tenant,
+            payment_id=payment.id,
+            order_id=payment.order_id,
+            amount=payment.amount,
+            capture_method=payment.capture_method,
+            method=PaymentMethod(type="card", method_id=card),
+            key="a key of its own",
+        )
+    )
+
+
+@pytest.mark.spec("S30", "S38")
+def test_money_for_a_given_up_payment_is_found_without_any_event(system: Sandboxed) -> None:
+    """A charge that arrives after giving up, with every webhook lost, is refunded a day later."""
+    payment = given_up(system)
+    charge_late(system, payment, "pm_card_visa")
+    system.clock.advance(25 * 3600)
+    for _ in range(3):
+        system.app.janitor()
+        system.clock.advance(61)
+    assert [fact.received.cents for fact in system.gateway.list_intents(system.scenery.tenant)] == [
+        0
+    ]
+    balances = system.app.trial_balance(system.scenery.tenant)
+    assert [b.cents for b in balances if b.cents] == []
+    assert "late_success" in system.alerts.kinds()
+
+
+@pytest.mark.spec("S30", "S39 D2")
+def test_an_open_intent_of_a_cancelled_payment_is_cancelled(system: Sandboxed) -> None:
+    """An intent that still waits for the buyer after its order expired can no longer take money."""
+    payment = given_up(system)
+    fact = charge_late(system, payment, "pm_card_threeDSecure2Required")
+    assert fact.status is ProviderStatus.REQUIRES_ACTION
+    system.receive_all()
+    system.app.process_inbox()
+    system.app.janitor()
+    assert system.gateway.retrieve(fact.ref).status is ProviderStatus.CANCELED
+
+
+@pytest.mark.spec("S28", "S38")
+def test_a_poisonous_timer_does_not_starve_its_neighbours(
+    system: Sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unexpected error at one payment is told and postponed; the next one is still found."""
+    buyers = [system.scenery.actor(), system.scenery.actor()]
+    for buyer in buyers:
+        with pytest.raises(OutcomeUnknown):
+            system.app.checkout(
+                place_order(buyer, uuid4(), system.scenery.demand(1), "pm_sandbox_timeout_after")
+            )
+    poison = system.payments()[0].id
+    find = StripeGateway.find
+
+    def broken(
+        self: StripeGateway, tenant: TenantId, payment: PaymentId, since: datetime
+    ) -> object:
+        if payment == poison:
+            raise KeyError("poison")
+        return find(self, tenant, payment, since)
+
+    monkeypatch.setattr(StripeGateway, "find", broken)
+    system.clock.advance(61)
+    system.app.janitor()
+    assert sorted(p.state for p in system.payments()) == [
+        PaymentState.COMPLETED,
+        PaymentState.PENDING,
+    ]
+    assert "janitor_refused" in system.alerts.kinds()
