@@ -144,3 +144,16 @@ def test_an_undeclared_type_is_not_emitted(backend: Backend) -> None:
     """A type that is not in EMITTED stops the transaction."""
     with pytest.raises(AssertionError):
         emit(backend, message("order.invented", uuid4(), backend.now()))
+
+
+@pytest.mark.spec("S40")
+def test_a_claim_that_delivered_nothing_keeps_its_tries(backend: Backend) -> None:
+    """A relay that ran out of time gives a stream back with its failures still counted."""
+    order, now = uuid4(), backend.now()
+    emit(backend, message("order.paid", order, now))
+    (first,) = claim(backend, now, order)
+    fail(backend, first, now, now)
+    (again,) = claim(backend, now, order)
+    deliver(backend, again, 0, now)
+    (third,) = claim(backend, now, order)
+    assert (first.attempts, again.attempts, third.attempts) == (0, 1, 1)

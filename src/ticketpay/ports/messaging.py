@@ -86,7 +86,10 @@ class Streams(Protocol):
         ...
 
     def delivered(self, key: StreamKey, seq: int, now: datetime) -> None:
-        """Everything up to ``seq`` is delivered; the claim ends. The head must be locked."""
+        """Everything up to ``seq`` is delivered; the claim ends. The head must be locked.
+
+        Failures so far are forgotten only if something was delivered.
+        """
         ...
 
     def failed(

@@ -134,9 +134,11 @@ class MemoryStreams:
         return known(frozenset(ours))
 
     def delivered(self, key: StreamKey, seq: int, now: datetime) -> None:
+        progressed = seq > self._head(key).delivered_seq
         head = self._end_claim(key, seq)
         due_at = now if self._has_deliverable(key, head) else None
-        self._put(key, attrs.evolve(head, due_at=due_at, attempts=0, error=""))
+        attempts = 0 if progressed else head.attempts
+        self._put(key, attrs.evolve(head, due_at=due_at, attempts=attempts, error=""))
 
     def failed(
         self,

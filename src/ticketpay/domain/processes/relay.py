@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
+from ticketpay.domain.kernel.errors import Rejected
 from ticketpay.domain.kernel.ids import OrderId, TenantId
 from ticketpay.domain.messaging import (
     Message,
@@ -65,7 +65,10 @@ class RelayOutbox:
         claims = self.uow.platform(lambda tx: tx.streams.claim_due(now, LEASE_SECONDS, limit)())
         stop_at = now + timedelta(seconds=LEASE_SECONDS - DELIVERY_SECONDS_MAX)
         for tenant, mine in _by_tenant(claims).items():
-            self._serve(tenant, mine, stop_at)
+            try:
+                self._serve(tenant, mine, stop_at)
+            except Exception as error:  # noqa: BLE001 - one tenant's trouble must not stop the others
+                self.alerts.raise_alert("relay_failed", type(error).__name__, tenant_id=str(tenant))
         return len(claims)
 
     def _serve(self, tenant: TenantId, claims: list[StreamClaim], stop_at: datetime) -> None:
@@ -95,14 +98,14 @@ class RelayOutbox:
         return done
 
     def _deliver(self, message: Message, done: _Progress) -> bool:
-        if self.routes[message.type] is Route.JOURNAL:
-            return True
         try:
+            if self.routes[message.type] is Route.JOURNAL:
+                return True
             done.issued |= self.tickets.deliver(message).issued
         except Rejected as error:
             done.failed, done.error, done.for_good = message, str(error), True
-        except (Unavailable, OutcomeUnknown) as error:
-            done.failed, done.error = message, str(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this stream alone
+            done.failed, done.error = message, f"{type(error).__name__}: {error}"
         return done.failed is None
 
     def _write_down(self, tx: Tx, progress: list[_Progress]) -> list[_Progress]:

@@ -94,7 +94,8 @@ FOR UPDATE OF s
 
 -- name: delivered
 UPDATE outbox_streams
-SET delivered_seq = %(seq)s, attempts = 0, claimed_until = NULL, last_error = '',
+SET attempts = CASE WHEN delivered_seq < %(seq)s THEN 0 ELSE attempts END,
+    delivered_seq = %(seq)s, claimed_until = NULL, last_error = '',
     due_at = CASE WHEN next_seq - 1 > %(seq)s THEN %(now)s::timestamptz END
 WHERE tenant_id = %(tenant)s AND aggregate_type = %(kind)s AND aggregate_id = %(id)s
 
