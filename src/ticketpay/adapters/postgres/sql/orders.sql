@@ -40,13 +40,13 @@ WHERE tenant_id = %(tenant)s AND id = %(id)s
 FOR UPDATE
 
 -- name: lock_order_of_payment
-SELECT o.id, o.user_id, o.event_id, o.venue_id, o.state, o.currency, o.tickets_cents, o.fees_cents,
-       o.taxes_cents, o.ticket_count, o.tax_jurisdiction, o.tax_date, o.created_at, o.expires_at,
-       o.version, NULL
-FROM orders o
-JOIN payments p ON p.tenant_id = o.tenant_id AND p.order_id = o.id
-WHERE p.tenant_id = %(tenant)s AND p.id = %(payment)s
-FOR UPDATE OF o
+-- A key look-up, not a join: a plan made while the tables are small must not scan them for ever.
+SELECT id, user_id, event_id, venue_id, state, currency, tickets_cents, fees_cents, taxes_cents,
+       ticket_count, tax_jurisdiction, tax_date, created_at, expires_at, version, NULL
+FROM orders
+WHERE tenant_id = %(tenant)s
+  AND id = (SELECT order_id FROM payments WHERE tenant_id = %(tenant)s AND id = %(payment)s)
+FOR UPDATE
 
 -- name: move_order
 -- Compare-and-set on state and version, and one record per step; an illegal step has no foreign key.
