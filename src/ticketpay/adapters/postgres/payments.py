@@ -154,27 +154,11 @@ class PostgresPayments:
                 "last_fact_at": payment.last_fact_at,
                 "confirmed_at": payment.confirmed_at,
                 "at": at,
+                "before": step.before.value if step else None,
+                "event": step.event.value if step else None,
             },
         )
-        saved = attrs.evolve(payment, version=payment.version + 1)
-        if ref is not None:
-            self._add_ref(payment, ref, at)
-        if step is not None:
-            _record(self.session, "payment", payment.id, saved.version, step, at)
-        return saved
-
-    def _add_ref(self, payment: Payment, ref: ProviderRef, at: datetime) -> None:
-        values = {
-            "tenant": self.session.tenant_id,
-            "payment": payment.id,
-            "provider": ref.provider,
-            "account": ref.account,
-            "livemode": ref.livemode,
-            "object_id": ref.object_id,
-            "at": at,
-        }
-        self.session.write(_SQL["add_ref"], values)
-        self.session.write(_SQL["check_ref"], values)
+        return attrs.evolve(payment, version=payment.version + 1)
 
 
 def _refund(rows: Sequence[tuple[Any, ...]]) -> Refund | None:

@@ -100,7 +100,7 @@ CREATE TABLE timers (
 CREATE INDEX timers_due ON timers (due_at);
 
 GRANT SELECT ON tenants, machine_moves TO ticketpay_app, ticketpay_worker;
-GRANT SELECT, INSERT ON provider_refs TO ticketpay_app, ticketpay_worker;
+GRANT SELECT, INSERT, UPDATE (livemode) ON provider_refs TO ticketpay_app, ticketpay_worker;
 GRANT SELECT, INSERT ON webhook_inbox TO ticketpay_app;
 GRANT SELECT, INSERT, UPDATE ON webhook_inbox TO ticketpay_worker;
 GRANT SELECT, INSERT, UPDATE ON outbox_streams TO ticketpay_app, ticketpay_worker;

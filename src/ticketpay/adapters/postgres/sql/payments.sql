@@ -38,7 +38,8 @@ WHERE tenant_id = %(tenant)s AND order_id = %(order)s
 ORDER BY created_at, id
 
 -- name: save
--- Amount, currency, order and owner never change after creation (S17 D4).
+-- Amount, currency, order and owner never change after creation (S17 D4). An intent belongs to one
+-- payment for ever; the move is recorded with the version that it made.
 WITH saved AS (
     UPDATE payments
     SET state = %(state)s, received_cents = %(received)s, provider = %(provider)s,
@@ -49,24 +50,25 @@ WITH saved AS (
         version = version + 1
     WHERE tenant_id = %(tenant)s AND id = %(id)s AND version = %(version)s
     RETURNING 1
+), said AS (
+    INSERT INTO state_moves (tenant_id, machine, subject_id, version, from_state, event, to_state, at)
+    SELECT %(tenant)s, 'payment', %(id)s, %(version)s + 1, %(before)s, %(event)s, %(state)s, %(at)s
+    WHERE %(event)s::text IS NOT NULL
+), known AS (
+    INSERT INTO provider_refs AS r (provider, account, object_id, livemode, tenant_id, payment_id)
+    SELECT %(provider)s, %(account)s, %(object_id)s, %(livemode)s, %(tenant)s, %(id)s
+    WHERE %(object_id)s::text IS NOT NULL
+    ON CONFLICT (provider, account, object_id) DO UPDATE SET livemode = excluded.livemode
+    WHERE r.tenant_id = excluded.tenant_id AND r.payment_id = excluded.payment_id
+    RETURNING 1
+), answered AS (
+    UPDATE payment_attempts SET object_id = %(object_id)s, answered_at = %(at)s
+    WHERE tenant_id = %(tenant)s AND payment_id = %(id)s AND object_id IS NULL
+      AND %(object_id)s::text IS NOT NULL
 )
-SELECT tp_expect(count(*), 1, 'payment_version') FROM saved
-
--- name: add_ref
-WITH known AS (
-    INSERT INTO provider_refs (provider, account, object_id, livemode, tenant_id, payment_id)
-    VALUES (%(provider)s, %(account)s, %(object_id)s, %(livemode)s, %(tenant)s, %(payment)s)
-    ON CONFLICT DO NOTHING
-)
-UPDATE payment_attempts SET object_id = %(object_id)s, answered_at = %(at)s
-WHERE tenant_id = %(tenant)s AND payment_id = %(payment)s AND object_id IS NULL
-
--- name: check_ref
--- An intent belongs to one payment, for ever.
-SELECT tp_expect(count(*), 1, 'provider_ref_owner')
-FROM provider_refs
-WHERE provider = %(provider)s AND account = %(account)s AND object_id = %(object_id)s
-  AND tenant_id = %(tenant)s AND payment_id = %(payment)s
+SELECT tp_expect((SELECT count(*) FROM saved), 1, 'payment_version'),
+       tp_expect((SELECT count(*) FROM known),
+                 CASE WHEN %(object_id)s::text IS NULL THEN 0 ELSE 1 END, 'provider_ref_owner')
 
 -- name: add_move
 INSERT INTO state_moves (tenant_id, machine, subject_id, version, from_state, event, to_state, at)
