@@ -8,6 +8,7 @@ response is stored. Whoever repeats the request resumes at the recovery point.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -21,7 +22,6 @@ from ticketpay.domain.kernel.errors import (
     OutcomeUnknown,
     Rejected,
     TicketpayError,
-    Unavailable,
 )
 from ticketpay.domain.kernel.ids import OrderId, PaymentId, QuoteId, TenantId
 from ticketpay.domain.messaging import (
@@ -115,8 +115,12 @@ class Checkout:
             return self._with_secret(tenant, opened.answer)
         try:
             return self._charge_and_settle(command, opened)
-        except (Unavailable, OutcomeUnknown, Conflict):
-            self.uow.run(tenant, lambda tx: tx.idempotency.release(opened.claim, self.clock.now()))
+        except Exception:
+            # Whatever went wrong, the buyer may try again at once; a release that fails lapses.
+            with suppress(TicketpayError):
+                self.uow.run(
+                    tenant, lambda tx: tx.idempotency.release(opened.claim, self.clock.now())
+                )
             raise
 
     def _open(self, tx: Tx, command: PlaceOrder) -> _Opened:

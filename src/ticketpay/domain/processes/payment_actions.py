@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import attrs
 
-from ticketpay.domain.kernel.errors import Conflict, NotFound, OutcomeUnknown, Unavailable
+from ticketpay.domain.kernel.errors import NotFound, OutcomeUnknown, TicketpayError
 from ticketpay.domain.kernel.fsm import InvalidTransition
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
 from ticketpay.domain.messaging import Answer, Claim, ClaimStatus, KeyScope, Outcome
@@ -76,8 +77,12 @@ class _PaymentAction:
             assert begun.payment is not None, "a begun action has a payment or an answer"
             fact = self._ask(_known_ref(begun.payment), command)
             return self.uow.run(tenant, lambda tx: self._settle(tx, begun.claim, command, fact))
-        except (Unavailable, OutcomeUnknown, Conflict):
-            self.uow.run(tenant, lambda tx: tx.idempotency.release(begun.claim, self.clock.now()))
+        except Exception:
+            # Whatever went wrong, the buyer may try again at once; a release that fails lapses.
+            with suppress(TicketpayError):
+                self.uow.run(
+                    tenant, lambda tx: tx.idempotency.release(begun.claim, self.clock.now())
+                )
             raise
 
     def _begin(self, tx: Tx, command: PaymentCommand) -> _Begun:
@@ -92,7 +97,13 @@ class _PaymentAction:
             answer = refusal(NotFound(f"there is no payment {command.payment_id}"))
             tx.idempotency.finish(claim, answer, now)
             return _Begun(claim, answer=answer)
-        return _Begun(tx.idempotency.advance(claim, payment.id), payment)
+        claim = tx.idempotency.advance(claim, payment.id)
+        if payment.ref is None and payment.state is not PaymentState.PENDING:
+            # It ended without an intent: there is nobody to ask.
+            answer = self._answer(open_case(tx, payment.id))
+            tx.idempotency.finish(claim, answer, now)
+            return _Begun(claim, answer=answer)
+        return _Begun(claim, payment)
 
     def _settle(self, tx: Tx, claim: Claim, command: PaymentCommand, fact: ProviderFact) -> Answer:
         now = self.clock.now()
