@@ -27,7 +27,7 @@ __all__ = ["READY", "STOP_SECONDS", "Loop", "Worker", "run_worker"]
 READY: Final = "worker ready"
 STOP_SECONDS: Final = 10.0
 
-_PARTIAL_SECONDS: Final = 0.025
+_PARTIAL_SECONDS: Final = 0.15
 _IDLE_SECONDS: Final = 0.05
 _ROLL_UP_SECONDS: Final = 5.0
 _BATCH: Final = 100
