@@ -1,6 +1,6 @@
 """Worker loops: each repeats one step in a thread of its own for as long as the process lives.
 
-A loop goes on at once while its batches are full, after 25 ms when one was not, and backs off from
+A loop goes on at once while its batches are full, after 150 ms when one was not, and backs off from
 50 ms by doubling when there is nothing to do or the step failed. A failure never ends a loop; only
 ``stop`` does, and it lets the step that is under way finish.
 """
