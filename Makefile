@@ -60,6 +60,7 @@ bench: $(STAMP) ## ratios against baselines in the same run
 	$(BIN)/python -m bench.imports
 	$(BIN)/python -m bench.ledger
 	$(BIN)/python -m bench.sales
+	$(BIN)/python -m bench.soak
 
 SEEDS ?= 1000
 simulate: $(STAMP) ## simulate SEEDS histories with crashes and faults
