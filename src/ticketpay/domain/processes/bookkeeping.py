@@ -18,7 +18,7 @@ __all__ = ["RollUpLedger", "TrialBalance", "VerifyLedger"]
 ROLL_UP_POSTINGS_MAX: Final = 1_000
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class TrialBalance:
     """``ticketpay ledger trial-balance``: every account of a tenant with its balance."""
 
@@ -29,7 +29,7 @@ class TrialBalance:
         return self.uow.run(tenant, lambda tx: tx.ledger.balances()())
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class VerifyLedger:
     """``ticketpay ledger verify``: the ledger against itself and against the provider."""
 
@@ -55,7 +55,7 @@ class VerifyLedger:
         return verify_ledger(balances, booked, totals)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class RollUpLedger:
     """The worker's step: move postings from the tail into the checkpoints of a tenant."""
 

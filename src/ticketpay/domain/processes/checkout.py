@@ -92,7 +92,7 @@ class _Opened:
     answer: Answer | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Checkout:
     """The use case ``POST /payments``; raises what the caller may retry, answers the rest."""
 

@@ -29,7 +29,7 @@ __all__ = ["ProcessInbox", "ReceiveWebhook"]
 LEASE_SECONDS: Final = 60
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ReceiveWebhook:
     """``POST /webhooks/stripe``: verify the raw bytes, store the event once."""
 
@@ -48,7 +48,7 @@ class ReceiveWebhook:
         return self.uow.platform(lambda tx: tx.inbox.store(event)())
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ProcessInbox:
     """The worker's step: claim a batch of events and apply each."""
 

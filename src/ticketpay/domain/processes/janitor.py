@@ -42,7 +42,7 @@ ALERT_EVERY: Final = 5
 """Somebody is told after every so many tries that the provider did not answer."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Janitor:
     """The worker's step: claim due timers and bring each subject one step further."""
 

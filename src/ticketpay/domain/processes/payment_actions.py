@@ -54,7 +54,7 @@ class _Begun:
     answer: Answer | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class _PaymentAction:
     """The shape that both actions share: claim, call the provider, settle."""
 
@@ -125,7 +125,7 @@ def _known_ref(payment: Payment) -> ProviderRef:
     return payment.ref
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConfirmPayment(_PaymentAction):
     """``POST /payments/{id}/confirm``: after the buyer's action, learn what became of it."""
 
@@ -136,7 +136,7 @@ class ConfirmPayment(_PaymentAction):
         return answer_of(case.payment, case.order)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class CancelPayment(_PaymentAction):
     """``POST /payments/{id}/cancel``: cancelled at the provider first, then here."""
 
@@ -153,7 +153,7 @@ def _may_read(actor: Actor, order: Order) -> bool:
     return actor.user_id == order.user_id or actor.role in _READERS
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ShowPayment:
     """``GET /payments/{id}`` for the owner, support and admins."""
 
@@ -172,7 +172,7 @@ class ShowPayment:
         return self.uow.run(actor.tenant_id, show)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ShowOrder:
     """``GET /orders/{id}`` for the owner, support and admins."""
 

@@ -100,7 +100,7 @@ def _quantities(demand: Demand) -> dict[object, int]:
     return {type_id: demand.quantity_of(type_id) for type_id in demand.type_ids}
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class GiveQuote:
     """The use case ``POST /quotes``: price a demand and keep the quote for 15 minutes."""
 

@@ -48,7 +48,7 @@ class _Progress:
     for_good: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class RelayOutbox:
     """The worker's step: deliver a batch of due streams."""
 
@@ -152,7 +152,7 @@ def _by_tenant(claims: Iterable[StreamClaim]) -> dict[TenantId, list[StreamClaim
     return grouped
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ReplayStream:
     """Let a parked stream run again, in order, from the message that parked it."""
 
