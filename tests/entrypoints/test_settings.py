@@ -48,7 +48,7 @@ def test_production_runs_on_real_secrets() -> None:
 
 @pytest.mark.spec("S02 D4")
 @pytest.mark.parametrize(
-    "name", ["DATABASE_URL", "STRIPE_SECRET_KEY", "JWT_SECRET", "INTERNAL_WEBHOOK_SECRET"]
+    "name", ["DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "JWT_SECRET"]
 )
 def test_production_refuses_a_missing_secret(name: str) -> None:
     """R12: no default stands in for a secret."""
@@ -76,3 +76,13 @@ def test_secrets_are_never_printed() -> None:
     assert "tell-nobody" not in shown
     assert "***" in shown
     assert wrong_fields({"JWT_SECRET": "short"}) == {"JWT_SECRET"}
+
+
+@pytest.mark.spec("S04")
+def test_the_worker_has_a_role_of_its_own() -> None:
+    """Without WORKER_DATABASE_URL the worker uses the same database with its own role."""
+    url = "postgresql://ticketpay_app:p%40ss@db:5432/tickets"
+    worker = load_settings({"DATABASE_URL": url}).worker_database_url.value
+    assert worker == "postgresql://ticketpay_worker:p%40ss@db:5432/tickets"
+    given = {"DATABASE_URL": url, "WORKER_DATABASE_URL": "postgresql://w@other/x"}
+    assert load_settings(given).worker_database_url.value == "postgresql://w@other/x"

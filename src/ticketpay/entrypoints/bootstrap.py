@@ -184,9 +184,11 @@ def _require(settings: Settings, *, worker: bool) -> None:
         ),
         "STRIPE_SECRET_KEY": settings.stripe_secret_key,
         "STRIPE_WEBHOOK_SECRET": next(iter(settings.stripe_webhook_secrets), None),
-        "JWT_SECRET": settings.jwt_secret if not worker else settings.stripe_secret_key,
-        "INTERNAL_WEBHOOK_SECRET": settings.internal_webhook_secret,
     }
+    if worker:
+        needed["INTERNAL_WEBHOOK_SECRET"] = settings.internal_webhook_secret
+    else:
+        needed["JWT_SECRET"] = settings.jwt_secret
     errors = tuple(FieldError(n, "is required") for n, secret in needed.items() if not secret)
     if errors:
         names = ", ".join(error.field for error in errors)

@@ -56,25 +56,30 @@ def migrate() -> None:
     The passwords of the roles ticketpay_app and ticketpay_worker are those in DATABASE_URL and
     WORKER_DATABASE_URL.
     """
+    _migrate(_settings("MIGRATION_DATABASE_URL", "DATABASE_URL"))
+    click.echo("the database is up to date")
+
+
+def _migrate(settings: Settings) -> None:
     from urllib.parse import unquote, urlsplit
 
     from ticketpay.entrypoints import bootstrap
 
-    settings = _settings("MIGRATION_DATABASE_URL", "DATABASE_URL")
     urls = (settings.database_url.value, settings.worker_database_url.value)
     app, worker = (unquote(urlsplit(url).password or "") for url in urls)
     dsn = settings.migration_database_url.value
-    applied = bootstrap.migrate(dsn, app_password=app, worker_password=worker)
-    for name in applied:
+    for name in bootstrap.migrate(dsn, app_password=app, worker_password=worker):
         click.echo(f"applied {name}")
-    click.echo("the database is up to date")
 
 
 @cli.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Overrides PORT (3005).")
 def serve(host: str, port: int | None) -> None:
-    """Serve the API; without DATABASE_URL, on a development stack started for the purpose."""
+    """Serve the API; without DATABASE_URL, on a development stack started for the purpose.
+
+    With MIGRATION_DATABASE_URL the database is brought up to date first.
+    """
     if not os.environ.get("DATABASE_URL"):
         _refuse_production()
         _refuse_half_settings()
@@ -85,6 +90,8 @@ def serve(host: str, port: int | None) -> None:
     from ticketpay.entrypoints.cli.serving import serve_settings
 
     settings = _settings("DATABASE_URL")
+    if settings.migration_database_url:
+        _migrate(settings)
     serve_settings(settings, host=host, port=port or settings.port)
 
 
