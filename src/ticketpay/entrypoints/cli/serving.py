@@ -33,6 +33,8 @@ def serve_settings(settings: Settings, *, host: str, port: int) -> None:
         log_level="warning",
         server_header=False,
         backlog=1024,
+        # Longer than a load balancer keeps an idle connection, so that it is never we who cut one.
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     with suppress(KeyboardInterrupt):
