@@ -120,11 +120,11 @@ def test_key_in_use(client: sdk.StripeClient, address: str) -> None:
     }
     headers = {"Authorization": "Bearer sk_test_1", "Idempotency-Key": "k"}
     url = address + "/v1/payment_intents"
-    with httpx.Client(timeout=1.5, headers=headers) as patient:
+    with httpx.Client(timeout=5, headers=headers) as patient:
         statuses: list[int] = []
 
         def impatient() -> None:
-            time.sleep(0.5)
+            time.sleep(1.5)
             statuses.append(httpx.post(url, data=form, headers=headers).status_code)
 
         thread = threading.Thread(target=impatient)

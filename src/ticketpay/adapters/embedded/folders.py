@@ -85,6 +85,8 @@ class FolderLock:
         """Give the folder back; the second time does nothing."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
+            # A child that is between fork and exec still has a copy: unlock, do not only close.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
 
