@@ -16,6 +16,7 @@ $(STAMP): pyproject.toml
 	  { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 	  { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
+	@echo "installing into $(VENV): about a minute, once"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[server,embedded]' --group dev
@@ -46,11 +47,12 @@ types: $(STAMP)
 imports: $(STAMP)
 	$(BIN)/lint-imports
 
-spec: $(STAMP) ## print the specification by rule-book section; fails when a section has no test
+spec: $(STAMP) ## write the specification by rule-book section; fails when a section has no test
 	$(BIN)/python tools/gen_spec.py
 
 docs-generated: $(STAMP) ## write the generated reference pages
 	$(BIN)/python tools/gen_states.py
+	$(BIN)/python tools/gen_spec.py
 
 planted-contracts: $(STAMP) ## plant a violation for every import contract and see it reported
 	$(BIN)/python tools/planted_contracts.py

@@ -26,6 +26,11 @@ def test_a_stale_states_page_is_found() -> None:
         gen_states.rendered("")
 
 
+def test_the_specification_is_current() -> None:
+    """The specification page holds the sentences of today's tests, and no section is without one."""
+    assert gen_spec.main(["--check"]) == 0, "run python tools/gen_spec.py"
+
+
 def test_sentences_are_collected(tmp_path: Path) -> None:
     """The specification holds the sentence of each marked test, once per section."""
     (tmp_path / "test_one.py").write_text(

@@ -44,3 +44,34 @@ def test_decisions_say_what_they_cost(page: Path) -> None:
     headings = re.findall(r"^## (.+)$", page.read_text("utf-8"), re.MULTILINE)
 
     assert headings == ["Status", "Context", "Options", "Decision", "Consequences"]
+
+
+@pytest.mark.spec("S18", "S58")
+def test_the_pricing_guide_runs() -> None:
+    """The how-to prices an order with attrs alone, to the cent that the service charges."""
+    guide = ROOT / "docs" / "how-to" / "price-an-order.md"
+    failed, tried = doctest.testfile(str(guide), module_relative=False)
+
+    assert (failed, tried > 8) == (0, True)
+
+
+@pytest.mark.spec("S02 D3")
+def test_every_setting_is_documented() -> None:
+    """The settings page names every variable that the code reads."""
+    source = (ROOT / "src" / "ticketpay" / "entrypoints" / "settings.py").read_text("utf-8")
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")
+    read = set(re.findall(r'environ(?:\.get\(|, )"([A-Z_]+)"', source))
+
+    assert len(read) > 12
+    assert [name for name in sorted(read) if f"`{name}`" not in page] == []
+
+
+def test_every_route_is_documented() -> None:
+    """The HTTP page names every route that the app serves."""
+    source = (ROOT / "src" / "ticketpay" / "entrypoints" / "http" / "app.py").read_text("utf-8")
+    page = (ROOT / "docs" / "reference" / "http.md").read_text("utf-8")
+    routes = set(re.findall(r'Route\(\s*f?"([^"]+)"', source))
+
+    assert len(routes) > 5
+    ends = {re.sub(r"\{\w+(:\w+)?\}", "{id}", route.replace("{PREFIX}", "")) for route in routes}
+    assert [route for route in sorted(ends) if route not in page] == []

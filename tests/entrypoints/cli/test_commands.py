@@ -147,3 +147,18 @@ def test_balance_rows_end_with_the_total() -> None:
 def test_amount() -> None:
     """Cents are shown with two decimals and thousands apart."""
     assert [amount(c) for c in (0, 5, 123_456_789)] == ["0.00", "0.05", "1,234,567.89"]
+
+
+def test_without_its_packages_it_says_what_to_install() -> None:
+    """With the library alone the console script gives one line and exit 1, no traceback."""
+    code = (
+        "import sys\n"
+        "sys.modules['click'] = None\n"
+        "from ticketpay.entrypoints.cli.start import main\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "pip install 'ticketpay[server,embedded]'" in done.stderr
+    assert "Traceback" not in done.stderr

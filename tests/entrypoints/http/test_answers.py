@@ -140,13 +140,14 @@ def test_replays_are_recognisable(answer: Answer, status: int) -> None:
 
 @pytest.mark.spec("S11")
 def test_declines_show_the_payment() -> None:
-    """A decline is the payment together with the members of a problem."""
+    """A decline is a problem that carries the payment; its status is a number (RFC 9457)."""
     failure = {"code": "card_declined", "declineCode": "lost_card", "message": "Declined."}
     view = {"id": "1", "status": "failed", "failure": failure}
     response = World(checkout=UseCase(Answer(Outcome.DECLINED, view))).post(PAYMENTS, purchase())
     assert response.status_code == 402
     assert response.headers["content-type"] == "application/problem+json"
-    assert view.items() <= response.json().items()
+    assert response.json()["payment"] == view
+    assert response.json()["status"] == 402
     assert response.json()["code"] == "PAYMENT_DECLINED"
     assert response.json()["detail"] == "Declined."
 

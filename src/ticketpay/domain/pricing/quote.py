@@ -38,10 +38,10 @@ def price_demand(
 ) -> Quote:
     """Price ``demand`` against ``offer``; see the module docstring.
 
-    Raises ``InvalidInput`` (seats and quantity differ), ``TicketTypeUnknown``, ``EventNotOnSale``, ``PriceChanged`` (a sent price differs) and
+    Raises ``InvalidInput`` (a quantity that is no positive integer, or differs from its seats), ``TicketTypeUnknown``, ``EventNotOnSale``, ``PriceChanged`` (a sent price differs) and
     ``TaxJurisdictionUnknown``.
     """
-    _check_seats(demand)
+    _check_demand(demand)
     if not offer.event.on_sale:
         raise EventNotOnSale(f"event {offer.event.id} is not on sale")
     wanted = [(offer_type(offer, line), line) for line in demand.lines]
@@ -81,14 +81,16 @@ def offer_type(offer: Offer, line: DemandLine) -> TicketType:
     return ticket_type
 
 
-def _check_seats(demand: Demand) -> None:
-    errors = tuple(
-        FieldError(f"tickets.{index}.seats", "must name one seat per ticket")
-        for index, line in enumerate(demand.lines)
-        if line.seats and len(line.seats) != line.quantity
-    )
+def _check_demand(demand: Demand) -> None:
+    errors = [] if demand.lines else [FieldError("tickets", "must name at least one ticket")]
+    for index, line in enumerate(demand.lines):
+        if type(line.quantity) is not int or line.quantity < 1:
+            wrong = FieldError(f"tickets.{index}.quantity", "must be an integer, at least 1")
+            errors.append(wrong)
+        elif line.seats and len(line.seats) != line.quantity:
+            errors.append(FieldError(f"tickets.{index}.seats", "must name one seat per ticket"))
     if errors:
-        raise InvalidInput(errors=errors)
+        raise InvalidInput(errors=tuple(errors))
 
 
 def _seats(line: DemandLine) -> Iterator[str | None]:

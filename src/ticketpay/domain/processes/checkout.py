@@ -189,6 +189,11 @@ class Checkout:
             fact = self._charge(tenant, command, opened.payment, opened.expires_at)
         except PaymentDeclined as refused:
             return self._settle_refusal(tenant, opened, refused)
+        except OutcomeUnknown as error:
+            raise OutcomeUnknown(
+                f"the provider has not answered for payment {opened.payment.id}:"
+                " repeat the request with the same key"
+            ) from error
         answer = self.uow.run(tenant, lambda tx: self._settle(tx, opened.claim, fact))
         return attrs.evolve(answer, client_secret=_secret_for(answer, fact))
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from ticketpay.domain.kernel.errors import NotFound
 from ticketpay.domain.kernel.ids import TenantId
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def _app(settings: Settings) -> Iterator[App]:
 def trial_balance(settings: Settings, tenant: UUID) -> list[str]:
     """The lines of the trial balance, aligned, with a total per currency."""
     with _app(settings) as app:
+        _require_known(settings, tenant)
         rows = balance_rows(app.trial_balance(TenantId(tenant)))
     head = ("account", "currency", "debit", "credit")
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(4)]
@@ -57,7 +59,15 @@ def balance_rows(balances: Iterable[Balance]) -> list[tuple[str, str, str, str]]
 def differences(settings: Settings, tenant: UUID) -> tuple[str, ...]:
     """What does not agree; empty when everything does."""
     with _app(settings) as app:
+        _require_known(settings, tenant)
         return app.verify_ledger(TenantId(tenant)).differences
+
+
+def _require_known(settings: Settings, tenant: UUID) -> None:
+    from ticketpay.entrypoints import bootstrap
+
+    if tenant not in bootstrap.tenants(settings, worker=False):
+        raise NotFound(f"there is no tenant {tenant}")
 
 
 def amount(cents: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,11 +19,16 @@ from ticketpay.entrypoints.demo.stories import Result
 __all__ = ["Screen"]
 
 
+def _width() -> int:
+    """At least 110 columns, for pipes and logs say 80 and would cut the outcomes."""
+    return max(110, shutil.get_terminal_size((110, 40)).columns)
+
+
 @attrs.frozen
 class Screen:
     """The terminal, and when we began."""
 
-    console: Console = attrs.field(factory=lambda: Console(highlight=False))
+    console: Console = attrs.field(factory=lambda: Console(highlight=False, width=_width()))
     began: float = attrs.field(factory=time.monotonic)
 
     def step(self, text: str) -> None:

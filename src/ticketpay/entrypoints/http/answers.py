@@ -43,13 +43,15 @@ def _refused(body: Mapping[str, object], headers: Mapping[str, str] | None) -> R
 
 
 def _declined(view: Mapping[str, object], headers: Mapping[str, str] | None) -> Response:
-    """The payment with the members of a problem; ``status`` stays the payment's."""
+    """A problem that carries the payment."""
     failure = view.get("failure")
     message = failure.get("message") if isinstance(failure, Mapping) else None
-    members = {
+    body = {
         "type": problem_type(_DECLINED),
         "title": _DECLINED_TITLE,
+        "status": 402,
         "detail": message or _DECLINED_TITLE,
         "code": _DECLINED,
+        "payment": dict(view),
     }
-    return json_response({**view, **members}, 402, headers, "application/problem+json")
+    return json_response(body, 402, headers, "application/problem+json")
