@@ -91,3 +91,15 @@ def test_a_postponed_timer_counts_its_tries(backend: Backend) -> None:
     assert claim(backend, now + timedelta(seconds=1), subject) == []
     (again,) = claim(backend, due_at, subject)
     assert again.attempts == 1
+
+
+@pytest.mark.spec("S38")
+def test_an_old_claim_never_fits_a_new_timer(backend: Backend) -> None:
+    """A timer that was cleared, set and claimed again does not know the claim of its former life."""
+    now, subject = backend.now(), uuid4()
+    arm(backend, subject, now)
+    (old,) = claim(backend, now, subject)
+    backend.run(lambda tx: tx.timers.clear(tx.tenant_id, KIND, subject))
+    arm(backend, subject, now)
+    (new,) = claim(backend, now, subject)
+    assert (locks(backend, old), locks(backend, new)) == (False, True)

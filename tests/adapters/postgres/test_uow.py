@@ -13,7 +13,6 @@ import pytest
 from tests.support.databases import Database, Shop, make_shop
 from tests.support.sales import Till
 from ticketpay.adapters.postgres.session import RoundTrips, Session
-from ticketpay.adapters.postgres.uow import PostgresUnitOfWork
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.messaging import Outcome
 
@@ -185,4 +184,3 @@ def test_round_trips_count_waits() -> None:
     session.wait()
     session.wait()
     assert session.trips.count == 1
-    assert PostgresUnitOfWork.__doc__

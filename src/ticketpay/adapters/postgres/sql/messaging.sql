@@ -172,8 +172,9 @@ WHERE provider = %(provider)s AND account = %(account)s AND event_id = %(event_i
   AND epoch = %(epoch)s
 
 -- name: set_timer
-INSERT INTO timers AS t (tenant_id, kind, subject_id, due_at)
-VALUES (%(tenant)s, %(kind)s, %(subject)s, %(due_at)s)
+-- A timer that was cleared and set again must not meet the epoch of an old claim.
+INSERT INTO timers AS t (tenant_id, kind, subject_id, due_at, epoch)
+VALUES (%(tenant)s, %(kind)s, %(subject)s, %(due_at)s, (random() * 1e15)::bigint)
 ON CONFLICT (tenant_id, kind, subject_id) DO UPDATE
 SET due_at = excluded.due_at, claimed_until = NULL, epoch = t.epoch + 1, attempts = 0, last_error = ''
 
