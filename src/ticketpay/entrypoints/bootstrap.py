@@ -44,6 +44,7 @@ __all__ = [
     "assemble",
     "build",
     "catalog_writer",
+    "configure_logging",
     "migrate",
     "owner_dsn",
     "tenants",
@@ -175,6 +176,13 @@ def build(settings: Settings, *, worker: bool = False) -> App:
         alerts=LogAlerts(),
     )
     return assemble(parts, ready=uow.ready, close=uow.close)
+
+
+def configure_logging(settings: Settings) -> None:
+    """JSON lines on stderr from the level of the settings on."""
+    from ticketpay.adapters.system.logging import configure_logging as configure
+
+    configure(settings.log_level)
 
 
 def _require(settings: Settings, *, worker: bool) -> None:

@@ -22,6 +22,7 @@ KNOWN_DEFAULTS: Final = frozenset(
 )
 """Secrets that have stood in public; production refuses them (S02 D4)."""
 
+_LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _ENVIRONMENTS: Final = ("development", "staging", "production")
 
 
@@ -123,6 +124,8 @@ def _refusals(settings: Settings) -> list[FieldError]:
     if settings.app_env not in _ENVIRONMENTS:
         return [FieldError("APP_ENV", f"must be one of {', '.join(_ENVIRONMENTS)}")]
     errors = []
+    if settings.log_level.lower() not in _LOG_LEVELS:
+        errors.append(FieldError("LOG_LEVEL", f"must be one of {', '.join(_LOG_LEVELS)}"))
     secret = settings.jwt_secret.value
     if secret and len(secret) < 32:
         errors.append(FieldError("JWT_SECRET", "must have at least 32 characters (RFC 7518 3.2)"))

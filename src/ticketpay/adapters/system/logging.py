@@ -32,8 +32,7 @@ def configure_logging(level: str, *, extra: Sequence[Processor] = ()) -> None:
     """
     if level.lower() not in _LEVELS:
         raise ValueError(f"LOG_LEVEL must be one of {', '.join(_LEVELS)}")
-    # The SDK logs whole requests, tokens included, below this level.
-    logging.getLogger("stripe").setLevel(logging.WARNING)
+    _route_standard_logging(_LEVELS[level.lower()])
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -47,6 +46,30 @@ def configure_logging(level: str, *, extra: Sequence[Processor] = ()) -> None:
         logger_factory=_to_stderr,
         cache_logger_on_first_use=False,
     )
+
+
+def _route_standard_logging(level: int) -> None:
+    """Libraries that log the standard way end in the same lines of JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            ],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # Below this level these log whole requests, addresses and tokens included.
+    for name in ("stripe", "httpx", "httpcore", "urllib3"):
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
 def _to_stderr(*_: object) -> structlog.WriteLogger:

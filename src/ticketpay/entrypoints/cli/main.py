@@ -101,7 +101,6 @@ def worker() -> None:
     from ticketpay.entrypoints.workers import run_worker
 
     settings = _settings("WORKER_DATABASE_URL")
-    _log_to_stderr(settings.log_level)
     if not run_worker(settings):
         # A step hangs in a thread that nobody can end; its claim lapses and another takes over.
         sys.stderr.flush()
@@ -226,14 +225,6 @@ def _refuse_half_settings() -> None:
             f"DATABASE_URL must be set, as {' and '.join(given)} is; without any settings, "
             "serve starts a development stack"
         )
-
-
-def _log_to_stderr(level: str) -> None:
-    import logging
-
-    wanted = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
-    logging.basicConfig(level=wanted, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(max(wanted, logging.WARNING))
 
 
 def _end_on_sigterm() -> None:

@@ -20,6 +20,7 @@ _GRACE_SECONDS: Final = 10
 
 def serve_settings(settings: Settings, *, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; requests under way may finish within 10 seconds."""
+    bootstrap.configure_logging(settings)
     app = bootstrap.build(settings)
     config = uvicorn.Config(
         create_app(app, settings, ready=app.ready),
@@ -30,6 +31,7 @@ def serve_settings(settings: Settings, *, host: str, port: int) -> None:
         ws="none",
         lifespan="on",
         access_log=False,
+        log_config=None,
         log_level="warning",
         server_header=False,
         backlog=1024,

@@ -134,6 +134,7 @@ def run_worker(settings: Settings) -> bool:
     """Work until SIGTERM or SIGINT; False if a step had to be abandoned after 10 seconds."""
     from ticketpay.entrypoints import bootstrap
 
+    bootstrap.configure_logging(settings)
     app = bootstrap.build(settings, worker=True)
     worker = Worker(app, lambda: bootstrap.tenants(settings))
     asked = threading.Event()
