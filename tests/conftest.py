@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +42,18 @@ def database(postgres: EmbeddedPostgres) -> Database:
 def fresh_database(postgres: EmbeddedPostgres) -> Database:
     """A database of its own, for tests that change what others rely on."""
     return copy_template(postgres)
+
+
+@pytest.fixture(scope="session")
+def sandbox_url() -> Iterator[str]:
+    """The address of one sandbox server; tests keep apart by tenant or account."""
+    command = [sys.executable, "-m", "ticketpay.adapters.sandbox.server", "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    yield process.stdout.readline().split()[-1]
+    process.terminate()
+    process.wait(10)
+    process.stdout.close()
 
 
 def _quick_disk() -> str | None:

@@ -30,6 +30,7 @@ from ticketpay.adapters.stripe.mapping import (
     is_about,
     refund_fact_of,
     refunded_cents,
+    reserved,
 )
 from ticketpay.domain.kernel.errors import NotFound, OutcomeUnknown, TicketpayError
 from ticketpay.domain.kernel.ids import PaymentId, TenantId
@@ -201,8 +202,7 @@ class DirectGateway:
     def _known_refund(self, refund: Refund) -> RefundFact | None:
         asked = f"payment_intent={quote_plus(refund.ref.object_id)}"
         for found, _ in self._paged(_REFUNDS, refund.ref.account, asked):
-            metadata = found.get("metadata")
-            if isinstance(metadata, dict) and metadata.get("refund_id") == str(refund.id):
+            if reserved(found)["refund_id"] == str(refund.id):
                 return _refund_fact(found)
         return None
 
@@ -308,11 +308,15 @@ def _items(page: _Answer) -> tuple[list[_Json], bool]:
     """The objects of a page and whether there are more behind the last of them."""
     try:
         items, more = page.data["data"], page.data["has_more"] is True
-        if not all(isinstance(item, dict) for item in items) or (more and not items[-1]["id"]):
+        if not (isinstance(items, list) and all(map(_is_object, items)) and (items or not more)):
             raise TypeError("the list is not one of objects")
     except _UNREADABLE as error:
         raise _unreadable(error) from error
     return items, more
+
+
+def _is_object(item: object) -> bool:
+    return isinstance(item, dict) and bool(item.get("id"))
 
 
 def _refund_fact(shown: _Json) -> RefundFact:

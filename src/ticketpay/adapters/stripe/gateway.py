@@ -18,6 +18,7 @@ from ticketpay.adapters.stripe.mapping import (
     is_about,
     refund_fact_of,
     refunded_cents,
+    reserved,
 )
 from ticketpay.adapters.stripe.transport import InProcessClient, PooledClient, Transport
 from ticketpay.domain.kernel.ids import PaymentId, TenantId
@@ -221,7 +222,7 @@ class StripeGateway:
         refunds, options = self._client.v1.refunds, self._options(refund.ref.account)
         asked = {"payment_intent": refund.ref.object_id}
         for found, _ in _paged(lambda params: _Answer.of(refunds.list(params, options)), asked):
-            if (found.get("metadata") or {}).get("refund_id") == str(refund.id):
+            if reserved(found)["refund_id"] == str(refund.id):
                 with translated():
                     return refund_fact_of(found)
         return None
@@ -263,6 +264,13 @@ def sendable(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def _objects(items: object) -> list[dict[str, Any]]:
+    """The objects of a list; raises ``TypeError`` when it holds anything else."""
+    if not isinstance(items, list) or not all(isinstance(i, dict) and i.get("id") for i in items):
+        raise TypeError("the list is not one of objects")
+    return items
+
+
 def _paged(
     fetch: Callable[[Any], _Answer], asked: Mapping[str, Any]
 ) -> Iterator[tuple[dict[str, Any], _Answer]]:
@@ -271,9 +279,9 @@ def _paged(
     while True:
         with translated():
             page = fetch(params)
-            items = list(page.data["data"])
+            items = _objects(page.data["data"])
             more = page.data["has_more"] is True
-            params["starting_after"] = items[-1]["id"] if items else None
+            params["starting_after"] = items[-1]["id"] if more else None
         for item in items:
             yield item, page
         if not more:

@@ -41,6 +41,8 @@ _REFUND_STATES: Final = {
     "canceled": RefundState.FAILED,
 }
 
+_RESERVED: Final = ("tenant_id", "payment_id", "refund_id")
+
 METADATA_KEYS_MAX: Final = 50
 """Stripe's bound; ours come first, so a caller with 50 keys keeps all but its last ones there."""
 
@@ -107,11 +109,11 @@ def _failure(error: Mapping[str, Any] | None) -> Failure | None:
 
 
 def reserved(shown: Mapping[str, Any]) -> dict[str, str]:
-    """The reserved metadata of an object: tenant and payment, empty when absent."""
+    """The reserved metadata of an object: tenant, payment and refund, empty when absent."""
     metadata = shown.get("metadata")
     if not isinstance(metadata, Mapping):
         metadata = {}
-    return {name: str(metadata.get(name) or "") for name in ("tenant_id", "payment_id")}
+    return {name: str(metadata.get(name) or "") for name in _RESERVED}
 
 
 def is_about(shown: Mapping[str, Any], tenant_id: object, payment_id: object | None = None) -> bool:

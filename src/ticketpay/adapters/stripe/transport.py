@@ -170,7 +170,11 @@ class PooledClient(stripe.HTTPClient):
 
 
 class InProcessClient(stripe.HTTPClient):
-    """Hands requests to a provider in this process; no answer is a time-out after sending."""
+    """Hands requests to a provider in this process; no answer is a time-out after sending.
+
+    ``ConnectionRefusedError`` from the transport says that nothing was sent; any other
+    ``OSError``, that the connection broke afterwards.
+    """
 
     name: ClassVar[str] = "in-process"
 
@@ -188,7 +192,12 @@ class InProcessClient(stripe.HTTPClient):
         parts = urlsplit(url)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         body = (post_data or "").encode()
-        reply = self._transport(method.upper(), path, headers or {}, body)
+        try:
+            reply = self._transport(method.upper(), path, headers or {}, body)
+        except OSError as error:
+            refused = isinstance(error, ConnectionRefusedError)
+            kind = NeverSent if refused else stripe.APIConnectionError
+            raise _broken(kind, f"{type(error).__name__} at the provider") from error
         if reply.hang:
             raise _broken(stripe.APIConnectionError, "time-out at the provider")
         return reply.body, reply.status, urllib3.HTTPHeaderDict(reply.headers)
