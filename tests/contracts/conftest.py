@@ -6,13 +6,14 @@ it in the fixture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
 
 from tests.support.backend import Backend
+from tests.support.contracts import RECORDER
 from tests.support.databases import Database
 from tests.support.scenery import START, Scenery
 from ticketpay.adapters.memory import MemoryCatalog, MemoryUnitOfWork, VirtualClock
@@ -62,6 +63,28 @@ def postgres(database: Database) -> Iterator[Backend]:
         )
     finally:
         uow.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _watched() -> Iterator[None]:
+    """Every call of a port's method is noted, for the test of completeness."""
+    with RECORDER.watching():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Say which test is running; what fixtures call does not count."""
+    RECORDER.test = f"{item.path.stem}::{item.name.partition('[')[0]}"
+    try:
+        return (yield)
+    finally:
+        RECORDER.test = ""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The test of completeness judges all the others."""
+    items.sort(key=lambda item: item.path.name == "test_completeness.py")
 
 
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.server)])

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import attrs
 
+from ticketpay.domain.kernel.errors import Rejected
 from ticketpay.domain.messaging import Message
 from ticketpay.ports.messaging import TicketDelivery
 
@@ -88,13 +89,22 @@ class RecordingAlerts:
 
 @attrs.frozen
 class RecordingTickets:
-    """``TicketService`` that remembers deliveries; each of ``failures`` is raised once, in order."""
+    """``TicketService`` that remembers deliveries.
+
+    Each of ``failures`` is raised once instead of a delivery, and each of ``losses`` once after
+    one, as a lost answer; in order.
+    """
 
     delivered: list[Message] = attrs.field(factory=list)
     failures: list[Exception] = attrs.field(factory=list)
+    losses: list[Exception] = attrs.field(factory=list)
 
     def deliver(self, message: Message) -> TicketDelivery:
+        if message.type not in ("order.paid", "order.payment_failed"):
+            raise Rejected(f"the ticket service does not know {message.type}")
         if self.failures:
             raise self.failures.pop(0)
         self.delivered.append(message)
+        if self.losses:
+            raise self.losses.pop(0)
         return TicketDelivery(issued=message.type == "order.paid")

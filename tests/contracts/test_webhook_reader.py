@@ -1,0 +1,131 @@
+"""What a webhook reader promises: it believes signatures, reads what finds the payment, no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import attrs
+import pytest
+
+from tests.support.direct import DirectGateway
+from tests.support.providers import charge_request
+from ticketpay.adapters.sandbox import Delivery, SandboxModel
+from ticketpay.adapters.stripe import StripeWebhooks
+from ticketpay.domain.messaging import InboxStatus
+from ticketpay.domain.payments import ChargeRequest, SignatureInvalid
+from ticketpay.ports.payments import PaymentGateway, WebhookReader
+
+SECRET: Final = "whsec_one"
+READERS: Final[dict[str, Callable[[], WebhookReader]]] = {
+    "stripe": lambda: StripeWebhooks((SECRET,)),
+}
+"""Every adapter; the events come from the sandbox."""
+NOW: Final = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
+CARDS: Final = (
+    "pm_card_visa",
+    "pm_card_visa_chargeDeclined",
+    "pm_card_threeDSecureRequired",
+    "pm_sandbox_processing",
+)
+
+
+@attrs.frozen
+class Post:
+    """A reader, and a provider that sends to it what happens to its charges."""
+
+    reader: WebhookReader
+    model: SandboxModel
+    gateway: PaymentGateway
+
+    def sent(self, request: ChargeRequest | None = None) -> list[Delivery]:
+        """What the provider sends about a charge."""
+        self.gateway.charge(request or charge_request("pm_card_visa"))
+        return self.model.due_deliveries()
+
+    def one(self) -> tuple[bytes, str]:
+        """The raw bytes and the signature of one genuine event."""
+        last = next(d for d in self.sent() if b'"payment_intent.succeeded"' in d.body)
+        return last.body, last.headers["stripe-signature"]
+
+
+@pytest.fixture(params=READERS)
+def post(request: pytest.FixtureRequest) -> Post:
+    """One adapter after the other."""
+    model = SandboxModel(7, NOW.timestamp)
+    model.add_endpoint("http://127.0.0.1/hook", SECRET)
+    return Post(READERS[request.param](), model, DirectGateway(model.request, lambda: NOW))
+
+
+@pytest.mark.spec("S26")
+@pytest.mark.parametrize("card", CARDS)
+def test_what_the_provider_sends_is_believed_and_finds_its_payment(post: Post, card: str) -> None:
+    """Every event of an intent is received with its ids, its raw bytes and its time."""
+    request = charge_request(card)
+    events = [
+        (d, post.reader.verify(d.body, d.headers["stripe-signature"], NOW))
+        for d in post.sent(request)
+    ]
+    ours = [(d, e) for d, e in events if e.event_type.startswith("payment_intent.")]
+    assert ours
+    for delivery, event in ours:
+        assert event.status is InboxStatus.RECEIVED
+        assert event.event_id == json.loads(delivery.body)["id"]
+        assert event.object_id.startswith("pi_")
+        assert event.tenant_id == str(request.tenant_id)
+        assert event.payment_id == str(request.payment_id)
+        assert (event.payload, event.received_at) == (delivery.body, NOW)
+    assert {e.status for _, e in events} <= {InboxStatus.RECEIVED, InboxStatus.UNSUPPORTED}
+
+
+@pytest.mark.spec("S26", "S35")
+@pytest.mark.parametrize("card", CARDS)
+def test_the_last_event_tells_what_the_provider_would_answer(post: Post, card: str) -> None:
+    """The fact in the newest event of an intent is the fact that a question would get."""
+    deliveries = [d for d in post.sent(charge_request(card)) if b'"payment_intent.' in d.body]
+    newest = max(deliveries, key=lambda d: json.loads(d.body)["type"] != "payment_intent.created")
+    event = post.reader.verify(newest.body, newest.headers["stripe-signature"], NOW)
+    fact = post.reader.fact(event)
+    assert fact == attrs.evolve(post.gateway.retrieve(fact.ref), occurred_at=fact.occurred_at)
+    assert fact.occurred_at == NOW
+    assert post.reader.fact(event) == fact
+
+
+@pytest.mark.spec("S26")
+def test_a_forgery_is_not_believed(post: Post) -> None:
+    """Other bytes, another signature or none at all: SignatureInvalid."""
+    raw, signature = post.one()
+    for body, header in (
+        (raw + b" ", signature),
+        (raw.replace(b"1234", b"9999"), signature),
+        (raw, signature[:-4] + "0000"),
+        (raw, signature.replace("v1=", "v0=")),
+        (raw, ""),
+        (b"", signature),
+        (raw, "\x00,=,t=,v1="),
+    ):
+        with pytest.raises(SignatureInvalid):
+            post.reader.verify(body, header, NOW)
+    assert post.reader.verify(raw, signature, NOW).status is InboxStatus.RECEIVED
+
+
+@pytest.mark.spec("S26")
+@pytest.mark.parametrize("seconds", [-86_400, -301, 301, 86_400])
+def test_a_stale_or_future_signature_is_not_believed(post: Post, seconds: int) -> None:
+    """More than 300 s away from now, in either direction, is refused; 300 s is not."""
+    raw, signature = post.one()
+    with pytest.raises(SignatureInvalid):
+        post.reader.verify(raw, signature, NOW + timedelta(seconds=seconds))
+    edge = timedelta(seconds=300 if seconds > 0 else -300)
+    assert post.reader.verify(raw, signature, NOW + edge).received_at == NOW + edge
+
+
+@pytest.mark.spec("S26")
+@pytest.mark.parametrize("payload", [b"", b"[]", b"{}", b'{"created": 1}', b"\xff"])
+def test_an_event_without_a_fact_says_so(post: Post, payload: bytes) -> None:
+    """A stored event whose payload is no intent raises ValueError and nothing else."""
+    event = post.reader.verify(*post.one(), NOW)
+    with pytest.raises(ValueError, match=r"event|intent"):
+        post.reader.fact(attrs.evolve(event, payload=payload))
