@@ -253,10 +253,10 @@ class StripeGateway:
 
     @staticmethod
     def _options(account: str, key: str | None = None) -> Any:
-        return {"stripe_account": account or None, "idempotency_key": key and _sendable(key)}
+        return {"stripe_account": account or None, "idempotency_key": key and sendable(key)}
 
 
-def _sendable(key: str) -> str:
+def sendable(key: str) -> str:
     """``key``, or its digest when Stripe would refuse it (255 characters, one header line)."""
     if len(key) <= KEY_LENGTH_MAX and key.isascii() and key.isprintable():
         return key
