@@ -1,29 +1,28 @@
 """The actors: buyers, the network between the provider and us, workers, and time itself.
 
-An actor takes the world, does one thing that the seed has chosen, and returns a line of the story.
+A task is what an actor does in a process while others move between its calls; an event happens at
+once. Both say what came of it in one line of the story.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import Final
-from uuid import UUID
 
 import attrs
 
-from tests.simulation.crashes import CrashPlan
-from tests.support.sandboxed import Sandboxed, place_order
+from tests.simulation.world import Process, Request, World
+from tests.support.sandboxed import place_order
 from ticketpay.adapters.sandbox import Delivery
 from ticketpay.domain.kernel.errors import Rejected, TicketpayError, Unavailable
-from ticketpay.domain.messaging import Answer, KeyScope, Outcome, request_hash
+from ticketpay.domain.messaging import KeyScope, Outcome, request_hash
 from ticketpay.domain.payments import Payment, PaymentState
-from ticketpay.domain.processes.checkout import PlaceOrder
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 
-__all__ = ["ACTORS", "Actor", "Request", "World", "buy"]
+__all__ = ["CHOICES", "buy", "hand_over", "inbox", "janitor", "relay", "start"]
 
 CARDS: Final = (
+    "visa",
     "visa",
     "visa",
     "visa",
@@ -34,7 +33,6 @@ CARDS: Final = (
     "pm_sandbox_processing",
     "pm_sandbox_processing_fails",
     "pm_sandbox_timeout_before",
-    "pm_sandbox_timeout_after",
     "pm_sandbox_timeout_after",
     "pm_sandbox_error_500_before",
     "pm_sandbox_error_500_after",
@@ -51,65 +49,74 @@ FAULTS: Final = (
     "cancel:error_500_after",
     "refund:timeout_after",
 )
-JUMPS: Final = (1, 2, 5, 5, 30, 30, 61, 95, 300, 600, 901, 4000)
+JUMPS: Final = (1, 5, 30, 61, 95, 300, 901, 1100, 4000, 90_000)
+LOST_SHARE: Final = 0.15
+TWICE_SHARE: Final = 0.2
+BUYERS_MAX: Final = 4
+DUE_SECONDS_MAX: Final = 2_000
+RUNNING_SECONDS_MAX: Final = 1_200
+DUE_SHARE: Final = 0.6
+
+Task = Callable[[World, Process], str]
+Event = Callable[[World], str]
 
 
-@attrs.define
-class Request:
-    """What a buyer asked for, and the final answer if there was one."""
+@attrs.frozen
+class Choice:
+    """Something that may begin, how likely it is, and when it makes sense."""
 
-    command: PlaceOrder
-    final: Answer | None = None
-
-
-@attrs.define(eq=False)
-class World:
-    """The system, the chance and what the actors remember."""
-
-    system: Sandboxed
-    rng: random.Random
-    crashes: CrashPlan
-    requests: list[Request] = attrs.field(factory=list)
-    in_transit: list[Delivery] = attrs.field(factory=list)
-
-    def uuid(self) -> UUID:
-        return UUID(int=self.rng.getrandbits(128))
-
-    def some_payment(self) -> Payment | None:
-        payments = self.system.payments()
-        return self.rng.choice(payments) if payments else None
+    begin: Callable[[World], None]
+    weight: int
+    is_possible: Callable[[World], bool] = attrs.field(default=lambda _: True)
 
 
-def buy(world: World) -> str:
+def start(world: World, task: Task, kind: str) -> None:
+    """A new actor in one of the processes of a kind."""
+    process = world.rng.choice([p for p in world.processes if p.name.startswith(kind)])
+    world.started += 1
+    name = f"{process.name}/{task.__name__}-{world.started}"
+
+    def work() -> None:
+        try:
+            line = task(world, process)
+        except TicketpayError as error:
+            line = f"{type(error).__name__}: {error}"
+        world.tell(f"{name}: {line}")
+
+    world.scheduler.start(name, process.name, work)
+
+
+def buy(world: World, process: Process) -> str:
     """A new buyer orders, sometimes with a quote."""
-    rng, scenery = world.rng, world.system.scenery
+    rng, scenery = world.rng, world.scenery
     actor = scenery.actor(world.uuid())
     seats = rng.sample(scenery.seats, rng.choice((0, 0, 0, 1, 2)))
     demand = scenery.demand(rng.randint(0 if seats else 1, 2), *seats)
     card = rng.choice(CARDS)
     hints = {"sandbox_delivery": rng.choice(DELIVERIES), "sandbox_fault": rng.choice(FAULTS)}
-    quote = world.system.app.give_quote(actor, demand) if rng.random() < 0.3 else None
+    key = world.uuid()
+    quote = process.app.give_quote(actor, demand) if rng.random() < 0.3 else None
     command = place_order(
         actor,
-        world.uuid(),
+        key,
         demand,
         card,
         quote_id=quote.id if quote else None,
         metadata={name: value for name, value in hints.items() if value},
     )
     world.requests.append(Request(command))
-    return f"buy with {card}: {_send(world, world.requests[-1])}"
+    return f"{card}: {_send(process, world.requests[-1])}"
 
 
-def repeat(world: World) -> str:
-    """A buyer sends a request again, under the same key."""
+def repeat(world: World, process: Process) -> str:
+    """A buyer sends a request again, under the same key, perhaps while the first one runs."""
     if not world.requests:
-        return "repeat: nothing"
-    return f"repeat: {_send(world, world.rng.choice(world.requests))}"
+        return "nothing"
+    return _send(process, world.rng.choice(world.requests))
 
 
-def _send(world: World, request: Request) -> str:
-    answer = world.system.app.checkout(request.command)
+def _send(process: Process, request: Request) -> str:
+    answer = process.app.checkout(request.command)
     body = {k: v for k, v in answer.body.items() if k != "createdAt"}
     if request.final is not None:
         same = {k: v for k, v in request.final.body.items() if k != "createdAt"}
@@ -118,30 +125,8 @@ def _send(world: World, request: Request) -> str:
     return f"{answer.outcome} {body.get('status', body.get('code'))}"
 
 
-def authenticate(world: World) -> str:
-    """A buyer answers the bank's question."""
-    payment = world.some_payment()
-    if payment is None or payment.ref is None:
-        return "authenticate: nothing"
-    outcome = world.rng.choice(("succeed", "succeed", "fail"))
-    world.system.authenticate(payment.ref.object_id, outcome)
-    return f"authenticate {payment.state}: {outcome}"
-
-
-def try_card(world: World) -> str:
-    """A buyer whose card was declined tries another one on the same intent."""
-    failed = [p for p in world.system.payments() if p.state is PaymentState.FAILED and p.ref]
-    if not failed:
-        return "try another card: nothing"
-    payment = world.rng.choice(failed)
-    assert payment.ref is not None
-    card = world.rng.choice(("visa", "visa", "chargeDeclined"))
-    status = world.system.try_card(payment.ref.object_id, card)
-    return f"try another card ({card}): {status}"
-
-
 def _command(world: World, payment: Payment, verb: str) -> PaymentCommand:
-    actor = world.system.scenery.actor(payment.user_id)
+    actor = world.scenery.actor(payment.user_id)
     return PaymentCommand(
         actor=actor,
         key=KeyScope(actor.user_id, world.uuid()),
@@ -150,100 +135,144 @@ def _command(world: World, payment: Payment, verb: str) -> PaymentCommand:
     )
 
 
-def confirm(world: World) -> str:
+def confirm(world: World, process: Process) -> str:
     """A buyer confirms a payment."""
     payment = world.some_payment()
     if payment is None:
-        return "confirm: nothing"
-    answer = world.system.app.confirm_payment(_command(world, payment, "confirm"))
-    return f"confirm {payment.state}: {answer.outcome}"
+        return "nothing"
+    answer = process.app.confirm_payment(_command(world, payment, "confirm"))
+    return f"{payment.state}: {answer.outcome}"
 
 
-def cancel(world: World) -> str:
+def cancel(world: World, process: Process) -> str:
     """A buyer cancels a payment."""
     payment = world.some_payment()
     if payment is None:
-        return "cancel: nothing"
-    answer = world.system.app.cancel_payment(_command(world, payment, "cancel"))
+        return "nothing"
+    answer = process.app.cancel_payment(_command(world, payment, "cancel"))
     if answer.outcome is Outcome.COMPLETED:
-        assert payment.state is not PaymentState.COMPLETED, "a paid payment was cancelled"
-    return f"cancel {payment.state}: {answer.outcome}"
+        world.cancelled.append(payment.id)
+    return f"{payment.state}: {answer.outcome}"
+
+
+def hand_over(world: World, process: Process) -> str:
+    """The network hands over something it has, in any order, some of it twice."""
+    if not world.in_transit:
+        return "nothing"
+    delivery = world.in_transit.pop(world.rng.randrange(len(world.in_transit)))
+    if world.rng.random() < TWICE_SHARE:
+        world.in_transit.append(delivery)
+    return _receive(world, process, delivery)
+
+
+def _receive(world: World, process: Process, delivery: Delivery) -> str:
+    try:
+        process.app.receive_webhook(delivery.body, delivery.headers["stripe-signature"])
+    except TicketpayError as error:
+        world.model.delivery_result(delivery.id, 400)
+        return f"refused: {type(error).__name__}"
+    world.model.delivery_result(delivery.id, 200)
+    return f"{delivery.id} taken"
+
+
+def inbox(world: World, process: Process) -> str:
+    """A worker processes some events."""
+    return str(process.app.process_inbox(world.rng.randint(1, 5)))
+
+
+def relay(world: World, process: Process) -> str:
+    """A worker relays some streams; the ticket service may be down."""
+    failure = world.rng.choice((None, None, None, Unavailable("down"), Rejected("no")))
+    if failure is not None and world.faults.on:
+        world.tickets.failures.append(failure)
+    return str(process.app.relay_outbox(world.rng.randint(1, 5)))
+
+
+def janitor(world: World, process: Process) -> str:
+    """A worker looks at what is due."""
+    return str(process.app.janitor(world.rng.randint(1, 5)))
+
+
+def roll_up(world: World, process: Process) -> str:
+    """A worker rolls up the ledger."""
+    return str(process.app.roll_up_ledger(world.scenery.tenant))
+
+
+def authenticate(world: World) -> str:
+    """A buyer answers the bank's question."""
+    payment = world.some_payment()
+    if payment is None or payment.ref is None:
+        return "authenticate: nothing"
+    outcome = world.rng.choice(("succeed", "succeed", "fail"))
+    path = f"/_sandbox/payment_intents/{payment.ref.object_id}/authenticate"
+    world.model.request("POST", path, {}, b'{"outcome": "%s"}' % outcome.encode())
+    world.provider_moved()
+    return f"authenticate {payment.state}: {outcome}"
+
+
+def try_card(world: World) -> str:
+    """A buyer whose card was declined tries another one on the same intent."""
+    failed = [p for p in world.payments() if p.state is PaymentState.FAILED and p.ref]
+    if not failed:
+        return "try another card: nothing"
+    payment = world.rng.choice(failed)
+    assert payment.ref is not None, "it was chosen for its reference"
+    card = world.rng.choice(("visa", "visa", "chargeDeclined"))
+    path = f"/v1/payment_intents/{payment.ref.object_id}/confirm"
+    headers = {
+        "authorization": "Bearer sk_test_browser",
+        "content-type": "application/x-www-form-urlencoded",
+    }
+    body = f"payment_method=pm_card_{card}".encode()
+    status = world.model.request("POST", path, headers, body).status
+    world.provider_moved()
+    return f"try another card ({card}): {status}"
 
 
 def pick_up(world: World) -> str:
     """The network takes what the provider sends; some of it is lost and sent again later."""
-    taken = world.system.model.due_deliveries(world.rng.randint(1, 4))
+    taken = world.model.due_deliveries(world.rng.randint(1, 4))
     for delivery in taken:
-        if world.rng.random() < 0.15:
-            world.system.model.delivery_result(delivery.id, None)
+        if world.webhooks_lost or world.rng.random() < LOST_SHARE:
+            world.model.delivery_result(delivery.id, None)
         else:
             world.in_transit.append(delivery)
     return f"pick up {len(taken)}"
 
 
-def hand_over(world: World) -> str:
-    """The network hands over some of what it has, in any order, some of it twice."""
-    world.rng.shuffle(world.in_transit)
-    count = world.rng.randint(1, 4)
-    now, world.in_transit = world.in_transit[:count], world.in_transit[count:]
-    refused = 0
-    while now:
-        delivery = now.pop()
-        if world.rng.random() < 0.2:
-            world.in_transit.append(delivery)
-        try:
-            world.system.receive(delivery)
-        except TicketpayError:
-            refused += 1
-            world.system.model.delivery_result(delivery.id, 400)
-    return f"hand over up to {count}, {refused} refused"
-
-
-def process_inbox(world: World) -> str:
-    """A worker processes some events."""
-    return f"inbox {world.system.app.process_inbox(world.rng.randint(1, 5))}"
-
-
-def relay(world: World) -> str:
-    """A worker relays some streams; the ticket service may be down."""
-    failure = world.rng.choice((None, None, None, Unavailable("down"), Rejected("no")))
-    if failure is not None:
-        world.system.tickets.failures.append(failure)
-    return f"relay {world.system.app.relay_outbox(world.rng.randint(1, 5))}"
-
-
-def janitor(world: World) -> str:
-    """A worker looks at what is due."""
-    return f"janitor {world.system.app.janitor(world.rng.randint(1, 5))}"
-
-
-def roll_up(world: World) -> str:
-    """A worker rolls up the ledger."""
-    return f"roll up {world.system.app.roll_up_ledger(world.system.scenery.tenant)}"
-
-
 def wait(world: World) -> str:
-    """Time passes."""
-    seconds = world.rng.choice(JUMPS)
-    world.system.clock.advance(seconds)
-    world.system.model.tick()
-    return f"wait {seconds} s"
+    """Time passes: a little, or until something is due, or far beyond it."""
+    due = world.next_due() - world.clock.unix()
+    seconds = float(world.rng.choice(JUMPS))
+    if due < DUE_SECONDS_MAX and world.rng.random() < DUE_SHARE:
+        seconds = max(due, 0) + world.rng.choice((0, 1, 30))
+    if world.scheduler.actors:
+        # The rule that no key is sent after 23 hours gives a running process one hour, not a day.
+        seconds = min(seconds, RUNNING_SECONDS_MAX)
+    world.advance(seconds)
+    return f"wait {seconds:.0f} s"
 
 
-Actor = Callable[[World], str]
+def _task(task: Task, kind: str) -> Callable[[World], None]:
+    return lambda world: start(world, task, kind)
 
-ACTORS: Final[tuple[tuple[Actor, int], ...]] = (
-    (buy, 9),
-    (repeat, 5),
-    (authenticate, 2),
-    (try_card, 3),
-    (confirm, 2),
-    (cancel, 1),
-    (pick_up, 4),
-    (hand_over, 4),
-    (process_inbox, 4),
-    (relay, 3),
-    (janitor, 4),
-    (roll_up, 1),
-    (wait, 5),
+
+def _event(event: Event) -> Callable[[World], None]:
+    return lambda world: world.tell(event(world))
+
+
+CHOICES: Final[tuple[Choice, ...]] = (
+    Choice(_task(buy, "api"), 4, lambda world: len(world.requests) < BUYERS_MAX),
+    Choice(_task(repeat, "api"), 3, lambda world: bool(world.requests)),
+    Choice(_task(confirm, "api"), 1, lambda world: bool(world.requests)),
+    Choice(_task(cancel, "api"), 1, lambda world: bool(world.requests)),
+    Choice(_task(hand_over, "api"), 14, lambda world: bool(world.in_transit)),
+    Choice(_task(inbox, "worker"), 14, lambda world: world.is_due("waiting")),
+    Choice(_task(relay, "worker"), 10, lambda world: world.is_due("streams")),
+    Choice(_task(janitor, "worker"), 14, lambda world: world.is_due("timers")),
+    Choice(_task(roll_up, "worker"), 1),
+    Choice(_event(authenticate), 2, lambda world: bool(world.requests)),
+    Choice(_event(try_card), 2, lambda world: bool(world.requests)),
+    Choice(_event(pick_up), 14, World.has_deliveries),
+    Choice(_event(wait), 6),
 )

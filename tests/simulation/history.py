@@ -1,27 +1,32 @@
-"""A history: one seed, some dozens of steps with faults, the healing, and what the oracles say."""
+"""A history: one seed, some dozens of tasks with faults, the healing, and what the oracles say."""
 
 from __future__ import annotations
 
 import hashlib
-import random
 from typing import Final
 
 import attrs
 
-from tests.simulation.actors import ACTORS, Actor, World, buy
-from tests.simulation.crashes import Crash, CrashPlan
-from tests.simulation.oracles import check_always, check_healed
-from tests.support.sandboxed import Sandboxed
-from ticketpay.domain.kernel.errors import TicketpayError
+from tests.simulation.actors import CHOICES, hand_over, inbox, janitor, relay, start
+from tests.simulation.oracles import Auditor, check_healed
+from tests.simulation.scheduler import NEVER
+from tests.simulation.world import World
+from tests.support.scenery import START
+from ticketpay.domain.payments import PAYMENT_MACHINE
 
 __all__ = ["History", "SimulationFailed", "play"]
 
-STEPS: Final = 36
-CRASH_SHARE: Final = 0.2
-CRASH_STEPS_MAX: Final = 9
-HEALING_SECONDS: Final = (*(20,) * 4, *(61,) * 10, *(300,) * 5, *(900,) * 5, *(14_400,) * 6)
-FIRST_BUYERS: Final = 3
-STORY_LINES: Final = 25
+LIVE_CALLS: Final = 190
+CALLS_MIN: Final = 200
+ACTORS_MAX: Final = 5
+STORY_LINES: Final = 30
+LAST_MOVES: Final = 6
+DAWDLING: Final = (0.0, 60.0, 300.0, 600.0)
+"""How many seconds later than due the workers look."""
+
+HEALED_SECONDS_MAX: Final = 5 * 24 * 3600
+TERMINAL_SECONDS_MAX: Final = 26 * 3600
+"""From the healing on, no payment is unfinished for longer: a processing card is given a day."""
 
 
 class SimulationFailed(AssertionError):
@@ -30,70 +35,115 @@ class SimulationFailed(AssertionError):
 
 @attrs.define(eq=False)
 class History:
-    """What happened, line by line."""
+    """What happened."""
 
     seed: int
-    lines: list[str] = attrs.field(factory=list)
+    digest: str = ""
+    calls: int = 0
     crashes: int = 0
+    faults: int = 0
     paid: int = 0
     late: int = 0
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the story: the same seed gives the same digest."""
-        return hashlib.sha256("\n".join(self.lines).encode()).hexdigest()
-
-    def tell(self, line: str) -> None:
-        """Add a line."""
-        self.lines.append(f"{len(self.lines):3} {line}")
+    deadlocks: int = 0
+    simulated_seconds: float = 0.0
+    terminal_after_seconds: float = 0.0
 
 
-def play(seed: int, steps: int = STEPS) -> History:
+def play(seed: int, live_calls: int = LIVE_CALLS) -> History:
     """Play one history; raises ``SimulationFailed``."""
-    history, crashes = History(seed), CrashPlan()
-    system = Sandboxed(seed=seed, capacity=6, on_step=crashes.step)
-    world = World(system, random.Random(seed), crashes)  # noqa: S311 - repeatable, not secret
+    world, history = World(seed), History(seed)
+    world.watcher = Auditor(world)
     try:
-        for number in range(steps):
-            _step(world, history, buy if number < FIRST_BUYERS else None)
-            check_always(world)
-        _heal(world, history)
+        while world.scheduler.calls < CALLS_MIN:
+            _live(world, world.scheduler.calls + live_calls)
+            _heal(world, history)
         check_healed(world)
     except Exception as error:
-        story = "\n".join(history.lines[-STORY_LINES:])
-        message = f"seed {seed}: {type(error).__name__}: {error}\n{story}"
+        story = "\n".join(world.story[-STORY_LINES:])
+        moves = ", ".join(world.scheduler.trace[-LAST_MOVES:])
+        message = f"seed {seed}: {type(error).__name__}: {error}\n{story}\nlast moves: {moves}"
         raise SimulationFailed(message) from error
-    history.paid = sum(1 for p in system.payments() if p.state.value == "completed")
-    history.late = system.alerts.kinds().count("late_success")
-    history.tell(f"end {system.clock.now()} {system.stock()} {system.alerts.kinds()}")
+    scheduler = world.scheduler
+    history.digest = hashlib.sha256(
+        "\n".join([*scheduler.trace, *world.story]).encode()
+    ).hexdigest()
+    history.calls, history.crashes = scheduler.calls, world.crashes
+    history.paid = sum(1 for p in world.payments() if p.state.value == "completed")
+    history.faults = world.struck - world.crashes
+    history.late = world.alerts.kinds().count("late_success")
+    history.deadlocks = world.uow.store.deadlocks
+    history.simulated_seconds = world.clock.unix() - START.timestamp()
     return history
 
 
-def _step(world: World, history: History, actor: Actor | None = None) -> None:
-    rng = world.rng
-    actors, weights = zip(*ACTORS, strict=True)
-    actor = actor or rng.choices(actors, weights)[0]
-    world.crashes.arm(rng.randint(1, CRASH_STEPS_MAX) if rng.random() < CRASH_SHARE else 0)
-    try:
-        history.tell(actor(world))
-    except TicketpayError as error:
-        history.tell(f"{actor.__name__}: {type(error).__name__}: {error}")
-    except Crash as crash:
-        history.crashes += 1
-        history.tell(f"{actor.__name__}: crash at {crash}")
-    finally:
-        world.crashes.arm(0)
+def _live(world: World, live_calls: int) -> None:
+    """Tasks begin while others are under way; the seed chooses who moves."""
+    rng, scheduler = world.rng, world.scheduler
+    while scheduler.calls < live_calls:
+        possible = [choice for choice in CHOICES if choice.is_possible(world)]
+        chosen = rng.choices(possible, [choice.weight for choice in possible])[0]
+        chosen.begin(world)
+        for _ in range(rng.choice((0, 2, 6, 12, 30))):
+            if not _turn(world):
+                break
+        while len(scheduler.actors) >= ACTORS_MAX and _turn(world):
+            pass
+
+
+def _turn(world: World) -> bool:
+    if world.pending:
+        world.settle(world.clock.unix())
+    return world.scheduler.turn()
 
 
 def _heal(world: World, history: History) -> None:
-    """All faults are over: everything is delivered and every worker runs, for more than a day."""
-    system = world.system
-    system.tickets.failures.clear()
-    for seconds in HEALING_SECONDS:
-        system.clock.advance(seconds)
-        system.receive_all()
-        for key, _ in system.uow.platform(lambda tx: tx.streams.parked()()):
-            system.app.replay_stream(key)
-        done = system.work()
-        history.tell(f"heal {done}")
-        check_always(world)
+    """All faults are over: everybody finishes, and whatever is due is done, until nothing is."""
+    world.stop_faults()
+    world.tickets.failures.clear()
+    begun = world.clock.unix()
+    _finish(world)
+    while True:
+        _work(world)
+        now = world.clock.unix()
+        if not history.terminal_after_seconds and _all_over(world):
+            history.terminal_after_seconds = max(now - begun, 1.0)
+        due = world.next_due()
+        if due == NEVER:
+            break
+        assert now - begun < HEALED_SECONDS_MAX, "the world does not come to rest"
+        world.advance(max(due - now, 0.5) + world.rng.choice(DAWDLING))
+    assert history.terminal_after_seconds <= TERMINAL_SECONDS_MAX, (
+        f"the last payment ended {history.terminal_after_seconds} s after the healing"
+    )
+
+
+def _finish(world: World) -> None:
+    """Let every actor come to its end."""
+    while world.scheduler.actors:
+        if not _turn(world):
+            assert world.next_at() < NEVER, "everybody waits for somebody"
+            world.advance(max(world.next_at() - world.clock.unix(), 0.1))
+    world.settle(world.clock.unix())
+
+
+def _work(world: World) -> None:
+    """Deliver what is due, unless all is lost, and run every worker once."""
+    deliveries = world.model.due_deliveries()
+    for delivery in deliveries:
+        if world.webhooks_lost:
+            world.model.delivery_result(delivery.id, None)
+        else:
+            world.in_transit.append(delivery)
+    for _ in range(len(world.in_transit)):
+        start(world, hand_over, "api")
+    for key, _error in world.uow.platform(lambda tx: tx.streams.parked()()):
+        world.processes[0].app.replay_stream(key)
+    _finish(world)
+    for queue, task in (("waiting", inbox), ("timers", janitor), ("streams", relay)):
+        if world.is_due(queue):
+            start(world, task, "worker")
+    _finish(world)
+
+
+def _all_over(world: World) -> bool:
+    return all(PAYMENT_MACHINE.is_final(payment.state) for payment in world.payments())

@@ -43,6 +43,14 @@ class IdempotencyKeys(Protocol):
         """Claim a key for 90 seconds, take it over, or learn why not."""
         ...
 
+    def lock(self, claim: Claim) -> Later[bool]:
+        """Lock the key; whether its epoch is still ours.
+
+        Keys are locked before payments, so that the first owner of a key and the one who took it
+        over never wait for each other in a circle.
+        """
+        ...
+
     def advance(self, claim: Claim, payment_id: PaymentId) -> Claim:
         """Set the recovery point: the payment that this key made."""
         ...

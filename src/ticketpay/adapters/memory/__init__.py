@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ticketpay.adapters.memory.catalog import MemoryCatalog
+from ticketpay.adapters.memory.store import SerializationFailure, Transaction
 from ticketpay.adapters.memory.system import (
     Alert,
     RecordingAlerts,
@@ -21,5 +22,7 @@ __all__ = [
     "RecordingTickets",
     "SeededIds",
     "SeededRandom",
+    "SerializationFailure",
+    "Transaction",
     "VirtualClock",
 ]

@@ -23,7 +23,7 @@ class MemoryIdempotencyKeys:
     lease_seconds: float
 
     def claim(self, scope: KeyScope, request_hash: str, now: datetime) -> Later[Claim]:
-        row = self.tables.keys.get(scope)
+        row = self.tables.keys.lock(scope)
         until = now + timedelta(seconds=self.lease_seconds)
         if row is None:
             new = KeyRow(request_hash=request_hash, epoch=1, created_at=now, claimed_until=until)
@@ -39,6 +39,10 @@ class MemoryIdempotencyKeys:
         self.tables.keys.put(scope, taken)
         return known(_found(scope, taken, ClaimStatus.TAKEN_OVER))
 
+    def lock(self, claim: Claim) -> Later[bool]:
+        row = self.tables.keys.lock_found(claim.scope)
+        return known(row is not None and row.epoch == claim.epoch)
+
     def advance(self, claim: Claim, payment_id: PaymentId) -> Claim:
         row = self._owned(claim)
         self.tables.keys.put(claim.scope, attrs.evolve(row, payment_id=payment_id))
@@ -50,7 +54,7 @@ class MemoryIdempotencyKeys:
         self.tables.keys.put(claim.scope, attrs.evolve(row, answer=stored, claimed_until=None))
 
     def release(self, claim: Claim, now: datetime) -> None:  # noqa: ARG002 - port
-        row = self.tables.keys.get(claim.scope)
+        row = self.tables.keys.lock_found(claim.scope)
         if row is not None and row.epoch == claim.epoch and row.answer is None:
             self.tables.keys.put(claim.scope, attrs.evolve(row, claimed_until=None))
 
@@ -61,7 +65,7 @@ class MemoryIdempotencyKeys:
         return known(len(old))
 
     def _owned(self, claim: Claim) -> KeyRow:
-        row = self.tables.keys.get(claim.scope)
+        row = self.tables.keys.lock_found(claim.scope)
         if row is None or row.epoch != claim.epoch or row.answer is not None:
             raise Conflict("the idempotency key has been taken over")
         return row

@@ -23,7 +23,7 @@ class MemoryLedger:
     tables: TenantTables
 
     def post(self, posting: Posting) -> None:
-        if posting.key in self.tables.postings:
+        if self.tables.postings.lock(posting.key) is not None:
             raise Conflict(f"{posting.key} is booked already")
         self.tables.postings.put(posting.key, posting)
         self.tables.tail.put(self.store.number(), posting)
@@ -50,12 +50,17 @@ class MemoryLedger:
         return known(found)
 
     def roll_up(self, limit: int) -> Later[int]:
-        oldest = sorted(self.tables.tail.items(), key=lambda row: row[0])[:limit]
+        tail = self.tables.tail
+        free = [(number, posting) for number, posting in tail.items() if tail.is_free(number)]
+        oldest = sorted(free, key=lambda row: row[0])[:limit]
+        moved: dict[Account, int] = {}
         for number, posting in oldest:
+            tail.drop(number)
             for entry in posting.entries:
-                before = self.tables.checkpoints.get(entry.account) or 0
-                self.tables.checkpoints.put(entry.account, before + entry.cents)
-            self.tables.tail.drop(number)
+                moved[entry.account] = moved.get(entry.account, 0) + entry.cents
+        for account in sorted(moved, key=_name):
+            before = self.tables.checkpoints.lock(account) or 0
+            self.tables.checkpoints.put(account, before + moved[account])
         return known(len(oldest))
 
     def _sums(self) -> dict[Account, int]:

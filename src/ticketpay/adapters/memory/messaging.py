@@ -18,6 +18,7 @@ from ticketpay.adapters.memory.store import (
     PlatformTables,
     Store,
     StreamHead,
+    Table,
     TenantTables,
     TimerKey,
     TimerRow,
@@ -55,14 +56,17 @@ K = TypeVar("K")
 Q = TypeVar("Q", bound=_Queued)
 
 
-def _due(rows: Iterable[tuple[K, Q]], now: datetime, limit: int) -> list[tuple[K, Q]]:
-    """The rows that are due and not held by anybody, oldest first."""
+def _due(
+    rows: Iterable[tuple[K, Q]], table: Table[K, Q], now: datetime, limit: int
+) -> list[tuple[K, Q]]:
+    """The rows of ``table`` that are due and neither claimed nor locked, oldest first."""
     found = [
         (row.due_at, row.number, key, row)
         for key, row in rows
         if row.due_at is not None
         and row.due_at <= now
         and (row.claimed_until is None or row.claimed_until <= now)
+        and table.is_free(key)
     ]
     found.sort(key=lambda entry: entry[:2])
     return [(key, row) for _, _, key, row in found[:limit]]
@@ -95,7 +99,7 @@ class MemoryOutbox:
     def _append(self, message: Message) -> None:
         streams = self.store.platform
         key = StreamKey(self.tenant_id, message.aggregate_type, message.aggregate_id)
-        head = streams.streams.get(key) or StreamHead(number=self.store.number())
+        head = streams.streams.lock(key) or StreamHead(number=self.store.number())
         self.tables.messages.put((key, head.next_seq), message)
         due_at = head.due_at
         if ROUTES[message.type] is not Route.JOURNAL and due_at is None and not head.parked:
@@ -115,7 +119,7 @@ class MemoryStreams:
     ) -> Later[tuple[StreamClaim, ...]]:
         heads = ((key, self._head(key)) for key in self._tables.due_streams.keys())  # noqa: SIM118 - a store is not a mapping
         claims = []
-        for key, head in _due(heads, now, limit):
+        for key, head in _due(heads, self._tables.streams, now, limit):
             until = now + timedelta(seconds=lease_seconds)
             held = attrs.evolve(head, epoch=head.epoch + 1, claimed_until=until)
             self._tables.streams.put(key, held)
@@ -130,11 +134,12 @@ class MemoryStreams:
         return known(tuple(claims))
 
     def lock(self, claims: Sequence[StreamClaim]) -> Later[frozenset[StreamKey]]:
-        ours = (c.key for c in claims if self._head(c.key).epoch == c.epoch)
+        in_order = sorted(claims, key=lambda claim: _place(claim.key))
+        ours = [c.key for c in in_order if self._locked(c.key).epoch == c.epoch]
         return known(frozenset(ours))
 
     def delivered(self, key: StreamKey, seq: int, now: datetime) -> None:
-        progressed = seq > self._head(key).delivered_seq
+        progressed = seq > self._locked(key).delivered_seq
         head = self._end_claim(key, seq)
         due_at = now if self._has_deliverable(key, head) else None
         attempts = 0 if progressed else head.attempts
@@ -148,7 +153,7 @@ class MemoryStreams:
         due_at: datetime | None,
         now: datetime,  # noqa: ARG002 - the database records it
     ) -> None:
-        progressed = seq > self._head(key).delivered_seq
+        progressed = seq > self._locked(key).delivered_seq
         head = self._end_claim(key, seq)
         attempts = 1 if progressed else head.attempts + 1
         self._put(
@@ -159,10 +164,11 @@ class MemoryStreams:
         )
 
     def replay(self, key: StreamKey, now: datetime) -> Later[bool]:
-        head = self._tables.streams.get(key)
+        head = self._tables.streams.lock_found(key)
         if head is None or not head.parked:
             return known(value=False)
-        self._put(key, attrs.evolve(head, due_at=now, attempts=0, error="", parked=False))
+        fresh = attrs.evolve(head, due_at=now, attempts=0, error="", parked=False)
+        self._put(key, attrs.evolve(fresh, epoch=head.epoch + 1))
         return known(value=True)
 
     def parked(self) -> Later[tuple[tuple[StreamKey, str], ...]]:
@@ -175,6 +181,11 @@ class MemoryStreams:
 
     def _head(self, key: StreamKey) -> StreamHead:
         head = self._tables.streams.get(key)
+        assert head is not None, "a claimed stream exists"
+        return head
+
+    def _locked(self, key: StreamKey) -> StreamHead:
+        head = self._tables.streams.lock_found(key)
         assert head is not None, "a claimed stream exists"
         return head
 
@@ -196,6 +207,10 @@ class MemoryStreams:
             self._tables.due_streams.put(key, None)
 
 
+def _place(key: StreamKey) -> tuple[UUID, str, UUID]:
+    return (key.tenant_id, key.aggregate_type, key.aggregate_id)
+
+
 @attrs.frozen
 class MemoryInbox:
     """``Inbox`` across tenants."""
@@ -204,6 +219,7 @@ class MemoryInbox:
 
     def store(self, event: StoredEvent) -> Later[bool]:
         key = (event.provider, event.account, event.event_id)
+        self._tables.waiting.lock(key)
         if key in self._tables.waiting or key in self._tables.settled:
             return known(value=False)
         row = EventRow(
@@ -220,7 +236,7 @@ class MemoryInbox:
         self, now: datetime, lease_seconds: int, limit: int
     ) -> Later[tuple[InboxClaim, ...]]:
         claims = []
-        for key, row in _due(self._tables.waiting.items(), now, limit):
+        for key, row in _due(self._tables.waiting.items(), self._tables.waiting, now, limit):
             held = attrs.evolve(
                 row,
                 epoch=row.epoch + 1,
@@ -266,7 +282,7 @@ class MemoryInbox:
         )
 
     def _owned(self, claim: InboxClaim) -> EventRow | None:
-        row = self._tables.waiting.get(_key_of(claim))
+        row = self._tables.waiting.lock_found(_key_of(claim))
         return row if row is not None and row.epoch == claim.epoch else None
 
 
@@ -293,7 +309,7 @@ class MemoryTimers:
     ) -> Later[tuple[TimerClaim, ...]]:
         timers = self.store.platform.timers
         claims = []
-        for key, row in _due(timers.items(), now, limit):
+        for key, row in _due(timers.items(), timers, now, limit):
             until = now + timedelta(seconds=lease_seconds)
             held = attrs.evolve(row, epoch=self.store.number(), claimed_until=until)
             timers.put(key, held)
@@ -320,7 +336,7 @@ class MemoryTimers:
             self.store.platform.timers.put(_timer_key(claim), later)
 
     def _owned(self, claim: TimerClaim) -> TimerRow | None:
-        row = self.store.platform.timers.get(_timer_key(claim))
+        row = self.store.platform.timers.lock_found(_timer_key(claim))
         return row if row is not None and row.epoch == claim.epoch else None
 
 

@@ -25,7 +25,7 @@ class MemoryQuotes:
     tables: TenantTables
 
     def add(self, quote: Quote) -> None:
-        if quote.id in self.tables.quotes:
+        if self.tables.quotes.lock(quote.id) is not None:
             raise Conflict(f"there is a quote {quote.id} already")
         self.tables.quotes.put(quote.id, quote)
 
@@ -41,7 +41,7 @@ class MemoryOrders:
     tables: TenantTables
 
     def add(self, order: Order) -> None:
-        if order.id in self.tables.orders:
+        if self.tables.orders.lock(order.id) is not None:
             raise Conflict(f"there is an order {order.id} already")
         self.tables.orders.put(order.id, order)
 
@@ -49,16 +49,16 @@ class MemoryOrders:
         return known(self.tables.orders.get(order_id))
 
     def lock(self, order_id: OrderId) -> Later[Order | None]:
-        return known(self._bare(order_id))
+        return known(self._locked(order_id))
 
     def lock_of_payment(self, payment_id: PaymentId) -> Later[Order | None]:
         payment = self.tables.payments.get(payment_id)
-        return known(self._bare(payment.order_id) if payment else None)
+        return known(self._locked(payment.order_id) if payment else None)
 
     def move(
         self, order: Order, steps: Sequence[Step[OrderState, OrderEvent]], at: datetime
     ) -> Order:
-        stored = self.tables.orders.get(order.id)
+        stored = self.tables.orders.lock_found(order.id)
         if stored is None or (stored.state, stored.version) != (order.state, order.version):
             raise Conflict(f"order {order.id} has been moved by somebody else")
         for step in steps:
@@ -70,6 +70,6 @@ class MemoryOrders:
         self.tables.orders.put(order.id, moved)
         return attrs.evolve(order, state=moved.state, version=moved.version)
 
-    def _bare(self, order_id: OrderId) -> Order | None:
-        order = self.tables.orders.get(order_id)
+    def _locked(self, order_id: OrderId) -> Order | None:
+        order = self.tables.orders.lock_found(order_id)
         return attrs.evolve(order, tickets=(), charges=()) if order else None

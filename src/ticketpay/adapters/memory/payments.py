@@ -28,12 +28,12 @@ class MemoryPayments:
     tables: TenantTables
 
     def add(self, payment: Payment) -> None:
-        if payment.id in self.tables.payments:
+        if self.tables.payments.lock(payment.id) is not None:
             raise Conflict(f"there is a payment {payment.id} already")
         if payment.order_id not in self.tables.orders:
             raise Conflict(f"there is no order {payment.order_id}")
+        siblings = self.tables.payments_of.lock(payment.order_id) or ()
         self._check_only_open(payment)
-        siblings = self.tables.payments_of.get(payment.order_id) or ()
         self.tables.payments_of.put(payment.order_id, (*siblings, payment.id))
         self._put(payment, None)
 
@@ -41,7 +41,7 @@ class MemoryPayments:
         return known(self.tables.payments.get(payment_id))
 
     def lock(self, payment_id: PaymentId) -> Later[Payment | None]:
-        return self.get(payment_id)
+        return known(self.tables.payments.lock_found(payment_id))
 
     def of_order(self, order_id: OrderId) -> Later[tuple[Payment, ...]]:
         return known(tuple(self._of_order(order_id)))
@@ -49,7 +49,7 @@ class MemoryPayments:
     def save(
         self, payment: Payment, step: Step[PaymentState, PaymentEvent] | None, at: datetime
     ) -> Payment:
-        stored = self.tables.payments.get(payment.id)
+        stored = self.tables.payments.lock_found(payment.id)
         if stored is None or stored.version != payment.version:
             raise Conflict(f"payment {payment.id} has been changed by somebody else")
         self._check_only_open(payment)
@@ -66,7 +66,7 @@ class MemoryPayments:
             return
         key = (ref.provider, ref.account, ref.object_id)
         entry = (self.tenant_id, payment.id)
-        if self.store.platform.directory.get(key) not in (None, entry):
+        if self.store.platform.directory.lock(key) not in (None, entry):
             raise Conflict(f"intent {ref.object_id} belongs to another payment")
         self.store.platform.directory.put(key, entry)
 

@@ -24,17 +24,17 @@ class MemoryRefunds:
     tables: TenantTables
 
     def add(self, refund: Refund) -> None:
-        if refund.id in self.tables.refunds:
+        if self.tables.refunds.lock(refund.id) is not None:
             raise Conflict(f"there is a refund {refund.id} already")
         if refund.payment_id not in self.tables.payments:
             raise Conflict(f"there is no payment {refund.payment_id}")
         self.tables.refunds.put(refund.id, refund)
 
     def lock(self, refund_id: RefundId) -> Later[Refund | None]:
-        return known(self.tables.refunds.get(refund_id))
+        return known(self.tables.refunds.lock_found(refund_id))
 
     def move(self, refund: Refund, step: Step[RefundState, RefundEvent], at: datetime) -> Refund:
-        stored = self.tables.refunds.get(refund.id)
+        stored = self.tables.refunds.lock_found(refund.id)
         if stored is None or (stored.state, stored.version) != (step.before, refund.version):
             raise Conflict(f"refund {refund.id} has been moved by somebody else")
         moved = attrs.evolve(refund, state=step.after, version=refund.version + 1)

@@ -18,21 +18,21 @@ __all__ = ["MemoryStock"]
 
 @attrs.frozen
 class MemoryStock:
-    """``Stock`` over the tables of one tenant; the store's lock is the row lock."""
+    """``Stock`` over the tables of one tenant; rows are locked in the order of their keys."""
 
     tables: TenantTables
 
     def lock(self, demand: Demand) -> Later[StockView]:
-        return known(self._view(demand))
+        return known(self._locked_view(demand))
 
     def lock_quoted(self, quote_id: QuoteId) -> Later[StockView]:
         quote = self.tables.quotes.get(quote_id)
         if quote is None:
             return known(StockView(left={}, seated=frozenset(), seats={}))
-        return known(self._view(quote.demand()))
+        return known(self._locked_view(quote.demand()))
 
     def hold(self, order_id: OrderId, demand: Demand) -> None:
-        if order_id in self.tables.holds:
+        if self.tables.holds.lock(order_id) is not None:
             raise Conflict(f"order {order_id} holds tickets already")
         holds = {}
         for type_id in demand.type_ids:
@@ -43,8 +43,9 @@ class MemoryStock:
         self.tables.holds.put(order_id, holds)
 
     def hold_again(self, order_id: OrderId) -> Later[bool]:
-        holds = self.tables.holds.get(order_id) or {}
+        holds = self.tables.holds.lock_found(order_id) or {}
         gone = {t: h for t, h in holds.items() if h.state is HoldState.RELEASED}
+        self._lock_rows(gone)
         if not all(self._is_available(type_id, hold) for type_id, hold in gone.items()):
             return known(value=False)
         for type_id, hold in gone.items():
@@ -57,13 +58,18 @@ class MemoryStock:
 
     def release(self, order_id: OrderId) -> None:
         held = self._held(order_id)
+        self._lock_rows(held)
         for type_id, hold in held.items():
             self._change_taken(type_id, -hold.quantity)
             for label in hold.seats:
                 self.tables.seats.put((type_id, label), None)
         self._mark(order_id, held, HoldState.RELEASED)
 
-    def _view(self, demand: Demand) -> StockView:
+    def _locked_view(self, demand: Demand) -> StockView:
+        for type_id in sorted(demand.type_ids):
+            self.tables.stock.lock_found(type_id)
+        for seat in sorted(demand.seats):
+            self.tables.seats.lock_found(seat)
         rows = [(type_id, self.tables.stock.get(type_id)) for type_id in demand.type_ids]
         return StockView(
             left={type_id: row.capacity - row.taken for type_id, row in rows if row},
@@ -75,8 +81,14 @@ class MemoryStock:
             },
         )
 
+    def _lock_rows(self, holds: Mapping[TicketTypeId, Hold]) -> None:
+        for type_id in sorted(holds):
+            self.tables.stock.lock_found(type_id)
+        for seat in sorted((type_id, label) for type_id, h in holds.items() for label in h.seats):
+            self.tables.seats.lock_found(seat)
+
     def _held(self, order_id: OrderId) -> dict[TicketTypeId, Hold]:
-        holds = self.tables.holds.get(order_id) or {}
+        holds = self.tables.holds.lock_found(order_id) or {}
         return {t: h for t, h in holds.items() if h.state is HoldState.HELD}
 
     def _is_available(self, type_id: TicketTypeId, hold: Hold) -> bool:

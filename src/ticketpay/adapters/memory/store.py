@@ -1,14 +1,14 @@
-"""The store: tables that remember how to undo what a transaction did to them.
+"""The store: tables with row locks, whose changes become visible when their transaction commits.
 
-A value in a table is immutable; a change replaces it and notes the old one in the journal. A
-rollback plays the journal backwards. Every tenant has its own tables; queues are the platform's.
+A row is immutable; a change replaces it, for its own transaction at once and for all others at
+the commit. Every tenant has its own tables; queues are the platform's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import attrs
@@ -47,10 +47,10 @@ __all__ = [
     "EventKey",
     "EventRow",
     "Hold",
-    "Journal",
     "KeyRow",
     "Move",
     "PlatformTables",
+    "SerializationFailure",
     "StockRow",
     "Store",
     "StreamHead",
@@ -58,6 +58,7 @@ __all__ = [
     "TenantTables",
     "TimerKey",
     "TimerRow",
+    "Transaction",
     "known",
 ]
 
@@ -74,73 +75,119 @@ def known(value: T) -> Later[T]:
     return lambda: value
 
 
-class Journal:
-    """What the running transaction has to undo if it fails."""
+class SerializationFailure(Exception):
+    """The transaction lost against another one (a deadlock, say) and may be run again."""
+
+
+_GONE: Final = object()
+
+
+class Transaction:
+    """What one transaction has written, and the rows that nobody else may write until it ends."""
 
     def __init__(self) -> None:
-        self._undo: list[Callable[[], None]] = []
-
-    def note(self, undo: Callable[[], None]) -> None:
-        """Remember one step back."""
-        self._undo.append(undo)
-
-    def commit(self) -> None:
-        """Everything stays."""
-        self._undo.clear()
-
-    def rollback(self) -> None:
-        """Nothing stays."""
-        while self._undo:
-            self._undo.pop()()
+        self.writes: dict[Table[Any, Any], dict[Any, Any]] = {}
+        self.locked: list[tuple[Table[Any, Any], Any]] = []
+        self.waits_for: Transaction | None = None
 
 
 class Table(Generic[K, V]):
-    """A mapping whose changes can be undone."""
+    """Committed rows, and the rows that open transactions have locked or written.
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    A reader sees the newest commit and its own writes (READ COMMITTED); a writer waits until the
+    transaction that holds the row has ended.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._rows: dict[K, V] = {}
+        self._owners: dict[K, Transaction] = {}
 
     def __contains__(self, key: K) -> bool:
+        mine = self._mine()
+        if mine and key in mine:
+            return mine[key] is not _GONE
         return key in self._rows
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return sum(1 for _ in self.keys())
 
     def get(self, key: K) -> V | None:
         """The row, or None."""
+        mine = self._mine()
+        if mine and key in mine:
+            row: V | None = None if mine[key] is _GONE else mine[key]
+            return row
         return self._rows.get(key)
+
+    def lock(self, key: K) -> V | None:
+        """The row as it is once it is ours to write, or None; a row to come can be locked, too."""
+        tx = self._store.current
+        assert tx is not None, "rows are locked in transactions"
+        while (owner := self._owners.get(key)) is not tx:
+            if owner is None:
+                self._owners[key] = tx
+                tx.locked.append((self, key))
+            else:
+                self._store.wait_for(owner)
+        return self.get(key)
+
+    def lock_found(self, key: K) -> V | None:
+        """Lock the row if there is one: what SELECT ... FOR UPDATE does."""
+        return self.lock(key) if key in self else None
+
+    def is_free(self, key: K) -> bool:
+        """Whether no other transaction holds the row: what SKIP LOCKED looks at."""
+        return self._owners.get(key) in (None, self._store.current)
 
     def put(self, key: K, row: V) -> None:
         """Insert or replace a row."""
-        self._note(key)
-        self._rows[key] = row
+        self.lock(key)
+        self._writes()[key] = row
 
     def drop(self, key: K) -> None:
         """Delete a row; nothing if there is none."""
-        if key in self._rows:
-            self._note(key)
-            del self._rows[key]
+        if key in self:
+            self.lock(key)
+            self._writes()[key] = _GONE
 
     def keys(self) -> Iterator[K]:
         """All keys as they are now."""
-        return iter(tuple(self._rows))
+        return (key for key, _ in self.items())
 
     def values(self) -> Iterator[V]:
         """All rows as they are now."""
-        return iter(tuple(self._rows.values()))
+        return (row for _, row in self.items())
 
     def items(self) -> Iterator[tuple[K, V]]:
-        """All keys with their rows as they are now."""
-        return iter(tuple(self._rows.items()))
+        """All keys with their rows as they are now, oldest first."""
+        mine = self._mine()
+        if not mine:
+            return iter(tuple(self._rows.items()))
+        merged = {**self._rows, **mine}
+        return iter([(key, row) for key, row in merged.items() if row is not _GONE])
 
-    def _note(self, key: K) -> None:
-        rows = self._rows
-        if key in rows:
-            old = rows[key]
-            self._journal.note(lambda: rows.__setitem__(key, old))
-        else:
-            self._journal.note(lambda: rows.__delitem__(key))
+    def end(self, key: K, tx: Transaction) -> None:
+        """Give a locked row back; the store calls it when the transaction ends."""
+        if self._owners.get(key) is tx:
+            del self._owners[key]
+
+    def apply(self, writes: Mapping[K, Any]) -> None:
+        """Make the writes of a transaction visible; the store calls it at the commit."""
+        for key, row in writes.items():
+            if row is _GONE:
+                self._rows.pop(key, None)
+            else:
+                self._rows[key] = row
+
+    def _mine(self) -> dict[K, Any] | None:
+        tx = self._store.current
+        return tx.writes.get(self) if tx is not None else None
+
+    def _writes(self) -> dict[K, Any]:
+        tx = self._store.current
+        assert tx is not None, "rows are written in transactions"
+        return tx.writes.setdefault(self, {})
 
 
 @attrs.frozen(kw_only=True)
@@ -227,46 +274,53 @@ class Move:
 class TenantTables:
     """Everything of one tenant."""
 
-    def __init__(self, journal: Journal) -> None:
-        self.tenants: Table[TenantId, Tenant] = Table(journal)
-        self.venues: Table[VenueId, Venue] = Table(journal)
-        self.events: Table[EventId, Event] = Table(journal)
-        self.types: Table[TicketTypeId, TicketType] = Table(journal)
-        self.types_of: Table[EventId, tuple[TicketTypeId, ...]] = Table(journal)
-        self.stock: Table[TicketTypeId, StockRow] = Table(journal)
-        self.seats: Table[tuple[TicketTypeId, str], OrderId | None] = Table(journal)
-        self.holds: Table[OrderId, dict[TicketTypeId, Hold]] = Table(journal)
-        self.quotes: Table[QuoteId, Quote] = Table(journal)
-        self.orders: Table[OrderId, Order] = Table(journal)
-        self.payments: Table[PaymentId, Payment] = Table(journal)
-        self.payments_of: Table[OrderId, tuple[PaymentId, ...]] = Table(journal)
-        self.refunds: Table[RefundId, Refund] = Table(journal)
-        self.moves: Table[int, Move] = Table(journal)
-        self.keys: Table[KeyScope, KeyRow] = Table(journal)
-        self.messages: Table[tuple[StreamKey, int], Message] = Table(journal)
-        self.postings: Table[str, Posting] = Table(journal)
-        self.tail: Table[int, Posting] = Table(journal)
-        self.checkpoints: Table[Account, int] = Table(journal)
+    def __init__(self, store: Store) -> None:
+        self.tenants: Table[TenantId, Tenant] = Table(store)
+        self.venues: Table[VenueId, Venue] = Table(store)
+        self.events: Table[EventId, Event] = Table(store)
+        self.types: Table[TicketTypeId, TicketType] = Table(store)
+        self.types_of: Table[EventId, tuple[TicketTypeId, ...]] = Table(store)
+        self.stock: Table[TicketTypeId, StockRow] = Table(store)
+        self.seats: Table[tuple[TicketTypeId, str], OrderId | None] = Table(store)
+        self.holds: Table[OrderId, dict[TicketTypeId, Hold]] = Table(store)
+        self.quotes: Table[QuoteId, Quote] = Table(store)
+        self.orders: Table[OrderId, Order] = Table(store)
+        self.payments: Table[PaymentId, Payment] = Table(store)
+        self.payments_of: Table[OrderId, tuple[PaymentId, ...]] = Table(store)
+        self.refunds: Table[RefundId, Refund] = Table(store)
+        self.moves: Table[int, Move] = Table(store)
+        self.keys: Table[KeyScope, KeyRow] = Table(store)
+        self.messages: Table[tuple[StreamKey, int], Message] = Table(store)
+        self.postings: Table[str, Posting] = Table(store)
+        self.tail: Table[int, Posting] = Table(store)
+        self.checkpoints: Table[Account, int] = Table(store)
 
 
 class PlatformTables:
     """The queues and the directory, across tenants."""
 
-    def __init__(self, journal: Journal) -> None:
-        self.waiting: Table[EventKey, EventRow] = Table(journal)
-        self.settled: Table[EventKey, EventRow] = Table(journal)
-        self.directory: Table[EventKey, tuple[TenantId, PaymentId]] = Table(journal)
-        self.streams: Table[StreamKey, StreamHead] = Table(journal)
-        self.due_streams: Table[StreamKey, None] = Table(journal)
-        self.timers: Table[TimerKey, TimerRow] = Table(journal)
+    def __init__(self, store: Store) -> None:
+        self.waiting: Table[EventKey, EventRow] = Table(store)
+        self.settled: Table[EventKey, EventRow] = Table(store)
+        self.directory: Table[EventKey, tuple[TenantId, PaymentId]] = Table(store)
+        self.streams: Table[StreamKey, StreamHead] = Table(store)
+        self.due_streams: Table[StreamKey, None] = Table(store)
+        self.timers: Table[TimerKey, TimerRow] = Table(store)
 
 
 class Store:
-    """All tables, one journal and one counter."""
+    """All tables, one counter, and the transaction that runs at this moment.
 
-    def __init__(self) -> None:
-        self.journal = Journal()
-        self.platform = PlatformTables(self.journal)
+    ``on_wait`` is called, again and again, while a transaction waits for another one. Whoever lets
+    another transaction run meanwhile gives ``current`` back to this one afterwards. By default
+    transactions run one after the other and nobody ever waits.
+    """
+
+    def __init__(self, on_wait: Callable[[Transaction], None] | None = None) -> None:
+        self.current: Transaction | None = None
+        self.platform = PlatformTables(self)
+        self.deadlocks = 0
+        self._on_wait = on_wait or _never
         self._tenants: dict[TenantId, TenantTables] = {}
         self._count = 0
 
@@ -274,10 +328,43 @@ class Store:
         """The tables of one tenant."""
         tables = self._tenants.get(tenant)
         if tables is None:
-            tables = self._tenants[tenant] = TenantTables(self.journal)
+            tables = self._tenants[tenant] = TenantTables(self)
         return tables
 
     def number(self) -> int:
         """A number that is higher than all before; gaps are possible, as in a sequence."""
         self._count += 1
         return self._count
+
+    def commit(self, tx: Transaction) -> None:
+        """Everything that ``tx`` wrote is there, at once."""
+        for table, writes in tx.writes.items():
+            table.apply(writes)
+        self.rollback(tx)
+
+    def rollback(self, tx: Transaction) -> None:
+        """Nothing stays of ``tx``, and its rows are free."""
+        for table, key in tx.locked:
+            table.end(key, tx)
+        tx.locked.clear()
+
+    def wait_for(self, owner: Transaction) -> None:
+        """Wait a while; raises ``SerializationFailure`` when the two would wait for each other."""
+        tx = self.current
+        assert tx is not None, "only a transaction waits"
+        tx.waits_for = owner
+        after: Transaction | None = owner
+        while after is not None:
+            if after is tx:
+                tx.waits_for = None
+                self.deadlocks += 1
+                raise SerializationFailure("deadlock detected")
+            after = after.waits_for
+        try:
+            self._on_wait(owner)
+        finally:
+            tx.waits_for = None
+
+
+def _never(owner: Transaction) -> None:
+    raise AssertionError(f"{owner} is open, although transactions run one after the other")

@@ -28,6 +28,7 @@ class VirtualClock:
 
     def __init__(self, start: datetime) -> None:
         self._now = start
+        self._unix = start.timestamp()
 
     def now(self) -> datetime:
         return self._now
@@ -36,10 +37,11 @@ class VirtualClock:
         """Move forward by ``seconds``."""
         assert seconds >= 0, "time does not run backwards"
         self._now += timedelta(seconds=seconds)
+        self._unix = self._now.timestamp()
 
     def unix(self) -> float:
         """The current time in Unix seconds."""
-        return self._now.timestamp()
+        return self._unix
 
 
 class SeededIds:

@@ -1,14 +1,16 @@
-"""The unit of work in memory: one writer at a time, and an exception undoes everything.
+"""The unit of work in memory: all or nothing, and repeated after a serialisation failure.
 
-``on_step`` is told "tx.begin", "tx.before_commit" and "tx.after_commit"; the simulator raises
-from it to crash there. A crash after the commit leaves the transaction committed.
+``on_step`` is told "tx.begin", "tx.before_commit", "tx.rollback" and "tx.after_commit"; the
+simulator raises from it to crash there. A crash after the commit leaves the transaction
+committed; a crash at the rollback leaves it open, with its locks, until somebody aborts it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import suppress
+from typing import Final, TypeVar
 
 import attrs
 
@@ -25,7 +27,8 @@ from ticketpay.adapters.memory.orders import MemoryOrders, MemoryQuotes
 from ticketpay.adapters.memory.payments import MemoryPayments
 from ticketpay.adapters.memory.refunds import MemoryRefunds
 from ticketpay.adapters.memory.stock import MemoryStock
-from ticketpay.adapters.memory.store import Store
+from ticketpay.adapters.memory.store import SerializationFailure, Store, Transaction
+from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.domain.messaging.idempotency import TAKEOVER_SECONDS
 from ticketpay.ports.transactions import PlatformTx, Tx
@@ -33,6 +36,8 @@ from ticketpay.ports.transactions import PlatformTx, Tx
 __all__ = ["MemoryPlatformTx", "MemoryTx", "MemoryUnitOfWork"]
 
 T = TypeVar("T")
+
+RUNS_MAX: Final = 5
 
 
 @attrs.frozen
@@ -64,45 +69,79 @@ class MemoryTx:
 
 
 class MemoryUnitOfWork:
-    """``UnitOfWork`` over a ``Store``; ``store`` is public so that tests can look at all of it."""
+    """``UnitOfWork`` over a ``Store``; ``store`` is public so that tests can look at all of it.
+
+    Transactions run one after the other unless ``on_wait`` is given: then whoever listens to the
+    steps may let others run in between, and writers of the same row wait for each other.
+    """
 
     def __init__(
         self,
         *,
         takeover_seconds: float = TAKEOVER_SECONDS,
         on_step: Callable[[str], None] | None = None,
+        on_wait: Callable[[Transaction], None] | None = None,
+        on_commit: Callable[[Transaction], None] | None = None,
     ) -> None:
-        self.store = Store()
+        self.store = Store(on_wait)
+        self.open: list[Transaction] = []
         self._takeover_seconds = takeover_seconds
         self._on_step = on_step or _ignore
+        self._on_commit = on_commit or _ignore
         self._lock = threading.RLock()
-        self._running = False
 
     def run(self, tenant: TenantId, fn: Callable[[Tx], T]) -> T:
-        return self._transact(lambda: fn(self._tx(tenant)))
+        return self._repeat(lambda: fn(self._tx(tenant)))
 
     def platform(self, fn: Callable[[PlatformTx], T]) -> T:
         store = self.store
         tx = MemoryPlatformTx(MemoryInbox(store), MemoryStreams(store), MemoryTimers(store))
-        return self._transact(lambda: fn(tx))
+        return self._repeat(lambda: fn(tx))
+
+    def abort(self, tx: Transaction) -> None:
+        """What the server does when it sees that the client of ``tx`` is gone."""
+        self.store.rollback(tx)
+        self.open.remove(tx)
+
+    def _repeat(self, body: Callable[[], T]) -> T:
+        for _ in range(RUNS_MAX):
+            with suppress(SerializationFailure):
+                return self._transact(body)
+        raise Conflict("the transaction lost against others five times", code="CONCURRENT_UPDATE")
 
     def _transact(self, body: Callable[[], T]) -> T:
-        self._on_step("tx.begin")
         with self._lock:
-            assert not self._running, "transactions do not nest"
-            self._running = True
+            assert self.store.current is None, "transactions do not nest"
+            self._on_step("tx.begin")
+            tx = self._begin()
             try:
                 result = body()
                 self._on_step("tx.before_commit")
+                self.store.commit(tx)
             except BaseException:
-                self.store.journal.rollback()
+                self._roll_back(tx)
                 raise
-            else:
-                self.store.journal.commit()
-            finally:
-                self._running = False
+            self._end(tx)
+            self._on_commit(tx)
         self._on_step("tx.after_commit")
         return result
+
+    def _begin(self) -> Transaction:
+        tx = Transaction()
+        self.open.append(tx)
+        self.store.current = tx
+        return tx
+
+    def _roll_back(self, tx: Transaction) -> None:
+        try:
+            self._on_step("tx.rollback")
+            self.abort(tx)
+        finally:
+            self.store.current = None
+
+    def _end(self, tx: Transaction) -> None:
+        self.open.remove(tx)
+        self.store.current = None
 
     def _tx(self, tenant: TenantId) -> MemoryTx:
         store = self.store
@@ -124,5 +163,5 @@ class MemoryUnitOfWork:
         )
 
 
-def _ignore(step: str) -> None:
+def _ignore(what: object) -> None:
     """Nobody listens."""

@@ -55,6 +55,10 @@ class PostgresIdempotencyKeys:
             _SQL["claim_key"], values, lambda rows: _claim(scope, request_hash, rows)
         )
 
+    def lock(self, claim: Claim) -> Later[bool]:
+        values = self._key(claim.scope) | {"epoch": claim.epoch}
+        return self.session.read(_SQL["lock_key"], values, lambda rows: rows == [(True,)])
+
     def advance(self, claim: Claim, payment_id: PaymentId) -> Claim:
         self._write("advance_key", claim, payment=payment_id)
         return attrs.evolve(claim, payment_id=payment_id)

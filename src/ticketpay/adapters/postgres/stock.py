@@ -125,6 +125,7 @@ class PostgresStock:
         self._write("confirm", order_id)
 
     def release(self, order_id: OrderId) -> None:
+        self._write("lock_held_types", order_id)
         self._write("release", order_id)
 
     def _write(self, name: str, order_id: OrderId) -> None:

@@ -52,6 +52,11 @@ class Machine(Generic[S, E]):
     events: type[E]
     initial: S
     table: Mapping[tuple[S, E], S]
+    _finals: frozenset[S] = attrs.field(init=False, repr=False)
+
+    @_finals.default
+    def _no_way_out(self) -> frozenset[S]:
+        return frozenset(self.states) - {step.before for step in self.steps() if step.moves}
 
     def can(self, state: S, event: E) -> bool:
         """Whether ``event`` is legal in ``state``."""
@@ -75,7 +80,7 @@ class Machine(Generic[S, E]):
 
     def is_final(self, state: S) -> bool:
         """Whether no event leads out of ``state``."""
-        return not any(s.before is state and s.moves for s in self.steps())
+        return state in self._finals
 
     def path(self, start: S, goal: S) -> tuple[Step[S, E], ...] | None:
         """The shortest walk from ``start`` to ``goal`` (ties by table order); None if there is none."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from functools import cache
 from typing import Final
 
 import attrs
@@ -119,6 +120,7 @@ def _tennessee() -> tuple[TaxRule, ...]:
     return (state, *local, *entertainment)
 
 
+@cache
 def tax_table() -> TaxTable:
     """The rules that ship with ticketpay: Tennessee with its cities, and Texas."""
     tennessee = _tennessee()

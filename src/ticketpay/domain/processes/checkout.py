@@ -48,7 +48,7 @@ from ticketpay.domain.payments import (
 )
 from ticketpay.domain.pricing import Demand, PriceChanged, Quote
 from ticketpay.domain.processes.answers import answer_of, refusal
-from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case
+from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_claimed
 from ticketpay.domain.processes.quoting import PriceBook, taken_quote
 from ticketpay.domain.reconciliation import HOLD_SECONDS, KEY_SECONDS_MAX, first_look_at
 
@@ -84,7 +84,10 @@ class PlaceOrder:
 
 @attrs.frozen
 class _Opened:
-    """What ``open`` leaves behind: a claim and the payment to charge, or a final answer."""
+    """What ``open`` leaves behind: a claim and the payment to charge, or a final answer.
+
+    With neither, the claim's payment is there already and the recovery point has to be looked at.
+    """
 
     claim: Claim
     payment: Payment | None = None
@@ -111,9 +114,12 @@ class Checkout:
         """
         tenant = command.actor.tenant_id
         opened = self.uow.run(tenant, lambda tx: self._open(tx, command))
-        if opened.answer is not None:
-            return self._with_secret(tenant, opened.answer)
         try:
+            if opened.answer is None and opened.payment is None:
+                # Not in the same transaction: whoever locks a payment locks stock after it.
+                opened = self.uow.run(tenant, lambda tx: self._resume(tx, opened.claim))
+            if opened.answer is not None:
+                return self._with_secret(tenant, opened.answer)
             return self._charge_and_settle(command, opened)
         except Exception:
             # Whatever went wrong, the buyer may try again at once; a release that fails lapses.
@@ -134,7 +140,7 @@ class Checkout:
         if claim.status is ClaimStatus.FINISHED:
             return _Opened(claim, answer=claim.answer)
         if claim.payment_id is not None:
-            return self._resume(tx, claim, claim.payment_id)
+            return _Opened(claim)
         try:
             _check_method(command.method)
             quote = self._quote(tx, command, offer(), quoted() if quoted else None, now)
@@ -172,9 +178,9 @@ class Checkout:
         claim = tx.idempotency.advance(claim, payment.id)
         return _Opened(claim, payment, order.expires_at)
 
-    def _resume(self, tx: Tx, claim: Claim, payment_id: PaymentId) -> _Opened:
+    def _resume(self, tx: Tx, claim: Claim) -> _Opened:
         """The recovery point: finish what is already decided, else charge again with the same key."""
-        case = open_case(tx, payment_id)
+        case = _reopen(tx, claim)
         if case.payment.ref is None and case.payment.state is PaymentState.PENDING:
             return _Opened(claim, case.payment, case.order.expires_at)
         answer = answer_of(case.payment, case.order)
@@ -223,8 +229,7 @@ class Checkout:
 
     def _settle(self, tx: Tx, claim: Claim, fact: ProviderFact) -> Answer:
         now = self.clock.now()
-        assert claim.payment_id is not None, "only a claim with a payment is settled"
-        case = self.desk.apply(tx, open_case(tx, claim.payment_id), fact, now)
+        case = self.desk.apply(tx, _reopen(tx, claim), fact, now)
         return self._finish(tx, claim, case, now)
 
     def _settle_refusal(
@@ -234,8 +239,7 @@ class Checkout:
 
         def settle(tx: Tx) -> Answer:
             now = self.clock.now()
-            assert claim.payment_id is not None, "only a claim with a payment is settled"
-            case = open_case(tx, claim.payment_id)
+            case = _reopen(tx, claim)
             failed = attrs.evolve(case.payment, failure=refused.failure)
             case = self.desk.refuse(tx, attrs.evolve(case, payment=failed), now)
             return self._finish(tx, claim, case, now)
@@ -293,6 +297,12 @@ class Checkout:
                 "currency": payment.amount.currency.code,
             },
         )
+
+
+def _reopen(tx: Tx, claim: Claim) -> Case:
+    """The case of a claim, locked after its key; raises ``Conflict`` when the key is not ours."""
+    assert claim.payment_id is not None, "only a claim with a payment is settled"
+    return open_claimed(tx, claim, claim.payment_id)
 
 
 def _read_offer(tx: Tx, command: PlaceOrder) -> Later[Offer | None]:

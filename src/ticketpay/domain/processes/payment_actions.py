@@ -24,7 +24,7 @@ from ticketpay.domain.processes.answers import (
     payment_view,
     refusal,
 )
-from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case
+from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case, open_claimed
 
 if TYPE_CHECKING:
     from ticketpay.domain.orders import Order
@@ -107,7 +107,8 @@ class _PaymentAction:
 
     def _settle(self, tx: Tx, claim: Claim, command: PaymentCommand, fact: ProviderFact) -> Answer:
         now = self.clock.now()
-        case = self.desk.apply(tx, open_case(tx, command.payment_id), fact, now)
+        case = open_claimed(tx, claim, command.payment_id)
+        case = self.desk.apply(tx, case, fact, now)
         answer = self._answer(case)
         tx.idempotency.finish(claim, answer, now)
         return answer

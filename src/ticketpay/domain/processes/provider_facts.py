@@ -13,10 +13,10 @@ from uuid import UUID
 
 import attrs
 
-from ticketpay.domain.kernel.errors import NotFound
+from ticketpay.domain.kernel.errors import Conflict, NotFound
 from ticketpay.domain.kernel.ids import PaymentId, RefundId
 from ticketpay.domain.ledger import capture_posting, suspense_posting
-from ticketpay.domain.messaging import AggregateType, Message, TimerKind
+from ticketpay.domain.messaging import AggregateType, Claim, Message, TimerKind
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderState
 from ticketpay.domain.payments import (
     PAYMENT_MACHINE,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ticketpay.ports.system import Alerts, Ids
     from ticketpay.ports.transactions import Tx
 
-__all__ = ["Case", "FactDesk", "open_case"]
+__all__ = ["Case", "FactDesk", "open_case", "open_claimed"]
 
 
 @attrs.frozen
@@ -54,6 +54,18 @@ def open_case(tx: Tx, payment_id: PaymentId) -> Case:
         raise NotFound(f"there is no payment {payment_id}")
     assert order is not None, "a payment cannot exist without its order"
     return Case(payment, order)
+
+
+def open_claimed(tx: Tx, claim: Claim, payment_id: PaymentId) -> Case:
+    """The same, after the idempotency key: keys are locked first, as in the claim itself.
+
+    Raises ``Conflict`` when somebody else has taken the key over.
+    """
+    ours = tx.idempotency.lock(claim)
+    case = open_case(tx, payment_id)
+    if not ours():
+        raise Conflict("the idempotency key has been taken over")
+    return case
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

@@ -111,12 +111,13 @@ class RelayOutbox:
     def _write_down(self, tx: Tx, progress: list[_Progress]) -> list[_Progress]:
         """Record every stream whose claim is still ours; returns those that are parked now."""
         now = self.clock.now()
-        locked = tx.streams.lock([p.claim for p in progress])
+        # Orders before streams, as whoever changes an order and then tells about it.
         orders = {
             p.claim.key: tx.orders.lock(OrderId(p.claim.key.aggregate_id))
-            for p in progress
+            for p in sorted(progress, key=lambda p: p.claim.key.aggregate_id)
             if p.issued
         }
+        locked = tx.streams.lock([p.claim for p in progress])
         ours, found = locked(), {key: order() for key, order in orders.items()}
         parked = []
         for p in progress:

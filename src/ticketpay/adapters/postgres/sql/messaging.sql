@@ -15,6 +15,11 @@ FROM idempotency_keys
 WHERE tenant_id = %(tenant)s AND user_id = %(user)s AND key = %(key)s
   AND NOT EXISTS (SELECT FROM claimed)
 
+-- name: lock_key
+SELECT epoch = %(epoch)s FROM idempotency_keys
+WHERE tenant_id = %(tenant)s AND user_id = %(user)s AND key = %(key)s
+FOR UPDATE
+
 -- name: advance_key
 WITH moved AS (
     UPDATE idempotency_keys SET payment_id = %(payment)s

@@ -63,6 +63,16 @@ SELECT tp_expect(count(*), cardinality(%(labels)s::text[]), 'seats_taken') FROM 
 UPDATE stock_holds SET state = 'confirmed'
 WHERE tenant_id = %(tenant)s AND order_id = %(order)s AND state = 'held'
 
+-- name: lock_held_types
+-- Whoever holds the row of a type may change its seats; sorted, as in lock_types.
+SELECT type_id
+FROM stock
+WHERE tenant_id = %(tenant)s
+  AND type_id IN (SELECT type_id FROM stock_holds
+                  WHERE tenant_id = %(tenant)s AND order_id = %(order)s AND state = 'held')
+ORDER BY type_id
+FOR UPDATE
+
 -- name: release
 WITH freed AS (
     UPDATE stock_holds SET state = 'released'

@@ -1,0 +1,367 @@
+"""The world: processes of the production application, one database, one provider, and chance.
+
+Every process has its own clock, which differs from the true time by some seconds. Every call of a
+port pauses its actor and may meet a fault.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final, Protocol
+from uuid import UUID
+
+import attrs
+
+from tests.simulation.faults import FaultPlan
+from tests.simulation.scheduler import NEVER, Dead, Scheduler
+from tests.support.direct import DirectGateway
+from tests.support.sandboxed import HEARD, SECRET
+from tests.support.scenery import START, Scenery
+from tests.support.watched import WatchedUnitOfWork
+from ticketpay.adapters.memory import (
+    MemoryCatalog,
+    MemoryUnitOfWork,
+    RecordingAlerts,
+    RecordingTickets,
+    SeededIds,
+    SeededRandom,
+    SerializationFailure,
+    Transaction,
+    VirtualClock,
+)
+from ticketpay.adapters.memory.store import EventRow, StreamHead, TimerRow
+from ticketpay.adapters.sandbox import Delivery, Response, SandboxModel
+from ticketpay.adapters.stripe import StripeGateway, StripeWebhooks
+from ticketpay.adapters.stripe.mapping import fact_of, refunded_cents
+from ticketpay.domain.kernel.errors import OutcomeUnknown, Unavailable
+from ticketpay.domain.messaging import Answer, Message
+from ticketpay.domain.payments import Payment, ProviderFact
+from ticketpay.domain.processes.checkout import PlaceOrder
+from ticketpay.entrypoints.bootstrap import App, Parts, assemble
+from ticketpay.ports.messaging import TicketDelivery
+from ticketpay.ports.payments import PaymentGateway
+
+__all__ = ["Process", "Request", "World"]
+
+PROVIDER_SECONDS: Final = 30
+SKEW_SECONDS_MAX: Final = 20
+STALL_SECONDS: Final = (1, 20, 70, 100, 200, 1000)
+NOTICE_SECONDS_MAX: Final = 15
+"""How long the database takes to see that a client is gone."""
+
+LATE_SECONDS: Final = (5, 40, 1000, 2000)
+"""How long a request may be on its way; whoever sent it has given up after 30 seconds."""
+
+SDK_EVERY: Final = 16
+"""Every so many seeds speak through the official SDK instead of the quick gateway."""
+
+SILENCE: Final = Response(status=0, headers={}, body=b"", hang=True)
+
+
+_Queued = EventRow | TimerRow | StreamHead
+_Sent = tuple[str, str, Mapping[str, str], bytes]
+
+
+@attrs.define
+class SkewedClock:
+    """``Clock`` of one machine: the true time plus its error in seconds."""
+
+    true: VirtualClock
+    skew: float
+
+    def now(self) -> datetime:
+        return self.true.now() + timedelta(seconds=self.skew)
+
+
+@attrs.define(eq=False)
+class Process:
+    """A running copy of the application."""
+
+    name: str
+    clock: SkewedClock
+    app: App
+
+
+@attrs.define
+class Request:
+    """What a buyer asked for, and the final answer if there was one."""
+
+    command: PlaceOrder
+    final: Answer | None = None
+
+
+class Watcher(Protocol):
+    """**Protocol:** is told what has happened, and raises ``AssertionError`` if it must not."""
+
+    def committed(self, tx: Transaction) -> None: ...
+    def provider_moved(self) -> None: ...
+
+
+class WatchedTickets:
+    """``TicketService`` whose calls are heard before and after they take effect."""
+
+    def __init__(self, inner: RecordingTickets, hear: Callable[[str], None]) -> None:
+        self._inner, self._hear = inner, hear
+
+    def deliver(self, message: Message) -> TicketDelivery:
+        self._hear("tickets.before")
+        answer = self._inner.deliver(message)
+        self._hear("tickets.after")
+        return answer
+
+
+class World:
+    """Everything that a history is made of."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        self.scenery = Scenery.seeded(seed, capacity=6)
+        self.clock = VirtualClock(START)
+        self.alerts, self.tickets = RecordingAlerts(), RecordingTickets()
+        self.model = SandboxModel(seed, self.clock.unix)
+        self.model.add_endpoint("http://ticketpay/webhooks/stripe", SECRET, HEARD)
+        self.watcher: Watcher | None = None
+        self.uow = MemoryUnitOfWork(
+            on_step=self._hear, on_wait=self._wait, on_commit=self._committed
+        )
+        self.scheduler = Scheduler(self.rng, self.clock, self.uow.open)
+        self.faults = FaultPlan(self.rng, self.rng.choice((0, 8, 15, 30, 60)))
+        self.webhooks_lost = self.rng.random() < 0.2
+        self.requests: list[Request] = []
+        self.cancelled: list[UUID] = []
+        self.in_transit: list[Delivery] = []
+        self.on_the_way: list[tuple[float, _Sent]] = []
+        self.story: list[str] = []
+        self.crashes = self.struck = self.started = 0
+        self._orphans: list[tuple[float, Transaction]] = []
+        MemoryCatalog(self.uow).load(self.scenery.catalog)
+        ids, chance = SeededIds(seed), SeededRandom(seed)
+        self.processes = [
+            self._process(name, seed, ids, chance)
+            for name in ("api-1", "api-2", "worker-1", "worker-2")
+        ]
+
+    def _process(self, name: str, seed: int, ids: SeededIds, chance: SeededRandom) -> Process:
+        clock = SkewedClock(self.clock, self._some_skew())
+        gateway: PaymentGateway = DirectGateway(self._transport, now=clock.now)
+        if seed % SDK_EVERY == 0:
+            gateway = StripeGateway.create(
+                "sk_test_simulated", transport=self._transport, now=clock.now
+            )
+        app = assemble(
+            Parts(
+                uow=WatchedUnitOfWork(self.uow, self._hear),
+                gateway=gateway,
+                reader=StripeWebhooks((SECRET,)),
+                tickets=WatchedTickets(self.tickets, self._hear),
+                clock=clock,
+                ids=ids,
+                random=chance,
+                alerts=self.alerts,
+            )
+        )
+        return Process(name, clock, app)
+
+    def tell(self, line: str) -> None:
+        """Add a line to the story."""
+        self.story.append(f"{self.clock.unix() - START.timestamp():8.0f} s  {line}")
+
+    def uuid(self) -> UUID:
+        """An id from the seed."""
+        return UUID(int=self.rng.getrandbits(128))
+
+    def payments(self) -> list[Payment]:
+        """Every payment that is committed."""
+        return list(self.uow.store.of(self.scenery.tenant).payments.values())
+
+    def some_payment(self) -> Payment | None:
+        """Any payment, if there is one."""
+        payments = self.payments()
+        return self.rng.choice(payments) if payments else None
+
+    def stop_faults(self) -> None:
+        """The world is healed: clocks agree, nobody sleeps, nothing fails."""
+        self.faults.stop()
+        self.scheduler.wake()
+        for process in self.processes:
+            process.clock.skew = 0.0
+
+    def has_deliveries(self) -> bool:
+        """Whether the provider has something to send."""
+        due = self.model.next_delivery_at()
+        return due is not None and due <= self.clock.unix()
+
+    def is_due(self, queue: str) -> bool:
+        """Whether a worker would find something in ``waiting``, ``timers`` or ``streams``."""
+        now = self.clock.now()
+        return any(_due_at(row) <= now for row in self._rows(queue))
+
+    def next_due(self) -> float:
+        """When (Unix seconds) something is due next: at the provider, in a queue, or by itself."""
+        queues = ("waiting", "timers", "streams")
+        times = [_due_at(row).timestamp() for queue in queues for row in self._rows(queue)]
+        delivery = self.model.next_delivery_at()
+        times += [delivery] if delivery is not None else []
+        return min([*times, self.next_at()])
+
+    def _rows(self, queue: str) -> Iterator[_Queued]:
+        rows: Iterator[_Queued] = getattr(self.uow.store.platform, queue).values()
+        return (row for row in rows if row.due_at is not None)
+
+    @property
+    def pending(self) -> bool:
+        """Whether something will happen by itself."""
+        return bool(self._orphans or self.on_the_way)
+
+    def advance(self, seconds: float) -> None:
+        """Time passes; what happens by itself happens at its time."""
+        until = self.clock.unix() + seconds
+        while (due := self._next_by_itself()) <= until:
+            self.clock.advance(max(due - self.clock.unix(), 0))
+            self.settle(due)
+        self.clock.advance(max(until - self.clock.unix(), 0))
+        self.model.tick()
+
+    def _next_by_itself(self) -> float:
+        waits = [due for due, _ in self._orphans] + [due for due, _ in self.on_the_way]
+        return min(waits, default=NEVER)
+
+    def settle(self, now: float) -> None:
+        """What happens by itself: the database ends the transactions whose clients are gone for
+        some time, and requests that were long on their way reach the provider.
+        """
+        for due, tx in [entry for entry in self._orphans if entry[0] <= now]:
+            self._orphans.remove((due, tx))
+            self.uow.abort(tx)
+        for due, request in [entry for entry in self.on_the_way if entry[0] <= now]:
+            self.on_the_way.remove((due, request))
+            self._heard(*request)
+
+    def next_at(self) -> float:
+        """When (Unix seconds) the next sleeper wakes or the next orphan is ended."""
+        return min(self.scheduler.next_wake(), self._next_by_itself())
+
+    def provider_facts(self) -> list[ProviderFact]:
+        """Every intent as the provider tells it, past our gateway; received less refunded."""
+        path = "/v1/payment_intents?limit=100&expand[]=data.latest_charge"
+        response = self.model.request("GET", path, {"authorization": "Bearer sk_test_x"}, b"")
+        page = json.loads(response.body)
+        assert page["has_more"] is False, "a history has few intents"
+        return [
+            fact_of(i, account="", at=self.clock.now(), refunded_cents=refunded_cents(i))
+            for i in page["data"]
+        ]
+
+    def _some_skew(self) -> float:
+        return self.rng.uniform(-SKEW_SECONDS_MAX, SKEW_SECONDS_MAX)
+
+    def _transport(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> Response:
+        fault = self._pause("provider.before")
+        if fault:
+            if fault == "provider hears late":
+                heard_at = self.clock.unix() + self.rng.choice(LATE_SECONDS)
+                self.on_the_way.append((heard_at, (method, path, headers, body)))
+            self.scheduler.sleep(PROVIDER_SECONDS)
+            return SILENCE
+        response = self._heard(method, path, headers, body)
+        self.model.hold(response)
+        try:
+            if response.hang:
+                self.scheduler.sleep(PROVIDER_SECONDS)
+            elif response.delay_seconds:
+                self.scheduler.sleep(response.delay_seconds)
+        finally:
+            self.model.release(response)
+        if self._pause("provider.after") == "provider silent after":
+            self.scheduler.sleep(PROVIDER_SECONDS)
+            return SILENCE
+        return response
+
+    def _heard(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        response = self.model.request(method, path, headers, body)
+        self.provider_moved()
+        return response
+
+    def provider_moved(self) -> None:
+        """Something may have happened at the provider."""
+        if self.watcher is not None:
+            self._ask(self.watcher.provider_moved)
+
+    def _committed(self, tx: Transaction) -> None:
+        if self.watcher is not None:
+            self._ask(partial(self.watcher.committed, tx))
+
+    def _ask(self, oracle: Callable[[], None]) -> None:
+        """What an oracle says is kept: raised here, the code under test could swallow it."""
+        try:
+            oracle()
+        except AssertionError as error:
+            self.scheduler.failure = self.scheduler.failure or error
+
+    def _hear(self, step: str) -> None:
+        self._pause(step)
+
+    def _wait(self, owner: Transaction) -> None:
+        store = self.uow.store
+        mine, store.current = store.current, None
+        try:
+            self.scheduler.wait(owner)
+        finally:
+            store.current = mine
+
+    def _pause(self, step: str) -> str:
+        """Others may move; then the fault that strikes here does its work, if there is one."""
+        actor, store = self.scheduler.running, self.uow.store
+        if actor is None:
+            return ""
+        mine, store.current = store.current, None
+        try:
+            self.scheduler.pause(step)
+            fault = self.faults.strikes(step)
+            if fault:
+                self.struck += 1
+                self.tell(f"! {fault} at {step} of {actor.name}")
+                self._strike(fault, step, actor.process)
+        except Dead:
+            if step == "tx.rollback" and mine is not None:
+                self._leave_behind(mine)
+            raise
+        finally:
+            store.current = mine
+        return fault
+
+    def _leave_behind(self, tx: Transaction) -> None:
+        """A dead client rolls nothing back: the database does, once it has noticed."""
+        notice = self.clock.unix() + self.rng.uniform(0, NOTICE_SECONDS_MAX)
+        self._orphans.append((notice, tx))
+
+    def _strike(self, fault: str, step: str, process: str) -> None:
+        match fault:
+            case "crash":
+                self.crashes += 1
+                self.scheduler.crash(process)
+                raise Dead(step)
+            case "stall":
+                self.scheduler.sleep(self.rng.choice(STALL_SECONDS))
+            case "clock step":
+                hit = next(p for p in self.processes if p.name == process)
+                hit.clock.skew = self._some_skew()
+            case "serialisation failure":
+                raise SerializationFailure("could not serialize access")
+            case "commit lost" | "commit unknown":
+                raise OutcomeUnknown("the connection was lost at the commit")
+            case "database refuses":
+                raise Unavailable("no database connection is free", code="DATABASE_UNAVAILABLE")
+            case "tickets fail before" | "tickets fail after":
+                raise Unavailable("the ticket service does not answer")
+
+
+def _due_at(row: _Queued) -> datetime:
+    """When a worker can have the row: it is due, and nobody's claim is on it."""
+    return max(at for at in (row.due_at, row.claimed_until) if at is not None)
