@@ -19,7 +19,7 @@ from tests.support.contracts import (
     ports,
 )
 
-NO_PORTS = ("conftest", "test_completeness")
+NO_PORTS = ("conftest", "test_completeness", "test_constraints")
 """Modules of this folder that are about several ports at once."""
 
 

@@ -89,6 +89,19 @@ def test_who_was_taken_over_is_fenced_off(backend: Backend) -> None:
 
 
 @pytest.mark.spec("S36")
+def test_a_locked_key_says_whose_it_is(backend: Backend) -> None:
+    """A key is locked for its present owner only, and not at all when there is no such key."""
+    key, now = scope(), backend.now()
+    first = claim(backend, key, now)
+    assert backend.run(lambda tx: tx.idempotency.lock(first)())
+    second = claim(backend, key, now + timedelta(seconds=91))
+    assert not backend.run(lambda tx: tx.idempotency.lock(first)())
+    assert backend.run(lambda tx: tx.idempotency.lock(second)())
+    nobody = attrs.evolve(second, scope=scope())
+    assert not backend.run(lambda tx: tx.idempotency.lock(nobody)())
+
+
+@pytest.mark.spec("S36")
 def test_a_released_key_is_taken_over_at_once(backend: Backend) -> None:
     """A released claim keeps its recovery point and need not be waited for."""
     key, now = scope(), backend.now()

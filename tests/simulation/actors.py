@@ -19,7 +19,7 @@ from ticketpay.domain.messaging import KeyScope, Outcome, request_hash
 from ticketpay.domain.payments import Payment, PaymentState
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 
-__all__ = ["CHOICES", "buy", "hand_over", "inbox", "janitor", "relay", "start"]
+__all__ = ["CHOICES", "buy", "hand_over", "inbox", "janitor", "relay", "start", "start_in"]
 
 CARDS: Final = (
     "visa",
@@ -73,6 +73,11 @@ class Choice:
 def start(world: World, task: Task, kind: str) -> None:
     """A new actor in one of the processes of a kind."""
     process = world.rng.choice([p for p in world.processes if p.name.startswith(kind)])
+    start_in(world, process, task)
+
+
+def start_in(world: World, process: Process, task: Task) -> None:
+    """A new actor in this process."""
     world.started += 1
     name = f"{process.name}/{task.__name__}-{world.started}"
 

@@ -14,7 +14,7 @@ from tests.simulation.world import World
 from tests.support.scenery import START
 from ticketpay.domain.payments import PAYMENT_MACHINE
 
-__all__ = ["History", "SimulationFailed", "play"]
+__all__ = ["History", "SimulationFailed", "finish", "heal", "play"]
 
 LIVE_CALLS: Final = 190
 CALLS_MIN: Final = 200
@@ -56,7 +56,7 @@ def play(seed: int, live_calls: int = LIVE_CALLS) -> History:
     try:
         while world.scheduler.calls < CALLS_MIN:
             _live(world, world.scheduler.calls + live_calls)
-            _heal(world, history)
+            heal(world, history)
         check_healed(world)
     except Exception as error:
         story = "\n".join(world.story[-STORY_LINES:])
@@ -96,12 +96,12 @@ def _turn(world: World) -> bool:
     return world.scheduler.turn()
 
 
-def _heal(world: World, history: History) -> None:
+def heal(world: World, history: History) -> None:
     """All faults are over: everybody finishes, and whatever is due is done, until nothing is."""
     world.stop_faults()
     world.tickets.failures.clear()
     begun = world.clock.unix()
-    _finish(world)
+    finish(world)
     while True:
         _work(world)
         now = world.clock.unix()
@@ -117,7 +117,7 @@ def _heal(world: World, history: History) -> None:
     )
 
 
-def _finish(world: World) -> None:
+def finish(world: World) -> None:
     """Let every actor come to its end."""
     while world.scheduler.actors:
         if not _turn(world):
@@ -138,11 +138,11 @@ def _work(world: World) -> None:
         start(world, hand_over, "api")
     for key, _error in world.uow.platform(lambda tx: tx.streams.parked()()):
         world.processes[0].app.replay_stream(key)
-    _finish(world)
+    finish(world)
     for queue, task in (("waiting", inbox), ("timers", janitor), ("streams", relay)):
         if world.is_due(queue):
             start(world, task, "worker")
-    _finish(world)
+    finish(world)
 
 
 def _all_over(world: World) -> bool:

@@ -94,6 +94,15 @@ class Request:
     final: Answer | None = None
 
 
+class Faults(Protocol):
+    """**Protocol:** decides what goes wrong."""
+
+    @property
+    def on(self) -> bool: ...
+    def strikes(self, step: str) -> str: ...
+    def stop(self) -> None: ...
+
+
 class Watcher(Protocol):
     """**Protocol:** is told what has happened, and raises ``AssertionError`` if it must not."""
 
@@ -129,7 +138,7 @@ class World:
             on_step=self._hear, on_wait=self._wait, on_commit=self._committed
         )
         self.scheduler = Scheduler(self.rng, self.clock, self.uow.open)
-        self.faults = FaultPlan(self.rng, self.rng.choice((0, 8, 15, 30, 60)))
+        self.faults: Faults = FaultPlan(self.rng, self.rng.choice((0, 8, 15, 30, 60)))
         self.webhooks_lost = self.rng.random() < 0.2
         self.requests: list[Request] = []
         self.cancelled: list[UUID] = []
@@ -137,6 +146,7 @@ class World:
         self.on_the_way: list[tuple[float, _Sent]] = []
         self.story: list[str] = []
         self.crashes = self.struck = self.started = 0
+        self._lost_seconds = 0.0
         self._orphans: list[tuple[float, Transaction]] = []
         MemoryCatalog(self.uow).load(self.scenery.catalog)
         ids, chance = SeededIds(seed), SeededRandom(seed)
@@ -263,6 +273,10 @@ class World:
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> Response:
         fault = self._pause("provider.before")
+        if self._lost_seconds:
+            arrives, self._lost_seconds = self.clock.unix() + self._lost_seconds, 0.0
+            self.on_the_way.append((arrives, (method, path, headers, body)))
+            return SILENCE
         if fault:
             if fault == "provider hears late":
                 heard_at = self.clock.unix() + self.rng.choice(LATE_SECONDS)
@@ -287,6 +301,10 @@ class World:
         response = self.model.request(method, path, headers, body)
         self.provider_moved()
         return response
+
+    def lose_next_request(self, seconds: float) -> None:
+        """The next request to the provider is that long on its way."""
+        self._lost_seconds = seconds
 
     def provider_moved(self) -> None:
         """Something may have happened at the provider."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TypeVar
 
 import attrs
 
-from tests.support.scenery import Scenery
+from tests.support.databases import Database
+from tests.support.scenery import START, Scenery
+from ticketpay.adapters.memory import MemoryCatalog, MemoryUnitOfWork, VirtualClock
+from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
 from ticketpay.domain.catalog import Catalog
 from ticketpay.domain.kernel.ids import TenantId, TicketTypeId
 from ticketpay.domain.orders import Order
@@ -16,7 +20,7 @@ from ticketpay.domain.payments import Payment
 from ticketpay.ports.catalog import CatalogWriter
 from ticketpay.ports.transactions import Tx, UnitOfWork
 
-__all__ = ["Backend"]
+__all__ = ["Backend", "memory", "postgres"]
 
 T = TypeVar("T")
 
@@ -25,8 +29,9 @@ T = TypeVar("T")
 class Backend:
     """A unit of work with two tenants whose catalogues are loaded.
 
-    ``stock_counts`` gives (capacity, taken) of a ticket type of the home tenant. Queues may hold
-    what other tests left, so tests look only at their own.
+    ``stock_counts`` gives (capacity, taken) of a ticket type of the home tenant; ``everything``,
+    something to compare: all rows, or how many there are. Queues may hold what other tests left,
+    so tests look only at their own.
     """
 
     uow: UnitOfWork
@@ -35,6 +40,7 @@ class Backend:
     away: Scenery
     now: Callable[[], datetime]
     stock_counts: Callable[[TicketTypeId], tuple[int, int]]
+    everything: Callable[[], object]
 
     @property
     def tenant(self) -> TenantId:
@@ -70,3 +76,63 @@ class Backend:
         payment = self.home.payment(order or self.stored_order(), self.now())
         self.run(lambda tx: tx.payments.add(payment))
         return payment
+
+
+@contextmanager
+def memory(on_step: Callable[[str], None] | None = None) -> Iterator[Backend]:
+    """Tables in memory; ``on_step`` hears the steps of every transaction."""
+    uow, clock = MemoryUnitOfWork(on_step=on_step), VirtualClock(START)
+    home, away = Scenery(), Scenery()
+    writer = MemoryCatalog(uow)
+    writer.load(home.catalog)
+    writer.load(away.catalog)
+
+    def stock_counts(type_id: TicketTypeId) -> tuple[int, int]:
+        row = uow.store.of(home.tenant).stock.get(type_id)
+        assert row is not None
+        return row.capacity, row.taken
+
+    def everything() -> object:
+        tables = [uow.store.platform, uow.store.of(home.tenant), uow.store.of(away.tenant)]
+        return [{n: dict(t.items()) for n, t in vars(some).items()} for some in tables]
+
+    yield Backend(
+        uow=uow,
+        writer=writer,
+        home=home,
+        away=away,
+        now=clock.now,
+        stock_counts=stock_counts,
+        everything=everything,
+    )
+
+
+@contextmanager
+def postgres(database: Database) -> Iterator[Backend]:
+    """The real server, through a role that has the rights of the app and of the worker."""
+    uow, clock = database.unit_of_work(both=True), VirtualClock(START)
+    home, away = Scenery(), Scenery()
+    writer = PostgresCatalogWriter(database.owner)
+    writer.load(home.catalog)
+    writer.load(away.catalog)
+
+    def stock_counts(type_id: TicketTypeId) -> tuple[int, int]:
+        ((capacity, taken),) = database.rows(
+            "SELECT capacity, taken FROM stock WHERE tenant_id = %s AND type_id = %s",
+            home.tenant,
+            type_id,
+        )
+        return int(str(capacity)), int(str(taken))
+
+    try:
+        yield Backend(
+            uow=uow,
+            writer=writer,
+            home=home,
+            away=away,
+            now=clock.now,
+            stock_counts=stock_counts,
+            everything=database.counts,
+        )
+    finally:
+        uow.close()

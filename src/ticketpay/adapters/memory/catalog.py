@@ -9,6 +9,7 @@ import attrs
 
 from ticketpay.adapters.memory.store import StockRow, TenantTables, known
 from ticketpay.domain.catalog import Catalog, Offer, StockedType
+from ticketpay.domain.inventory import SoldOut
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TenantId, VenueId
 from ticketpay.domain.payments import PaymentState
@@ -95,7 +96,7 @@ def _load_type(tables: TenantTables, stocked: StockedType) -> None:
     old = tables.stock.get(ticket_type.id)
     taken = old.taken if old else 0
     if stocked.capacity < taken:
-        raise Conflict(f"{taken} tickets of type {ticket_type.id} are taken")
+        raise SoldOut(f"{taken} tickets of type {ticket_type.id} are taken")
     row = StockRow(capacity=stocked.capacity, taken=taken, seated=ticket_type.seated)
     tables.stock.put(ticket_type.id, row)
     for label in stocked.seats:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from ticketpay.adapters.memory.store import Hold, TenantTables, known
-from ticketpay.domain.inventory import HoldState, StockView
+from ticketpay.domain.inventory import HoldState, SeatUnavailable, SoldOut, StockView
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import OrderId, QuoteId, TicketTypeId
 from ticketpay.domain.pricing import Demand
@@ -34,6 +34,8 @@ class MemoryStock:
     def hold(self, order_id: OrderId, demand: Demand) -> None:
         if self.tables.holds.lock(order_id) is not None:
             raise Conflict(f"order {order_id} holds tickets already")
+        if order_id not in self.tables.orders:
+            raise Conflict(f"there is no order {order_id}")
         holds = {}
         for type_id in demand.type_ids:
             seats = tuple(label for of, label in demand.seats if of == type_id)
@@ -102,13 +104,13 @@ class MemoryStock:
         for label in hold.seats:
             seat = (type_id, label)
             if seat not in self.tables.seats or self.tables.seats.get(seat) is not None:
-                raise Conflict(f"seat {label} is not free")
+                raise SeatUnavailable(f"seat {label} is not free")
             self.tables.seats.put(seat, order_id)
 
     def _change_taken(self, type_id: TicketTypeId, count: int) -> None:
         row = self.tables.stock.get(type_id)
         if row is None or not 0 <= row.taken + count <= row.capacity:
-            raise Conflict(f"{count} tickets of type {type_id} cannot be taken")
+            raise SoldOut(f"{count} tickets of type {type_id} cannot be taken")
         self.tables.stock.put(type_id, attrs.evolve(row, taken=row.taken + count))
 
     def _mark(

@@ -1,0 +1,345 @@
+"""What the stores refuse by themselves: every constraint is a domain error, the same everywhere.
+
+The constraints are read from PostgreSQL's catalogue, the expectations of compare-and-set from the
+SQL. Each is provoked through its port on every backend, or it is named with the reason why no
+caller of a port can reach it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from importlib.resources import files
+from typing import Final
+from uuid import uuid4
+
+import attrs
+import pytest
+
+from tests.support.backend import Backend
+from tests.support.databases import Database
+from tests.support.scenery import Scenery, ref
+from ticketpay.adapters.postgres.errors import CONSTRAINTS
+from ticketpay.domain.inventory import SeatUnavailable, SoldOut
+from ticketpay.domain.kernel.errors import Conflict, TicketpayError
+from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId, TicketTypeId, UserId
+from ticketpay.domain.ledger import suspense_posting
+from ticketpay.domain.messaging import Answer, KeyScope, Outcome
+from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent
+from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent
+from ticketpay.domain.pricing import Demand, DemandLine
+from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent
+from ticketpay.ports.transactions import Tx
+
+Act = Callable[[Tx], object]
+Scenario = Callable[[Backend], Act | Callable[[], object]]
+
+
+def twice(prepared: Callable[[Backend], Act]) -> Scenario:
+    """The same act a second time."""
+
+    def scenario(backend: Backend) -> Act:
+        act = prepared(backend)
+        backend.run(act)
+        return act
+
+    return scenario
+
+
+def add_order(backend: Backend) -> Act:
+    order = backend.home.order(backend.now())
+    return lambda tx: tx.orders.add(order)
+
+
+def add_quote(backend: Backend) -> Act:
+    quote = backend.home.quote(backend.home.demand(), backend.now())
+    return lambda tx: tx.quotes.add(quote)
+
+
+def a_refund(backend: Backend, payment_id: PaymentId) -> Refund:
+    amount = backend.home.order(backend.now()).total
+    return Refund(
+        id=RefundId(uuid4()),
+        payment_id=payment_id,
+        ref=ref(),
+        amount=amount,
+        reason="late_success",
+        state=REFUND_MACHINE.initial,
+        created_at=backend.now(),
+    )
+
+
+def add_refund(backend: Backend) -> Act:
+    refund = a_refund(backend, backend.stored_payment().id)
+    return lambda tx: tx.refunds.add(refund)
+
+
+def post(backend: Backend) -> Act:
+    posting = suspense_posting(
+        payment_id=PaymentId(uuid4()),
+        provider_account="",
+        amount=backend.home.order(backend.now()).total,
+        posted_at=backend.now(),
+    )
+    return lambda tx: tx.ledger.post(posting)
+
+
+def hold(backend: Backend, order: Order, demand: Demand | None = None) -> Act:
+    """Hold without having looked."""
+    wanted = demand or backend.home.demand()
+
+    def act(tx: Tx) -> None:
+        tx.stock.lock(wanted)()
+        tx.stock.hold(order.id, wanted)
+
+    return act
+
+
+def payment_of_a_stranger(backend: Backend) -> Act:
+    payment, other = backend.stored_payment(), backend.stored_order()
+    return lambda tx: tx.payments.add(attrs.evolve(payment, order_id=other.id))
+
+
+def second_open_payment(backend: Backend) -> Act:
+    order = backend.stored_order()
+    backend.stored_payment(order)
+    return lambda tx: tx.payments.add(backend.home.payment(order, backend.now()))
+
+
+def payment_without_order(backend: Backend) -> Act:
+    payment = backend.home.payment(backend.home.order(backend.now()), backend.now())
+    return lambda tx: tx.payments.add(payment)
+
+
+def taken_seat(backend: Backend) -> Act:
+    demand = backend.home.demand(0, "A1")
+    backend.run(hold(backend, backend.stored_order(), demand))
+    return hold(backend, backend.stored_order(), demand)
+
+
+def unknown_type(backend: Backend) -> Act:
+    line = DemandLine(TicketTypeId(uuid4()), 1)
+    return hold(backend, backend.stored_order(), Demand(backend.home.event_id, (line,)))
+
+
+def moved_order(backend: Backend) -> Act:
+    order = backend.stored_order()
+    step = ORDER_MACHINE.step(order.state, OrderEvent.CANCEL)
+    return lambda tx: tx.orders.move(order, [step], backend.now())
+
+
+def saved_payment(backend: Backend) -> Act:
+    payment = backend.stored_payment()
+    step = PAYMENT_MACHINE.step(payment.state, PaymentEvent.FAIL)
+    failed = attrs.evolve(payment, state=step.after)
+    return lambda tx: tx.payments.save(failed, step, backend.now())
+
+
+def moved_refund(backend: Backend) -> Act:
+    refund = a_refund(backend, backend.stored_payment().id)
+    backend.run(lambda tx: tx.refunds.add(refund))
+    step = REFUND_MACHINE.step(refund.state, RefundEvent.COMPLETE)
+    done = attrs.evolve(refund, state=step.after)
+    return lambda tx: tx.refunds.move(done, step, backend.now())
+
+
+def intent_of_another(backend: Backend) -> Act:
+    intent = ref()
+    one, two = (attrs.evolve(backend.stored_payment(), ref=intent) for _ in range(2))
+    backend.run(lambda tx: tx.payments.save(one, None, backend.now()))
+    return lambda tx: tx.payments.save(two, None, backend.now())
+
+
+def key_taken_over(backend: Backend) -> Act:
+    key, now = KeyScope(UserId(uuid4()), uuid4()), backend.now()
+    mine = backend.run(lambda tx: tx.idempotency.claim(key, "a" * 64, now)())
+    later = now + timedelta(seconds=91)
+    backend.run(lambda tx: tx.idempotency.claim(key, "a" * 64, later)())
+    return lambda tx: tx.idempotency.finish(mine, Answer(Outcome.COMPLETED, {}), later)
+
+
+def event_without_venue(backend: Backend) -> Callable[[], object]:
+    catalog = attrs.evolve(Scenery().catalog, tenant=backend.catalog.tenant, venues=(), types=())
+    return lambda: backend.writer.load(catalog)
+
+
+def type_without_event(backend: Backend) -> Callable[[], object]:
+    catalog = attrs.evolve(Scenery().catalog, tenant=backend.catalog.tenant, venues=(), events=())
+    return lambda: backend.writer.load(catalog)
+
+
+@attrs.frozen
+class Refusal:
+    """Something that a store refuses, and how."""
+
+    error: type[TicketpayError]
+    scenario: Scenario
+
+
+REFUSALS: Final[dict[str, Refusal]] = {
+    "orders_pkey": Refusal(Conflict, twice(add_order)),
+    "quotes_pkey": Refusal(Conflict, twice(add_quote)),
+    "refunds_pkey": Refusal(Conflict, twice(add_refund)),
+    "ledger_postings_pkey": Refusal(Conflict, twice(post)),
+    "payments_pkey": Refusal(Conflict, payment_of_a_stranger),
+    "payments_one_open": Refusal(Conflict, second_open_payment),
+    "payments_tenant_id_order_id_fkey": Refusal(Conflict, payment_without_order),
+    "refunds_tenant_id_payment_id_fkey": Refusal(
+        Conflict,
+        lambda backend: lambda tx: tx.refunds.add(a_refund(backend, PaymentId(OrderId(uuid4())))),
+    ),
+    "stock_holds_pkey": Refusal(
+        Conflict, twice(lambda backend: hold(backend, backend.stored_order()))
+    ),
+    "stock_holds_tenant_id_order_id_fkey": Refusal(
+        Conflict, lambda backend: hold(backend, backend.home.order(backend.now()))
+    ),
+    "stock_not_oversold": Refusal(
+        SoldOut,
+        lambda backend: hold(backend, backend.stored_order(), backend.home.demand(6)),
+    ),
+    "events_tenant_id_venue_id_fkey": Refusal(Conflict, event_without_venue),
+    "ticket_types_tenant_id_event_id_fkey": Refusal(Conflict, type_without_event),
+    "stock_held": Refusal(SoldOut, unknown_type),
+    "seats_taken": Refusal(SeatUnavailable, taken_seat),
+    "order_version": Refusal(Conflict, twice(moved_order)),
+    "payment_version": Refusal(Conflict, twice(saved_payment)),
+    "refund_version": Refusal(Conflict, twice(moved_refund)),
+    "provider_ref_owner": Refusal(Conflict, intent_of_another),
+    "idempotency_epoch": Refusal(Conflict, key_taken_over),
+}
+"""Every named constraint and expectation that a caller of a port can run into."""
+
+OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
+    "the statement that inserts says what happens on a conflict": (
+        "events_pkey",
+        "idempotency_keys_pkey",
+        "ledger_accounts_pkey",
+        "ledger_accounts_tenant_id_kind_party_subject_currency_bucke_key",
+        "ledger_checkpoints_pkey",
+        "outbox_streams_pkey",
+        "provider_refs_pkey",
+        "seats_pkey",
+        "stock_pkey",
+        "tenants_pkey",
+        "ticket_types_pkey",
+        "timers_pkey",
+        "venues_pkey",
+        "webhook_inbox_pkey",
+    ),
+    "the statement inserts or has locked the parent row itself": (
+        "ledger_entries_pkey",
+        "ledger_entries_tenant_id_account_id_fkey",
+        "ledger_entries_tenant_id_posting_key_fkey",
+        "ledger_unrolled_pkey",
+        "order_tickets_pkey",
+        "order_tickets_tenant_id_order_id_fkey",
+        "outbox_pkey",
+        "payment_attempts_pkey",
+        "payment_attempts_tenant_id_key_key",
+        "payment_attempts_tenant_id_payment_id_fkey",
+        "seats_tenant_id_type_id_fkey",
+        "state_moves_pkey",
+        "stock_tenant_id_type_id_fkey",
+        "venues_tenant_id_fkey",
+    ),
+    "the domain's types and machines refuse it before; the database is the last line": (
+        "ledger_entries_cents_check",
+        "order_tickets_price_cents_check",
+        "orders_fees_cents_check",
+        "orders_taxes_cents_check",
+        "orders_ticket_count_check",
+        "orders_tickets_cents_check",
+        "outbox_streams_check",
+        "payments_amount_cents_check",
+        "payments_check",
+        "refunds_amount_cents_check",
+        "state_moves_machine_from_state_event_to_state_fkey",
+        "stock_holds_quantity_check",
+        "stock_holds_state_check",
+        "ticket_types_price_cents_check",
+        "webhook_inbox_status_check",
+    ),
+    "only migrations write there": ("machine_moves_pkey", "schema_migrations_pkey"),
+    "memory keeps tenants apart and cannot see two slugs; tested on the real server alone": (
+        "tenants_slug_key",
+    ),
+}
+
+# One statement writes all three rows; which of them is refused first is the server's choice.
+ALIKE: Final = {
+    "ledger_postings_pkey": ("ledger_postings_pkey", "ledger_entries_pkey", "ledger_unrolled_pkey")
+}
+
+CONSTRAINT_NAMES: Final = """
+SELECT k.conname FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace
+WHERE n.nspname = 'public' AND k.contype IN ('c', 'f', 'p', 'u', 'x')
+UNION ALL
+SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+JOIN pg_namespace n ON n.oid = i.relnamespace
+WHERE n.nspname = 'public' AND x.indisunique
+  AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid)
+"""
+
+
+def _attempt(backend: Backend, name: str) -> Callable[[], object]:
+    """Everything before the act that is refused, and the act."""
+    act = REFUSALS[name].scenario(backend)
+    if name in ("events_tenant_id_venue_id_fkey", "ticket_types_tenant_id_event_id_fkey"):
+        return act  # type: ignore[return-value] # the writer has a transaction of its own
+    return lambda: backend.run(act)  # type: ignore[arg-type] # all others are acts in one
+
+
+@pytest.mark.spec("S04", "S36")
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_is_a_domain_error_and_leaves_nothing(
+    backend: Backend, request: pytest.FixtureRequest, name: str
+) -> None:
+    """What a store refuses by itself is the same domain error everywhere, and nothing is written."""
+    attempt = _attempt(backend, name)
+    before = backend.everything()
+    with pytest.raises(TicketpayError) as refused:
+        attempt()
+    assert type(refused.value) is REFUSALS[name].error
+    assert backend.everything() == before
+    if "postgres" in request.node.name:
+        assert refused.value.detail.rpartition(": ")[2] in ALIKE.get(name, (name,))
+
+
+@pytest.mark.server
+@pytest.mark.spec("S04")
+def test_no_constraint_is_forgotten(database: Database) -> None:
+    """Every constraint of the schema is provoked above or has a reason why it cannot be."""
+    named = [str(name) for (name,) in database.rows(CONSTRAINT_NAMES)]
+    reasons = [name for names in OUT_OF_REACH.values() for name in names]
+    assert len(reasons) == len(set(reasons))
+    assert set(reasons).isdisjoint(REFUSALS)
+    assert sorted(named) == sorted((set(REFUSALS) - _expectations()) | set(reasons))
+
+
+@pytest.mark.spec("S36")
+def test_no_expectation_is_forgotten() -> None:
+    """Every compare-and-set of the SQL, and every line of the table of errors, is provoked above."""
+    assert _expectations() <= set(REFUSALS)
+    assert set(CONSTRAINTS) <= set(REFUSALS)
+
+
+def _expectations() -> set[str]:
+    folder = files("ticketpay.adapters.postgres.sql")
+    sql = "".join(f.read_text() for f in folder.iterdir() if f.name.endswith(".sql"))
+    found = re.findall(r"tp_expect\(.*?'(\w+)'\)", sql, re.DOTALL)
+    assert len(found) == sql.count("tp_expect(")
+    return set(found)
+
+
+@pytest.mark.server
+@pytest.mark.spec("S04")
+def test_two_tenants_have_two_slugs(database: Database) -> None:
+    """A catalogue whose slug belongs to another tenant is a conflict, and nothing of it is loaded."""
+    one, two = Scenery().catalog, Scenery().catalog
+    database.load(one)
+    before = database.counts()
+    with pytest.raises(Conflict):
+        database.load(attrs.evolve(two, tenant=attrs.evolve(two.tenant, slug=one.tenant.slug)))
+    assert database.counts() == before

@@ -1,0 +1,256 @@
+"""Scenarios for the crash points: what is there already, and what one process then does.
+
+``prepare`` runs undisturbed. ``act`` is what the crash interrupts, and what is repeated after it:
+the buyer sends the request again under the same key, the next worker comes along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import attrs
+
+from tests.simulation.actors import Task
+from tests.simulation.world import Process, Request, World
+from tests.support.sandboxed import place_order
+from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
+from ticketpay.domain.messaging import KeyScope, request_hash
+from ticketpay.domain.processes.payment_actions import PaymentCommand
+
+__all__ = ["SCENARIOS", "Scenario"]
+
+Prepare = Callable[[World], object]
+HOLD_SECONDS: Final = 961
+DAY_SECONDS: Final = 86_500
+
+
+@attrs.frozen
+class Scenario:
+    """One use case (its name in ``App``) on one path.
+
+    Where the world ``moves_on`` before the repetition, what happened in between may go untold.
+    """
+
+    use_case: str
+    path: str
+    act: Task
+    prepare: tuple[Prepare, ...] = ()
+    moves_on: bool = False
+
+
+def order(card: str = "visa", *seats: str, count: int = 1, fault: str = "") -> Prepare:
+    """A buyer has decided what to buy."""
+
+    def decide(world: World) -> None:
+        actor, key = world.scenery.actor(world.uuid()), world.uuid()
+        demand = world.scenery.demand(count, *seats)
+        hints = {"sandbox_fault": fault} if fault else {}
+        world.requests.append(Request(place_order(actor, key, demand, card, metadata=hints)))
+
+    return decide
+
+
+def quoted(world: World) -> None:
+    """A buyer has a quote and wants to pay it."""
+    actor, key = world.scenery.actor(world.uuid()), world.uuid()
+    quote = world.processes[0].app.give_quote(actor, world.scenery.demand(1, "A1"))
+    world.requests.append(Request(place_order(actor, key, None, quote_id=quote.id)))
+
+
+def pay(world: World, process: Process) -> str:
+    """The newest request is sent, perhaps again."""
+    request = world.requests[-1]
+    request.final = process.app.checkout(request.command)
+    return f"{request.final.outcome} {request.final.body.get('status')}"
+
+
+def ask_price(world: World, process: Process) -> str:
+    """A buyer asks for a price."""
+    quote = process.app.give_quote(world.requests[-1].command.actor, world.scenery.demand(1))
+    return str(quote.total)
+
+
+def _command(world: World, verb: str) -> PaymentCommand:
+    payment, actor = world.payments()[-1], world.requests[-1].command.actor
+    return PaymentCommand(
+        actor=actor,
+        key=KeyScope(actor.user_id, world.scenery.venue_id),
+        request_hash=request_hash(verb, {"payment": str(payment.id)}),
+        payment_id=payment.id,
+    )
+
+
+def confirm(world: World, process: Process) -> str:
+    """The buyer says that the bank's question is answered."""
+    return str(process.app.confirm_payment(_command(world, "confirm")).outcome)
+
+
+def cancel(world: World, process: Process) -> str:
+    """The buyer cancels."""
+    return str(process.app.cancel_payment(_command(world, "cancel")).outcome)
+
+
+def take_webhook(world: World, process: Process) -> str:
+    """A message of the provider comes in."""
+    delivery = world.in_transit[0]
+    process.app.receive_webhook(delivery.body, delivery.headers["stripe-signature"])
+    world.model.delivery_result(delivery.id, 200)
+    return "taken"
+
+
+def inbox(_world: World, process: Process) -> str:
+    """A worker processes the inbox."""
+    return str(process.app.process_inbox())
+
+
+def relay(_world: World, process: Process) -> str:
+    """A worker relays the outbox."""
+    return str(process.app.relay_outbox())
+
+
+def janitor(_world: World, process: Process) -> str:
+    """A worker looks after unfinished payments and refunds."""
+    return str(process.app.janitor())
+
+
+def roll_up(world: World, process: Process) -> str:
+    """A worker rolls up the ledger."""
+    return str(process.app.roll_up_ledger(world.scenery.tenant))
+
+
+def replay(world: World, process: Process) -> str:
+    """An operator lets the parked streams run again."""
+    parked = world.uow.platform(lambda tx: tx.streams.parked()())
+    return str([process.app.replay_stream(key) for key, _ in parked])
+
+
+def look(world: World, process: Process) -> str:
+    """Somebody looks at a payment and its order."""
+    payment, actor = world.payments()[-1], world.requests[-1].command.actor
+    process.app.show_order(actor, payment.order_id)
+    return str(process.app.show_payment(actor, payment.id)["status"])
+
+
+def audit(world: World, process: Process) -> str:
+    """Somebody looks at the books."""
+    tenant = world.scenery.tenant
+    return f"{len(process.app.trial_balance(tenant))} {process.app.verify_ledger(tenant).ok}"
+
+
+def done(task: Task) -> Prepare:
+    """A task that nothing interrupts; it may be refused."""
+    return lambda world: task(world, world.processes[0])
+
+
+def refused(task: Task) -> Prepare:
+    """A task after which the outcome is unknown."""
+
+    def attempt(world: World) -> None:
+        with suppress(OutcomeUnknown):
+            task(world, world.processes[0])
+            raise AssertionError("the outcome is known")
+
+    return attempt
+
+
+def later(seconds: float) -> Prepare:
+    """Time passes."""
+    return lambda world: world.advance(seconds)
+
+
+def sent(world: World) -> None:
+    """The network takes what the provider sends."""
+    world.in_transit.extend(world.model.due_deliveries())
+
+
+def received(world: World) -> None:
+    """Everything that the provider has sent is in the inbox."""
+    sent(world)
+    while world.in_transit:
+        take_webhook(world, world.processes[0])
+        world.in_transit.pop(0)
+
+
+def tickets_fail(error: Exception) -> Prepare:
+    """The ticket service fails once."""
+    return lambda world: world.tickets.failures.append(error)
+
+
+def answered(world: World) -> None:
+    """The buyer answers the bank's question well."""
+    payment = world.payments()[-1]
+    assert payment.ref is not None, "there is an intent"
+    path = f"/_sandbox/payment_intents/{payment.ref.object_id}/authenticate"
+    world.model.request("POST", path, {}, b'{"outcome": "succeed"}')
+
+
+def declined_by_bank(world: World) -> None:
+    """The buyer answers the bank's question wrongly."""
+    payment = world.payments()[-1]
+    assert payment.ref is not None, "there is an intent"
+    path = f"/_sandbox/payment_intents/{payment.ref.object_id}/authenticate"
+    world.model.request("POST", path, {}, b'{"outcome": "fail"}')
+
+
+def lost_on_the_way(world: World) -> None:
+    """A charge reaches the provider after the order has been given up."""
+    world.lose_next_request(2_000)
+    refused(pay)(world)
+
+
+PAID: Final = (order(), done(pay))
+WAITING: Final = (order("threeDSecureRequired"), done(pay))
+SILENT: Final = (order("pm_sandbox_timeout_after"), refused(pay), later(61))
+NEVER_ARRIVED: Final = (order("pm_sandbox_timeout_before"), refused(pay))
+LATE: Final = (order(), lost_on_the_way, later(HOLD_SECONDS + 61), done(janitor))
+
+SCENARIOS: Final = (
+    Scenario("give_quote", "a price", ask_price, PAID),
+    Scenario("checkout", "a card that works", pay, (order(),)),
+    Scenario("checkout", "seats and standing", pay, (order("visa", "A1", "A2"),)),
+    Scenario("checkout", "by quote", pay, (quoted,)),
+    Scenario("checkout", "declined", pay, (order("visa_chargeDeclined"),)),
+    Scenario("checkout", "refused without an intent", pay, (order("pm_card_nonsense"),)),
+    Scenario("checkout", "the bank asks", pay, (order("threeDSecureRequired"),)),
+    Scenario("checkout", "processing", pay, (order("pm_sandbox_processing"),), moves_on=True),
+    Scenario("checkout", "sold out", pay, (order(count=6), done(pay), order())),
+    Scenario("checkout", "repeated after silence", pay, SILENT[:2]),
+    Scenario("checkout", "repeated after a paid sale", pay, PAID),
+    Scenario("confirm_payment", "the bank's question is answered", confirm, (*WAITING, answered)),
+    Scenario("cancel_payment", "an open payment", cancel, WAITING),
+    Scenario("cancel_payment", "a paid one", cancel, PAID),
+    Scenario("receive_webhook", "an event", take_webhook, (*WAITING, answered, sent)),
+    Scenario("process_inbox", "a success", inbox, (*WAITING, answered, received)),
+    Scenario("process_inbox", "a failure", inbox, (*WAITING, declined_by_bank, received)),
+    Scenario("process_inbox", "known already", inbox, (*PAID, received)),
+    Scenario("relay_outbox", "order.paid", relay, PAID),
+    Scenario("relay_outbox", "a failure", relay, (*PAID, tickets_fail(Unavailable("down")))),
+    Scenario("relay_outbox", "a rejection", relay, (*PAID, tickets_fail(Rejected("no")))),
+    Scenario(
+        "replay_stream",
+        "a parked stream",
+        replay,
+        (*PAID, tickets_fail(Rejected("no")), done(relay)),
+    ),
+    Scenario("janitor", "a charge that was answered by nobody", janitor, SILENT),
+    Scenario("janitor", "a charge that never arrived", janitor, (*NEVER_ARRIVED, later(1_000))),
+    Scenario("janitor", "an order that expires", janitor, (*WAITING, later(HOLD_SECONDS))),
+    Scenario(
+        "janitor",
+        "a processing payment",
+        janitor,
+        (order("pm_sandbox_processing"), done(pay), later(700)),
+    ),
+    Scenario("janitor", "a late success is found", janitor, (*LATE, later(DAY_SECONDS))),
+    Scenario(
+        "janitor",
+        "a late success is sent back",
+        janitor,
+        (*LATE, later(DAY_SECONDS), done(janitor), later(1)),
+    ),
+    Scenario("roll_up_ledger", "a posting", roll_up, PAID),
+    Scenario("show_payment", "and its order", look, PAID),
+    Scenario("verify_ledger", "and the trial balance", audit, PAID),
+)
