@@ -12,6 +12,7 @@ from typing import Final
 import attrs
 
 from tests.simulation.world import Process, Request, World
+from tests.support import sandboxed
 from tests.support.sandboxed import place_order
 from ticketpay.adapters.sandbox import Delivery
 from ticketpay.domain.kernel.errors import Rejected, TicketpayError, Unavailable
@@ -209,8 +210,7 @@ def authenticate(world: World) -> str:
     if payment is None or payment.ref is None:
         return "authenticate: nothing"
     outcome = world.rng.choice(("succeed", "succeed", "fail"))
-    path = f"/_sandbox/payment_intents/{payment.ref.object_id}/authenticate"
-    world.model.request("POST", path, {}, b'{"outcome": "%s"}' % outcome.encode())
+    sandboxed.authenticate(world.model, payment.ref.object_id, outcome)
     world.provider_moved()
     return f"authenticate {payment.state}: {outcome}"
 
@@ -223,13 +223,7 @@ def try_card(world: World) -> str:
     payment = world.rng.choice(failed)
     assert payment.ref is not None, "it was chosen for its reference"
     card = world.rng.choice(("visa", "visa", "chargeDeclined"))
-    path = f"/v1/payment_intents/{payment.ref.object_id}/confirm"
-    headers = {
-        "authorization": "Bearer sk_test_browser",
-        "content-type": "application/x-www-form-urlencoded",
-    }
-    body = f"payment_method=pm_card_{card}".encode()
-    status = world.model.request("POST", path, headers, body).status
+    status = sandboxed.try_card(world.model, payment.ref.object_id, card)
     world.provider_moved()
     return f"try another card ({card}): {status}"
 

@@ -12,7 +12,7 @@ __all__ = ["Fault", "FaultPlan"]
 
 @attrs.frozen
 class Fault:
-    """What can go wrong, at which steps (by their beginning), and how often in a hundred."""
+    """What can go wrong, at which steps (by their beginning), and how likely beside the others."""
 
     name: str
     at: tuple[str, ...]

@@ -1,5 +1,6 @@
 """The oracles: what must be true after every commit and every answer of the provider, and what
-must be true once all is healed. They share no code with what they judge.
+must be true once all is healed. They judge from rows and from the provider's own books; only the
+last of them asks ``ledger verify``, which must come to the same end.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ticketpay.adapters.memory import Transaction
 from ticketpay.adapters.memory.store import TenantTables
 from ticketpay.domain.inventory import HoldState
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
-from ticketpay.domain.ledger import LedgerReport, ProviderTotal, verify_ledger
+from ticketpay.domain.ledger import AccountKind, LedgerReport, ProviderTotal, verify_ledger
 from ticketpay.domain.messaging import AggregateType, Outcome, StreamKey
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.payments import Payment, PaymentState, ProviderFact, ProviderStatus
@@ -39,6 +40,18 @@ class Auditor:
         self._tables = world.uow.store.of(world.scenery.tenant)
         self._told: dict[UUID, list[str]] = {}
         self._final: dict[UUID, str] = {}
+        self._known: set[tuple[int, object]] = set()
+        platform = world.uow.store.platform
+        in_order = (
+            (self._tables.keys, platform.waiting),
+            (self._tables.payments, self._tables.refunds),
+            (self._tables.orders,),
+            (self._tables.holds,),
+            (self._tables.stock,),
+            (self._tables.seats,),
+            (platform.streams,),
+        )
+        self._ranks = {id(t): rank for rank, tables in enumerate(in_order) for t in tables}
 
     def committed(self, tx: Transaction) -> None:
         """Every promise that the rows of this commit could have broken."""
@@ -53,6 +66,21 @@ class Auditor:
         for causes, check in checks:
             if any(table in changed for table in causes):
                 check(tx)
+        self._locks(tx)
+
+    def _locks(self, tx: Transaction) -> None:
+        """Rows that others can hold are locked in one order (decision 9); stock and seats by key."""
+        sorted_ranks = [self._ranks[id(t)] for t in (self._tables.stock, self._tables.seats)]
+        last: tuple[int, Any] = (0, None)
+        for table, key in tx.locked:
+            rank = self._ranks.get(id(table))
+            if rank is None or (id(table), key) not in self._known:
+                continue
+            place = (rank, key if rank in sorted_ranks else None)
+            ordered = place[0] > last[0] or (place[0] == last[0] and _in_order(last[1], place[1]))
+            assert ordered, f"a lock of rank {rank} was taken after one of rank {last[0]}"
+            last = place
+        self._known.update((id(table), key) for table, keys in tx.writes.items() for key in keys)
 
     def provider_moved(self) -> None:
         """No order is charged more than its total, no payment more than once."""
@@ -98,13 +126,7 @@ class Auditor:
 
     def _posting(self, payment: str) -> None:
         """Never is money booked that the provider does not have."""
-        booked = sum(
-            entry.cents
-            for posting in self._tables.postings.values()
-            if posting.key.endswith(payment)
-            for entry in posting.entries
-            if entry.account.kind.value == "provider"
-        )
+        booked = _booked(self._tables, payment)
         received, refunded = _at_provider(self._world, payment)
         assert received - refunded <= booked <= received, (
             f"{booked} cents are booked, {received} received, {refunded} refunded"
@@ -166,7 +188,9 @@ class Auditor:
 
 
 def check_healed(world: World) -> None:
-    """Every sale is over, and all parties agree about its end."""
+    """Every sale is over, all parties agree about its end, and no oracle has said no before."""
+    if world.scheduler.failure is not None:
+        raise world.scheduler.failure
     tables = world.uow.store.of(world.scenery.tenant)
     facts = world.provider_facts()
     for payment in tables.payments.values():
@@ -189,6 +213,21 @@ def check_healed(world: World) -> None:
     ]
     assert not rung, f"alerts rang: {rung}"
     assert world.uow.store.deadlocks == 0, "two transactions waited for each other"
+
+
+def _in_order(before: Any, after: Any) -> bool:
+    return before is None or after is None or bool(before < after)
+
+
+def _booked(tables: TenantTables, payment: str) -> int:
+    """Cents that the postings of a payment say are at the provider."""
+    return sum(
+        entry.cents
+        for posting in tables.postings.values()
+        if posting.key.endswith(payment)
+        for entry in posting.entries
+        if entry.account.kind is AccountKind.PROVIDER
+    )
 
 
 def _intents(world: World) -> Iterator[Any]:
@@ -238,6 +277,8 @@ def _check_payment(tables: TenantTables, payment: Payment, facts: list[ProviderF
     succeeded = [fact for fact in facts if fact.status is ProviderStatus.SUCCEEDED]
     assert len(succeeded) <= 1, f"payment {payment.id} was charged {len(succeeded)} times"
     received = sum(fact.received.cents for fact in facts)
+    booked = _booked(tables, str(payment.id))
+    assert booked == received, f"{booked} cents are booked, {received} are at the provider"
     if payment.state is PaymentState.COMPLETED:
         assert order.state in PAID, f"paid, but the order is {order.state}"
         assert states == {HoldState.CONFIRMED}, f"paid, but its tickets are {states}"

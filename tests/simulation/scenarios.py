@@ -14,6 +14,7 @@ import attrs
 
 from tests.simulation.actors import Task
 from tests.simulation.world import Process, Request, World
+from tests.support import sandboxed
 from tests.support.sandboxed import place_order
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
 from ticketpay.domain.messaging import KeyScope, request_hash
@@ -40,14 +41,13 @@ class Scenario:
     moves_on: bool = False
 
 
-def order(card: str = "visa", *seats: str, count: int = 1, fault: str = "") -> Prepare:
+def order(card: str = "visa", *seats: str, count: int = 1) -> Prepare:
     """A buyer has decided what to buy."""
 
     def decide(world: World) -> None:
         actor, key = world.scenery.actor(world.uuid()), world.uuid()
         demand = world.scenery.demand(count, *seats)
-        hints = {"sandbox_fault": fault} if fault else {}
-        world.requests.append(Request(place_order(actor, key, demand, card, metadata=hints)))
+        world.requests.append(Request(place_order(actor, key, demand, card)))
 
     return decide
 
@@ -144,7 +144,7 @@ def done(task: Task) -> Prepare:
     return lambda world: task(world, world.processes[0])
 
 
-def refused(task: Task) -> Prepare:
+def unanswered(task: Task) -> Prepare:
     """A task after which the outcome is unknown."""
 
     def attempt(world: World) -> None:
@@ -178,32 +178,28 @@ def tickets_fail(error: Exception) -> Prepare:
     return lambda world: world.tickets.failures.append(error)
 
 
-def answered(world: World) -> None:
-    """The buyer answers the bank's question well."""
-    payment = world.payments()[-1]
-    assert payment.ref is not None, "there is an intent"
-    path = f"/_sandbox/payment_intents/{payment.ref.object_id}/authenticate"
-    world.model.request("POST", path, {}, b'{"outcome": "succeed"}')
+def answered(outcome: str) -> Prepare:
+    """The buyer answers the bank's question: "succeed" or "fail"."""
 
+    def answer(world: World) -> None:
+        payment = world.payments()[-1]
+        assert payment.ref is not None, "there is an intent"
+        sandboxed.authenticate(world.model, payment.ref.object_id, outcome)
+        world.provider_moved()
 
-def declined_by_bank(world: World) -> None:
-    """The buyer answers the bank's question wrongly."""
-    payment = world.payments()[-1]
-    assert payment.ref is not None, "there is an intent"
-    path = f"/_sandbox/payment_intents/{payment.ref.object_id}/authenticate"
-    world.model.request("POST", path, {}, b'{"outcome": "fail"}')
+    return answer
 
 
 def lost_on_the_way(world: World) -> None:
     """A charge reaches the provider after the order has been given up."""
     world.lose_next_request(2_000)
-    refused(pay)(world)
+    unanswered(pay)(world)
 
 
 PAID: Final = (order(), done(pay))
 WAITING: Final = (order("threeDSecureRequired"), done(pay))
-SILENT: Final = (order("pm_sandbox_timeout_after"), refused(pay), later(61))
-NEVER_ARRIVED: Final = (order("pm_sandbox_timeout_before"), refused(pay))
+SILENT: Final = (order("pm_sandbox_timeout_after"), unanswered(pay), later(61))
+NEVER_ARRIVED: Final = (order("pm_sandbox_timeout_before"), unanswered(pay))
 LATE: Final = (order(), lost_on_the_way, later(HOLD_SECONDS + 61), done(janitor))
 
 SCENARIOS: Final = (
@@ -218,12 +214,17 @@ SCENARIOS: Final = (
     Scenario("checkout", "sold out", pay, (order(count=6), done(pay), order())),
     Scenario("checkout", "repeated after silence", pay, SILENT[:2]),
     Scenario("checkout", "repeated after a paid sale", pay, PAID),
-    Scenario("confirm_payment", "the bank's question is answered", confirm, (*WAITING, answered)),
+    Scenario(
+        "confirm_payment",
+        "the bank's question is answered",
+        confirm,
+        (*WAITING, answered("succeed")),
+    ),
     Scenario("cancel_payment", "an open payment", cancel, WAITING),
     Scenario("cancel_payment", "a paid one", cancel, PAID),
-    Scenario("receive_webhook", "an event", take_webhook, (*WAITING, answered, sent)),
-    Scenario("process_inbox", "a success", inbox, (*WAITING, answered, received)),
-    Scenario("process_inbox", "a failure", inbox, (*WAITING, declined_by_bank, received)),
+    Scenario("receive_webhook", "an event", take_webhook, (*WAITING, answered("succeed"), sent)),
+    Scenario("process_inbox", "a success", inbox, (*WAITING, answered("succeed"), received)),
+    Scenario("process_inbox", "a failure", inbox, (*WAITING, answered("fail"), received)),
     Scenario("process_inbox", "known already", inbox, (*PAID, received)),
     Scenario("relay_outbox", "order.paid", relay, PAID),
     Scenario("relay_outbox", "a failure", relay, (*PAID, tickets_fail(Unavailable("down")))),

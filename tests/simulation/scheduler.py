@@ -38,7 +38,7 @@ class Actor:
 
 
 class Scheduler:
-    """Runs actors in turns; ``clock`` moves only when nobody can."""
+    """Runs actors in turns; ``open_`` are the transactions that can block them."""
 
     def __init__(self, rng: random.Random, clock: VirtualClock, open_: list[Transaction]) -> None:
         self.actors: list[Actor] = []
@@ -81,12 +81,10 @@ class Scheduler:
         self._away(actor)
         actor.blocker = None
 
-    def crash(self, process: str) -> int:
-        """All actors of a process are dead from now on; how many. They are unwound in turn."""
-        dying = [actor for actor in self.actors if actor.process == process]
-        for actor in dying:
-            actor.dead = True
-        return len(dying)
+    def crash(self, process: str) -> None:
+        """All actors of a process are dead from now on; they are unwound in turn."""
+        for actor in self.actors:
+            actor.dead = actor.dead or actor.process == process
 
     def wake(self) -> None:
         """Nobody sleeps any longer."""

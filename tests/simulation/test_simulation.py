@@ -85,7 +85,7 @@ def set_no_timer(_self: MemoryTimers, *_rest: object) -> None:
     ("target", "name", "fault", "story"),
     [
         (MemoryStock, "release", never_release, "cancelled, but its tickets are"),
-        (MemoryLedger, "post", book_nothing, "the ledger and the provider differ"),
+        (MemoryLedger, "post", book_nothing, "0 cents are booked"),
         (Payment, "charge_key", property(always_new), "is charged twice"),
         (MemoryTimers, "set", set_no_timer, "nobody will look at the pending payment"),
     ],

@@ -6,7 +6,6 @@ port pauses its actor and may meet a fault.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ import attrs
 from tests.simulation.faults import FaultPlan
 from tests.simulation.scheduler import NEVER, Dead, Scheduler
 from tests.support.direct import DirectGateway
-from tests.support.sandboxed import HEARD, SECRET
+from tests.support.sandboxed import HEARD, PROVIDER_SECONDS, SECRET, provider_facts
 from tests.support.scenery import START, Scenery
 from tests.support.watched import WatchedUnitOfWork
 from ticketpay.adapters.memory import (
@@ -36,7 +35,6 @@ from ticketpay.adapters.memory import (
 from ticketpay.adapters.memory.store import EventRow, StreamHead, TimerRow
 from ticketpay.adapters.sandbox import Delivery, Response, SandboxModel
 from ticketpay.adapters.stripe import StripeGateway, StripeWebhooks
-from ticketpay.adapters.stripe.mapping import fact_of, refunded_cents
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Unavailable
 from ticketpay.domain.messaging import Answer, Message
 from ticketpay.domain.payments import Payment, ProviderFact
@@ -47,7 +45,6 @@ from ticketpay.ports.payments import PaymentGateway
 
 __all__ = ["Process", "Request", "World"]
 
-PROVIDER_SECONDS: Final = 30
 SKEW_SECONDS_MAX: Final = 20
 STALL_SECONDS: Final = (1, 20, 70, 100, 200, 1000)
 NOTICE_SECONDS_MAX: Final = 15
@@ -257,14 +254,7 @@ class World:
 
     def provider_facts(self) -> list[ProviderFact]:
         """Every intent as the provider tells it, past our gateway; received less refunded."""
-        path = "/v1/payment_intents?limit=100&expand[]=data.latest_charge"
-        response = self.model.request("GET", path, {"authorization": "Bearer sk_test_x"}, b"")
-        page = json.loads(response.body)
-        assert page["has_more"] is False, "a history has few intents"
-        return [
-            fact_of(i, account="", at=self.clock.now(), refunded_cents=refunded_cents(i))
-            for i in page["data"]
-        ]
+        return provider_facts(self.model, self.clock.now())
 
     def _some_skew(self) -> float:
         return self.rng.uniform(-SKEW_SECONDS_MAX, SKEW_SECONDS_MAX)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -30,7 +31,14 @@ from ticketpay.domain.pricing import Demand
 from ticketpay.domain.processes.checkout import PlaceOrder
 from ticketpay.entrypoints.bootstrap import App, Parts, assemble
 
-__all__ = ["PROVIDER_SECONDS", "Sandboxed", "place_order"]
+__all__ = [
+    "PROVIDER_SECONDS",
+    "Sandboxed",
+    "authenticate",
+    "place_order",
+    "provider_facts",
+    "try_card",
+]
 
 PROVIDER_SECONDS: Final = 30
 SECRET: Final = "whsec_simulated"
@@ -71,6 +79,31 @@ def place_order(
         metadata=tuple(sorted((metadata or {}).items())),
         expected_total_cents=expected_total_cents,
     )
+
+
+def authenticate(model: SandboxModel, intent_id: str, outcome: str = "succeed") -> None:
+    """The buyer answers the bank's question."""
+    path = f"/_sandbox/payment_intents/{intent_id}/authenticate"
+    model.request("POST", path, {}, b'{"outcome": "%s"}' % outcome.encode())
+
+
+def try_card(model: SandboxModel, intent_id: str, card: str) -> int:
+    """The buyer's browser confirms a failed intent with another card; the HTTP status."""
+    path = f"/v1/payment_intents/{intent_id}/confirm"
+    headers = {
+        "authorization": "Bearer sk_test_browser",
+        "content-type": "application/x-www-form-urlencoded",
+    }
+    return model.request("POST", path, headers, f"payment_method=pm_card_{card}".encode()).status
+
+
+def provider_facts(model: SandboxModel, at: datetime) -> list[ProviderFact]:
+    """Every intent as the provider tells it, past our gateway; received less refunded."""
+    path = "/v1/payment_intents?limit=100&expand[]=data.latest_charge"
+    response = model.request("GET", path, {"authorization": "Bearer sk_test_x"}, b"")
+    page = json.loads(response.body)
+    assert page["has_more"] is False, "a test has few intents"
+    return [fact_of(i, account="", at=at, refunded_cents=refunded_cents(i)) for i in page["data"]]
 
 
 def _quiet(step: str) -> None:
@@ -128,18 +161,11 @@ class Sandboxed:
 
     def authenticate(self, intent_id: str, outcome: str = "succeed") -> None:
         """The buyer answers the bank's question."""
-        path = f"/_sandbox/payment_intents/{intent_id}/authenticate"
-        self.model.request("POST", path, {}, b'{"outcome": "%s"}' % outcome.encode())
+        authenticate(self.model, intent_id, outcome)
 
     def try_card(self, intent_id: str, card: str) -> int:
         """The buyer's browser confirms a failed intent with another card; the HTTP status."""
-        path = f"/v1/payment_intents/{intent_id}/confirm"
-        headers = {
-            "authorization": "Bearer sk_test_browser",
-            "content-type": "application/x-www-form-urlencoded",
-        }
-        body = f"payment_method=pm_card_{card}".encode()
-        return self.model.request("POST", path, headers, body).status
+        return try_card(self.model, intent_id, card)
 
     def work(self) -> int:
         """One round of every worker; how much was claimed."""
@@ -159,14 +185,7 @@ class Sandboxed:
 
     def provider_facts(self) -> list[ProviderFact]:
         """Every intent as the provider tells it, past our gateway; received less refunded."""
-        path = "/v1/payment_intents?limit=100&expand[]=data.latest_charge"
-        response = self.model.request("GET", path, {"authorization": "Bearer sk_test_x"}, b"")
-        page = json.loads(response.body)
-        assert page["has_more"] is False
-        return [
-            fact_of(i, account="", at=self.clock.now(), refunded_cents=refunded_cents(i))
-            for i in page["data"]
-        ]
+        return provider_facts(self.model, self.clock.now())
 
     def _step(self, name: str) -> None:
         # Tests replace the listener while the system runs.

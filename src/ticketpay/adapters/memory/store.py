@@ -83,7 +83,10 @@ _GONE: Final = object()
 
 
 class Transaction:
-    """What one transaction has written, and the rows that nobody else may write until it ends."""
+    """What one transaction has written, and the rows that it locked, in order.
+
+    Nobody else may write those rows until it ends.
+    """
 
     def __init__(self) -> None:
         self.writes: dict[Table[Any, Any], dict[Any, Any]] = {}
@@ -346,7 +349,6 @@ class Store:
         """Nothing stays of ``tx``, and its rows are free."""
         for table, key in tx.locked:
             table.end(key, tx)
-        tx.locked.clear()
 
     def wait_for(self, owner: Transaction) -> None:
         """Wait a while; raises ``SerializationFailure`` when the two would wait for each other."""
