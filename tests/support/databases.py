@@ -43,6 +43,11 @@ class Database:
     def worker(self) -> str:
         return self.server.dsn(self.name, WORKER_ROLE, "worker")
 
+    @property
+    def both(self) -> str:
+        """A role with the rights of the app and of the worker, and no more."""
+        return self.server.dsn(self.name, BOTH_ROLES, "both")
+
     def load(self, catalog: Catalog) -> None:
         PostgresCatalogWriter(self.owner).load(catalog)
 
@@ -51,7 +56,7 @@ class Database:
     ) -> PostgresUnitOfWork:
         dsn = self.worker if worker else self.app
         if both:
-            dsn = self.server.dsn(self.name, BOTH_ROLES, "both")
+            dsn = self.both
         pool = open_pool(dsn, size_max=10, name="tests")
         return PostgresUnitOfWork(TenantMap((pool,)), takeover_seconds=takeover_seconds)
 
