@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.databases import Database, copy_template, make_template
+from tests.support.databases import (
+    Database,
+    PooledDatabase,
+    Spread,
+    copy_template,
+    make_template,
+    spread,
+)
 from ticketpay.adapters.embedded.postgres import EmbeddedPostgres
 
 settings.register_profile(
@@ -36,6 +43,18 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 def database(postgres: EmbeddedPostgres) -> Database:
     """A database per test module; tests keep apart by their own tenants."""
     return copy_template(postgres)
+
+
+@pytest.fixture(scope="session")
+def pooled_database(postgres: EmbeddedPostgres) -> PooledDatabase:
+    """A database behind a pooler; tests keep apart by their own tenants."""
+    return PooledDatabase(postgres, copy_template(postgres).name)
+
+
+@pytest.fixture(scope="session")
+def four_databases(postgres: EmbeddedPostgres) -> Spread:
+    """Four databases behind one tenant map; tests keep apart by their own tenants."""
+    return spread(postgres, 4)
 
 
 @pytest.fixture

@@ -36,12 +36,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name == "test_completeness.py")
 
 
-@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.server)])
+DATABASES = {
+    "postgres": "database",
+    "postgres_pooler": "pooled_database",
+    "postgres_four": "four_databases",
+}
+
+
+@pytest.fixture(params=["memory", *(pytest.param(n, marks=pytest.mark.server) for n in DATABASES)])
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """One backend after the other."""
     if request.param == "memory":
         with memory() as made:
             yield made
     else:
-        with postgres(request.getfixturevalue("database")) as made:
+        with postgres(request.getfixturevalue(DATABASES[request.param])) as made:
             yield made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 import attrs
@@ -11,16 +12,17 @@ import pytest
 from tests.support.backend import Backend
 from tests.support.scenery import ref
 from ticketpay.domain.messaging import InboxClaim, InboxStatus, StoredEvent
+from ticketpay.ports.transactions import PlatformTx
 
 
-def event(at: datetime, **more: str) -> StoredEvent:
+def event(backend: Backend, at: datetime, **more: str) -> StoredEvent:
     fields = {
         "provider": "stripe",
         "account": "",
         "event_id": f"evt_{uuid4().hex}",
         "event_type": "payment_intent.succeeded",
         "object_id": f"pi_{uuid4().hex}",
-        "tenant_id": "",
+        "tenant_id": str(backend.tenant),
         "payment_id": "",
     } | more
     return StoredEvent(
@@ -32,12 +34,16 @@ def event(at: datetime, **more: str) -> StoredEvent:
     )
 
 
+def put(one: StoredEvent, tx: PlatformTx) -> bool:
+    return tx.inbox.store(one)()
+
+
 def store(backend: Backend, *events: StoredEvent) -> list[bool]:
-    return [backend.uow.platform(lambda tx, e=e: tx.inbox.store(e)()) for e in events]  # type: ignore[misc] # a default binds the loop variable
+    return [backend.uow.platform(partial(put, e), e.home) for e in events]
 
 
 def claim(backend: Backend, at: datetime, *mine: StoredEvent) -> list[InboxClaim]:
-    claims = backend.uow.platform(lambda tx: tx.inbox.claim_due(at, 60, 1000)())
+    claims = backend.due_events(at)
     ids = [e.event_id for e in mine]
     return [c for c in claims if c.event.event_id in ids]
 
@@ -49,7 +55,7 @@ def locks(backend: Backend, claim: InboxClaim) -> bool:
 @pytest.mark.spec("S28")
 def test_an_event_is_stored_once(backend: Backend) -> None:
     """The same event id of the same account is a duplicate; of another account it is not."""
-    first = event(backend.now())
+    first = event(backend, backend.now())
     again = attrs.evolve(first, payload=b"other")
     elsewhere = attrs.evolve(first, account="acct_1")
     assert store(backend, first, again, elsewhere) == [True, False, True]
@@ -62,7 +68,10 @@ def test_an_event_is_stored_once(backend: Backend) -> None:
 def test_events_are_claimed_oldest_first_by_one(backend: Backend) -> None:
     """Due events come in the order of their arrival, and a held one is skipped."""
     now = backend.now()
-    old, young = event(now - timedelta(seconds=5)), event(now - timedelta(seconds=1))
+    old, young = (
+        event(backend, now - timedelta(seconds=5)),
+        event(backend, now - timedelta(seconds=1)),
+    )
     store(backend, young, old)
     claims = claim(backend, now, old, young)
     assert [c.event.event_id for c in claims] == [old.event_id, young.event_id]
@@ -73,7 +82,7 @@ def test_events_are_claimed_oldest_first_by_one(backend: Backend) -> None:
 @pytest.mark.spec("S28")
 def test_a_lapsed_claim_is_fenced_off(backend: Backend) -> None:
     """After the lease somebody else claims it, and the first can neither lock, finish nor retry."""
-    now, mine = backend.now(), event(backend.now())
+    now, mine = backend.now(), event(backend, backend.now())
     store(backend, mine)
     (first,) = claim(backend, now, mine)
     assert locks(backend, first)
@@ -81,12 +90,11 @@ def test_a_lapsed_claim_is_fenced_off(backend: Backend) -> None:
     (second,) = claim(backend, later, mine)
     assert (second.attempts, second.epoch > first.epoch) == (2, True)
     assert not locks(backend, first)
-    platform = backend.uow.platform
-    platform(lambda tx: tx.inbox.finish(first, InboxStatus.DEAD, "late", later))
-    platform(lambda tx: tx.inbox.retry(first, "late", later))
+    backend.run(lambda tx: tx.inbox.finish(first, InboxStatus.DEAD, "late", later))
+    backend.run(lambda tx: tx.inbox.retry(first, "late", later))
     assert locks(backend, second)
     assert claim(backend, later, mine) == []
-    platform(lambda tx: tx.inbox.finish(second, InboxStatus.PROCESSED, "applied", later))
+    backend.run(lambda tx: tx.inbox.finish(second, InboxStatus.PROCESSED, "applied", later))
     assert not claim(backend, later + timedelta(days=1), mine)
     assert store(backend, mine) == [False]
 
@@ -94,11 +102,11 @@ def test_a_lapsed_claim_is_fenced_off(backend: Backend) -> None:
 @pytest.mark.spec("S28")
 def test_a_retry_waits(backend: Backend) -> None:
     """A failed event is due again at its time and not before, with the attempts counted."""
-    now, mine = backend.now(), event(backend.now())
+    now, mine = backend.now(), event(backend, backend.now())
     store(backend, mine)
     (first,) = claim(backend, now, mine)
     due_at = now + timedelta(seconds=7)
-    backend.uow.platform(lambda tx: tx.inbox.retry(first, "NotFound", due_at))
+    backend.uow.platform(lambda tx: tx.inbox.retry(first, "NotFound", due_at), mine.home)
     assert claim(backend, now + timedelta(seconds=6), mine) == []
     (second,) = claim(backend, due_at, mine)
     assert second.attempts == 2
@@ -108,20 +116,20 @@ def test_a_retry_waits(backend: Backend) -> None:
 @pytest.mark.parametrize("status", [InboxStatus.INVALID, InboxStatus.UNSUPPORTED])
 def test_what_is_only_kept_is_never_due(backend: Backend, status: InboxStatus) -> None:
     """An invalid or unsupported event is stored and not processed."""
-    mine = attrs.evolve(event(backend.now()), status=status)
+    mine = attrs.evolve(event(backend, backend.now()), status=status)
     assert store(backend, mine, mine) == [True, False]
     assert claim(backend, backend.now() + timedelta(days=1), mine) == []
 
 
 @pytest.mark.spec("S27")
 def test_the_address_is_the_directory_then_the_metadata(backend: Backend) -> None:
-    """A known intent leads to its payment whatever the metadata say; else they are believed."""
+    """A known intent leads to its payment whatever payment the metadata name; else they are believed."""
     now, payment = backend.now(), backend.stored_payment()
     intent = ref()
     backend.run(lambda tx: tx.payments.save(attrs.evolve(payment, ref=intent), None, now))
-    known = event(now, object_id=intent.object_id, tenant_id=str(uuid4()), payment_id="x")
-    told = event(now, tenant_id=str(backend.tenant), payment_id=str(payment.id))
-    lost = event(now)
+    known = event(backend, now, object_id=intent.object_id, payment_id="x")
+    told = event(backend, now, payment_id=str(payment.id))
+    lost = event(backend, now, tenant_id="")
     store(backend, known, told, lost)
     found = {
         c.event.event_id: (c.tenant_id, c.payment_id)
@@ -130,3 +138,17 @@ def test_the_address_is_the_directory_then_the_metadata(backend: Backend) -> Non
     ours = (str(backend.tenant), str(payment.id))
     assert found[known.event_id] == found[told.event_id] == ours
     assert found[lost.event_id] == (None, None)
+
+
+@pytest.mark.spec("S27")
+def test_the_owner_of_an_object_is_found_without_metadata(backend: Backend) -> None:
+    """One database at most knows whose object an event is about; none knows a stranger's."""
+    now, payment, intent = backend.now(), backend.stored_payment(), ref()
+    backend.run(lambda tx: tx.payments.save(attrs.evolve(payment, ref=intent), None, now))
+    known = event(backend, now, object_id=intent.object_id, tenant_id="")
+    strange = event(backend, now, tenant_id="")
+    owners = backend.uow.everywhere(lambda tx: tx.inbox.owner(known)())
+    assert [o for o in owners if o] == [(str(backend.tenant), str(payment.id))]
+    assert not any(backend.uow.everywhere(lambda tx: tx.inbox.owner(strange)()))
+    elsewhere = attrs.evolve(known, account="acct_1")
+    assert not any(backend.uow.everywhere(lambda tx: tx.inbox.owner(elsewhere)()))

@@ -18,7 +18,7 @@ def emit(backend: Backend, *messages: Message) -> None:
 
 
 def claim(backend: Backend, at: datetime, *ids: UUID) -> list[StreamClaim]:
-    claims = backend.uow.platform(lambda tx: tx.streams.claim_due(at, 60, 1000)())
+    claims = backend.due_streams(at)
     return [c for c in claims if c.key.aggregate_id in ids]
 
 
@@ -118,6 +118,11 @@ def test_a_failed_stream_waits_and_counts(backend: Backend) -> None:
     assert (first.attempts, second.attempts) == (0, 1)
 
 
+def parked(backend: Backend) -> dict[StreamKey, str]:
+    found = backend.uow.everywhere(lambda tx: tx.streams.parked()())
+    return {key: error for streams in found for key, error in streams}
+
+
 @pytest.mark.spec("S40")
 def test_a_poison_message_parks_its_own_stream(backend: Backend) -> None:
     """A parked stream stays through emissions until it is replayed from its head; others go on."""
@@ -129,11 +134,10 @@ def test_a_poison_message_parks_its_own_stream(backend: Backend) -> None:
     later = now + timedelta(days=1)
     emit(backend, message("order.paid", poisoned, now))
     assert [c.key.aggregate_id for c in claim(backend, later, poisoned, sound)] == [sound]
-    platform = backend.uow.platform
-    assert dict(platform(lambda tx: tx.streams.parked()()))[mine.key] == "it is down"
-    assert platform(lambda tx: tx.streams.replay(mine.key, later)())
-    assert not platform(lambda tx: tx.streams.replay(mine.key, later)())
-    assert mine.key not in dict(platform(lambda tx: tx.streams.parked()()))
+    assert parked(backend)[mine.key] == "it is down"
+    assert backend.run(lambda tx: tx.streams.replay(mine.key, later)())
+    assert not backend.run(lambda tx: tx.streams.replay(mine.key, later)())
+    assert mine.key not in parked(backend)
     (again,) = claim(backend, later, poisoned)
     assert again.attempts == 0
     assert pending(backend, again) == [(1, "order.payment_failed"), (2, "order.paid")]

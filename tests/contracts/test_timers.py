@@ -19,7 +19,7 @@ def arm(backend: Backend, subject: UUID, at: datetime) -> None:
 
 
 def claim(backend: Backend, at: datetime, *subjects: UUID) -> list[TimerClaim]:
-    claims = backend.uow.platform(lambda tx: tx.timers.claim_due(at, 60, 1000)())
+    claims = backend.due_timers(at)
     return [c for c in claims if c.subject_id in subjects]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from tests.support.backend import Backend
 from tests.support.scenery import message
 from ticketpay.domain.ledger import suspense_posting
-from ticketpay.domain.messaging import TimerKind
-from ticketpay.ports.transactions import Tx
+from ticketpay.domain.messaging import AggregateType, StreamKey, TimerKind
+from ticketpay.ports.transactions import PlatformTx, Tx
 
 
 class Crash(Exception):
@@ -47,8 +49,7 @@ def test_an_exception_rolls_everything_back(backend: Backend) -> None:
     )
     assert found == (None, None, ())
     assert backend.stock_counts(home.standing) == (5, 0)
-    streams = backend.uow.platform(lambda tx: tx.streams.claim_due(now, 60, 1000)())
-    timers = backend.uow.platform(lambda tx: tx.timers.claim_due(now, 60, 1000)())
+    streams, timers = backend.due_streams(now), backend.due_timers(now)
     assert order.id not in [claim.key.aggregate_id for claim in streams]
     assert payment.id not in [claim.subject_id for claim in timers]
 
@@ -94,3 +95,33 @@ def test_what_fn_returns_is_returned(backend: Backend) -> None:
 
     first, second = backend.run(read)
     assert first == second == backend.home.offer
+
+
+@pytest.mark.spec("S04")
+def test_a_platform_transaction_is_near_a_tenant(backend: Backend) -> None:
+    """What a tenant's transaction queues is there near the tenant, and once everywhere."""
+    now, order = backend.now(), uuid4()
+    backend.run(lambda tx: tx.outbox.emit([message("order.paid", order, now)]))
+
+    def mine(tx: PlatformTx) -> list[StreamKey]:
+        claims = tx.streams.claim_due(now, 0, 1000)()
+        return [claim.key for claim in claims if claim.key.aggregate_id == order]
+
+    key = StreamKey(backend.tenant, AggregateType.ORDER, order)
+    assert backend.uow.platform(mine, backend.tenant) == [key]
+    assert [found for found in backend.uow.everywhere(mine) if found] == [[key]]
+
+
+@pytest.mark.spec("S04")
+def test_a_platform_transaction_rolls_back(backend: Backend) -> None:
+    """An exception in a platform transaction leaves nothing of it."""
+    now, order = backend.now(), uuid4()
+    backend.run(lambda tx: tx.outbox.emit([message("order.paid", order, now)]))
+
+    def claim_and_fail(tx: PlatformTx) -> None:
+        assert tx.streams.claim_due(now, 60, 1000)()
+        raise Crash
+
+    with pytest.raises(Crash):
+        backend.uow.platform(claim_and_fail, backend.tenant)
+    assert order in [claim.key.aggregate_id for claim in backend.due_streams(now)]

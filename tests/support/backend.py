@@ -9,12 +9,13 @@ from typing import TypeVar
 
 import attrs
 
-from tests.support.databases import Database
+from tests.support.databases import Database, Spread
 from tests.support.scenery import START, Scenery
 from ticketpay.adapters.memory import MemoryCatalog, MemoryUnitOfWork, VirtualClock
 from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
 from ticketpay.domain.catalog import Catalog
 from ticketpay.domain.kernel.ids import TenantId, TicketTypeId
+from ticketpay.domain.messaging import InboxClaim, StreamClaim, TimerClaim
 from ticketpay.domain.orders import Order
 from ticketpay.domain.payments import Payment
 from ticketpay.ports.catalog import CatalogWriter
@@ -65,6 +66,21 @@ class Backend:
         """One transaction of ``other_tenant``."""
         return self.uow.run(self.other_tenant, fn)
 
+    def due_streams(self, at: datetime) -> list[StreamClaim]:
+        """What a relay would claim in all databases."""
+        found = self.uow.everywhere(lambda tx: tx.streams.claim_due(at, 60, 1000)())
+        return [claim for claims in found for claim in claims]
+
+    def due_timers(self, at: datetime) -> list[TimerClaim]:
+        """What a janitor would claim."""
+        found = self.uow.everywhere(lambda tx: tx.timers.claim_due(at, 60, 1000)())
+        return [claim for claims in found for claim in claims]
+
+    def due_events(self, at: datetime) -> list[InboxClaim]:
+        """What the inbox process would claim."""
+        found = self.uow.everywhere(lambda tx: tx.inbox.claim_due(at, 60, 1000)())
+        return [claim for claims in found for claim in claims]
+
     def stored_order(self, count: int = 1, *seats: str) -> Order:
         """An order that is stored, without a hold."""
         order = self.home.order(self.now(), self.home.demand(count, *seats))
@@ -108,11 +124,11 @@ def memory(on_step: Callable[[str], None] | None = None) -> Iterator[Backend]:
 
 
 @contextmanager
-def postgres(database: Database) -> Iterator[Backend]:
+def postgres(database: Database | Spread) -> Iterator[Backend]:
     """The real server, through a role that has the rights of the app and of the worker."""
     uow, clock = database.unit_of_work(both=True), VirtualClock(START)
     home, away = Scenery(), Scenery()
-    writer = PostgresCatalogWriter(database.owner)
+    writer = PostgresCatalogWriter(database.owners)
     writer.load(home.catalog)
     writer.load(away.catalog)
 

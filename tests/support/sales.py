@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import attrs
 
-from tests.support.databases import Database, Shop
+from tests.support.databases import Database, Shop, Spread
 from ticketpay.adapters.postgres.uow import PostgresTx, PostgresUnitOfWork
 from ticketpay.adapters.sandbox import SandboxModel
 from ticketpay.adapters.stripe.gateway import StripeGateway
@@ -69,7 +69,7 @@ class Till:
 
     @classmethod
     @contextmanager
-    def open(cls, database: Database, shop: Shop) -> Iterator[Till]:
+    def open(cls, database: Database | Spread, shop: Shop) -> Iterator[Till]:
         app_uow, uow = database.unit_of_work(), database.unit_of_work(worker=True)
         trips: list[int] = []
         app_uow.on_trips = uow.on_trips = trips.append

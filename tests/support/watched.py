@@ -63,6 +63,13 @@ class WatchedUnitOfWork:
         """One transaction of ``tenant``, heard."""
         return self._inner.run(tenant, lambda tx: fn(cast("Tx", _WatchedTx(tx, self._hear))))
 
-    def platform(self, fn: Callable[[PlatformTx], T]) -> T:
+    def platform(self, fn: Callable[[PlatformTx], T], near: TenantId | None = None) -> T:
         """One transaction without a tenant, heard."""
-        return self._inner.platform(lambda tx: fn(cast("PlatformTx", _WatchedTx(tx, self._hear))))
+        return self._inner.platform(lambda tx: fn(self._watched(tx)), near)
+
+    def everywhere(self, fn: Callable[[PlatformTx], T]) -> tuple[T, ...]:
+        """The same in every database."""
+        return self._inner.everywhere(lambda tx: fn(self._watched(tx)))
+
+    def _watched(self, tx: PlatformTx) -> PlatformTx:
+        return cast("PlatformTx", _WatchedTx(tx, self._hear))

@@ -30,6 +30,7 @@ from ticketpay.domain.processes.quoting import GiveQuote, PriceBook
 from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
 
 if TYPE_CHECKING:
+    from ticketpay.adapters.postgres.uow import TenantMap
     from ticketpay.domain.kernel.ids import TenantId
     from ticketpay.entrypoints.settings import Settings
     from ticketpay.ports.catalog import CatalogWriter
@@ -46,7 +47,7 @@ __all__ = [
     "catalog_writer",
     "configure_logging",
     "migrate",
-    "owner_dsn",
+    "owner_dsns",
     "tenants",
 ]
 
@@ -140,8 +141,7 @@ def build(settings: Settings, *, worker: bool = False) -> App:
     role would make row-level security void.
     """
     from ticketpay.adapters.outbound.tickets import HttpTicketService
-    from ticketpay.adapters.postgres.migrate import check_role
-    from ticketpay.adapters.postgres.uow import PostgresUnitOfWork, TenantMap, open_pool
+    from ticketpay.adapters.postgres.uow import PostgresUnitOfWork
     from ticketpay.adapters.stripe.gateway import StripeGateway
     from ticketpay.adapters.stripe.webhook import StripeWebhooks
     from ticketpay.adapters.system.alerts import LogAlerts
@@ -150,12 +150,8 @@ def build(settings: Settings, *, worker: bool = False) -> App:
     from ticketpay.adapters.system.ids import Uuid7
 
     _require(settings, worker=worker)
-    dsn = (settings.worker_database_url if worker else settings.database_url).value
-    check_role(dsn)
-    name = "ticketpay-worker" if worker else "ticketpay-api"
-    size = settings.worker_pool_max if worker else settings.db_pool_max
     uow = PostgresUnitOfWork(
-        TenantMap((open_pool(dsn, size_max=size, name=name),)),
+        _databases(settings, worker=worker),
         takeover_seconds=settings.idempotency_takeover_seconds,
     )
     clock, ids = SystemClock(), Uuid7()
@@ -176,6 +172,23 @@ def build(settings: Settings, *, worker: bool = False) -> App:
         alerts=LogAlerts(),
     )
     return assemble(parts, ready=uow.ready, close=uow.close)
+
+
+def _databases(settings: Settings, *, worker: bool) -> TenantMap:
+    """The pools of every database, each checked for its role and its place first."""
+    from ticketpay.adapters.postgres.migrate import check_role
+    from ticketpay.adapters.postgres.places import check_place
+    from ticketpay.adapters.postgres.uow import TenantMap, open_pool
+
+    dsns = (settings.worker_database_url if worker else settings.database_url).parts
+    for place, dsn in enumerate(dsns):
+        check_role(dsn)
+        check_place(dsn, place, len(dsns))
+    name = "ticketpay-worker" if worker else "ticketpay-api"
+    size = settings.worker_pool_max if worker else settings.db_pool_max
+    prepared = not settings.db_transaction_pooler
+    pools = [open_pool(dsn, size_max=size, name=name, prepared=prepared) for dsn in dsns]
+    return TenantMap(tuple(pools))
 
 
 def configure_logging(settings: Settings) -> None:
@@ -203,40 +216,52 @@ def _require(settings: Settings, *, worker: bool) -> None:
         raise InvalidInput(f"missing settings: {names}", errors=errors)
 
 
-def migrate(dsn: str, *, app_password: str = "", worker_password: str = "") -> list[str]:
-    """Apply the migrations as the owner and, with passwords, let the two roles log in."""
+def migrate(
+    dsn: str,
+    *,
+    app_password: str = "",
+    worker_password: str = "",
+    place: int = 0,
+    databases: int = 1,
+) -> list[str]:
+    """Apply the migrations as the owner and, with passwords, let the two roles log in.
+
+    It is database ``place`` (from 0) of so many; raises ``Conflict`` when it was another before.
+    """
     from ticketpay.adapters.postgres.migrate import (
         APP_ROLE,
         WORKER_ROLE,
         apply_migrations,
         set_password,
     )
+    from ticketpay.adapters.postgres.places import take_place
 
     applied = apply_migrations(dsn)
+    take_place(dsn, place, databases)
     for role, password in ((APP_ROLE, app_password), (WORKER_ROLE, worker_password)):
         if password:
             set_password(dsn, role, password)
     return applied
 
 
-def owner_dsn(settings: Settings) -> str:
-    """The owner's connection string; raises ``InvalidInput`` when it is not set."""
+def owner_dsns(settings: Settings) -> tuple[str, ...]:
+    """The owner's connection strings; raises ``InvalidInput`` when it is not set."""
     if not settings.migration_database_url:
         wrong = FieldError("MIGRATION_DATABASE_URL", "is required for this command")
         raise InvalidInput(f"{wrong.field} {wrong.message}", errors=(wrong,))
-    return settings.migration_database_url.value
+    return settings.migration_database_url.parts
 
 
 def catalog_writer(settings: Settings) -> CatalogWriter:
     """What ``ticketpay catalog load`` writes with."""
     from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
 
-    return PostgresCatalogWriter(owner_dsn(settings))
+    return PostgresCatalogWriter(owner_dsns(settings))
 
 
 def tenants(settings: Settings, *, worker: bool = True) -> list[TenantId]:
-    """Every tenant, from the platform table."""
+    """Every tenant, from the platform tables of all databases."""
     from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
 
     url = settings.worker_database_url if worker else settings.database_url
-    return PostgresCatalogWriter(url.value).tenants()
+    return PostgresCatalogWriter(url.parts).tenants()

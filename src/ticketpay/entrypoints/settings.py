@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -22,6 +23,7 @@ KNOWN_DEFAULTS: Final = frozenset(
 )
 """Secrets that have stood in public; production refuses them (S02 D4)."""
 
+_NEXT_ADDRESS: Final = re.compile(r"\s+(?=postgres(?:ql)?://)")
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _ENVIRONMENTS: Final = ("development", "staging", "production")
 
@@ -34,6 +36,11 @@ class Secret:
 
     def __bool__(self) -> bool:
         return bool(self.value)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The addresses in it, separated by blanks: one per database."""
+        return tuple(_NEXT_ADDRESS.split(self.value.strip()))
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -48,6 +55,7 @@ class Settings:
     database_url: Secret = Secret("")
     migration_database_url: Secret = Secret("")
     worker_database_url: Secret = Secret("")
+    db_transaction_pooler: bool = False
     stripe_secret_key: Secret = Secret("")
     stripe_webhook_secrets: tuple[Secret, ...] = ()
     stripe_api_base: str = ""
@@ -74,6 +82,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     settings = Settings(
         app_env=environ.get("APP_ENV", "development"),
         port=_number(environ, "PORT", 3005, errors),
+        db_transaction_pooler=_flag(environ, "DB_TRANSACTION_POOLER", errors),
         database_url=Secret(environ.get("DATABASE_URL", "")),
         migration_database_url=Secret(environ.get("MIGRATION_DATABASE_URL", "")),
         worker_database_url=Secret(
@@ -102,8 +111,29 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def _worker_url(url: str) -> str:
-    """The same database with the worker's role: migrations give both the same password."""
-    return url.replace("//ticketpay_app:", "//ticketpay_worker:", 1)
+    """The same databases with the worker's role: migrations give both the same password."""
+    return url.replace("//ticketpay_app:", "//ticketpay_worker:")
+
+
+def _flag(environ: Mapping[str, str], name: str, errors: list[FieldError]) -> bool:
+    text = environ.get(name, "").lower()
+    if text not in ("", "true", "false"):
+        errors.append(FieldError(name, "must be true or false"))
+    return text == "true"
+
+
+def _counts(settings: Settings) -> list[FieldError]:
+    """Every role must be able to reach every database."""
+    number = len(settings.database_url.parts)
+    named = {
+        "MIGRATION_DATABASE_URL": settings.migration_database_url,
+        "WORKER_DATABASE_URL": settings.worker_database_url,
+    }
+    return [
+        FieldError(name, f"names {len(secret.parts)} databases, DATABASE_URL {number}")
+        for name, secret in named.items()
+        if number and secret and len(secret.parts) != number
+    ]
 
 
 def _secrets(text: str) -> tuple[Secret, ...]:
@@ -123,7 +153,7 @@ def _number(environ: Mapping[str, str], name: str, default: int, errors: list[Fi
 def _refusals(settings: Settings) -> list[FieldError]:
     if settings.app_env not in _ENVIRONMENTS:
         return [FieldError("APP_ENV", f"must be one of {', '.join(_ENVIRONMENTS)}")]
-    errors = []
+    errors = _counts(settings)
     if settings.log_level.lower() not in _LOG_LEVELS:
         errors.append(FieldError("LOG_LEVEL", f"must be one of {', '.join(_LOG_LEVELS)}"))
     secret = settings.jwt_secret.value

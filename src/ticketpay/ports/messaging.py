@@ -122,6 +122,10 @@ class Inbox(Protocol):
         """Store an event once; False if the same event id is there already."""
         ...
 
+    def owner(self, event: StoredEvent) -> Later[tuple[str, str] | None]:
+        """The tenant and the payment that the event's object is known to belong to."""
+        ...
+
     def claim_due(
         self, now: datetime, lease_seconds: int, limit: int
     ) -> Later[tuple[InboxClaim, ...]]:

@@ -73,6 +73,16 @@ class UnitOfWork(Protocol):
         """Run ``fn`` in one transaction of ``tenant`` and return what it returns."""
         ...
 
-    def platform(self, fn: Callable[[PlatformTx], T]) -> T:
-        """Run ``fn`` in one transaction without a tenant."""
+    def platform(self, fn: Callable[[PlatformTx], T], near: TenantId | None = None) -> T:
+        """Run ``fn`` in one transaction without a tenant, in the database of ``near``.
+
+        Without ``near`` it runs in the first database.
+        """
+        ...
+
+    def everywhere(self, fn: Callable[[PlatformTx], T]) -> tuple[T, ...]:
+        """Run ``fn`` without a tenant in every database that answers; what it returned in each.
+
+        Raises ``Unavailable`` when none answers.
+        """
         ...

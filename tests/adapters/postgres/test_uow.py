@@ -1,20 +1,14 @@
-"""The unit of work on the real server: isolation, fail-closed tenancy, round trips, races."""
+"""The unit of work on the real server: fail-closed tenancy, lost connections, what the schema refuses."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import psycopg
 import pytest
 
 from tests.support.databases import Database, Shop, make_shop
-from tests.support.sales import Till
 from ticketpay.adapters.postgres.session import RoundTrips, Session
-from ticketpay.domain.kernel.errors import Conflict
-from ticketpay.domain.messaging import Outcome
 
 pytestmark = pytest.mark.server
 
@@ -25,13 +19,6 @@ def shop(database: Database) -> Shop:
     shop = make_shop(capacity=5)
     database.load(shop.catalog)
     return shop
-
-
-@pytest.fixture
-def till(database: Database, shop: Shop) -> Iterator[Till]:
-    """Use cases on this database and an in-process sandbox."""
-    with Till.open(database, shop) as till:
-        yield till
 
 
 @pytest.mark.spec("S04")
@@ -51,94 +38,10 @@ def test_the_tenant_does_not_outlive_its_transaction(database: Database, shop: S
     uow = database.unit_of_work()
     try:
         assert uow.run(shop.tenant.id, lambda tx: tx.catalog.offer(shop.event.id)()) is not None
-        with uow.tenants.platform.connection() as connection:
+        with uow.tenants.of(shop.tenant.id).connection() as connection:
             assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
     finally:
         uow.close()
-
-
-@pytest.mark.spec("S03", "S16")
-def test_round_trips_of_a_sale(till: Till) -> None:
-    """A checkout waits four times for the database, a webhook twice; a replay twice."""
-    till.buy()
-    till.trips.clear()
-    key = uuid4()
-    assert till.buy(key=key).outcome is Outcome.COMPLETED
-    assert till.trips == [2, 2]
-    till.trips.clear()
-    assert till.buy(key=key).replayed
-    assert till.trips == [2]
-    till.trips.clear()
-    assert till.receive_events()
-    assert max(till.trips) <= 2
-    till.trips.clear()
-    till.app.process_inbox()
-    assert max(till.trips) <= 2
-
-
-@pytest.mark.spec("S16", "S40")
-def test_no_oversell_under_parallel_buyers(till: Till, database: Database) -> None:
-    """Twelve buyers of one ticket each and five left: five are sold, the counter says five."""
-    barrier = threading.Barrier(12)
-
-    def buy(_: int) -> Outcome:
-        barrier.wait()
-        return till.buy(quantity=1).outcome
-
-    with ThreadPoolExecutor(12) as pool:
-        outcomes = list(pool.map(buy, range(12)))
-    assert sorted(outcomes) == [Outcome.COMPLETED] * 5 + [Outcome.REFUSED] * 7
-    taken = "SELECT taken FROM stock WHERE NOT seated AND tenant_id = %s"
-    assert database.rows(taken, till.shop.tenant.id) == [(5,)]
-
-
-@pytest.mark.spec("S16")
-def test_one_seat_has_one_buyer(till: Till, database: Database) -> None:
-    """Six buyers want the same seat: one gets it, and the provider charged once."""
-    barrier = threading.Barrier(6)
-
-    def buy(_: int) -> Outcome:
-        barrier.wait()
-        return till.buy(seat="A1").outcome
-
-    with ThreadPoolExecutor(6) as pool:
-        outcomes = list(pool.map(buy, range(6)))
-    assert outcomes.count(Outcome.COMPLETED) == 1
-    assert till.charges() == 1
-
-
-@pytest.mark.spec("S11", "S36 D1")
-def test_one_key_at_once_is_one_sale(till: Till, database: Database) -> None:
-    """Eight requests with one key at once: one order, one charge, and only replays or in-progress."""
-    key, barrier = uuid4(), threading.Barrier(8)
-
-    def buy(_: int) -> str:
-        barrier.wait()
-        try:
-            return str(till.buy(key=key).body["orderId"])
-        except Conflict as error:
-            return error.error_code
-
-    with ThreadPoolExecutor(8) as pool:
-        answers = set(pool.map(buy, range(8)))
-    assert len(answers - {"DUPLICATE_IN_PROGRESS"}) == 1
-    orders = "SELECT count(*) FROM orders WHERE tenant_id = %s"
-    assert database.rows(orders, till.shop.tenant.id) == [(1,)]
-    assert till.charges() == 1
-
-
-@pytest.mark.spec("S03 D4")
-def test_an_exception_rolls_everything_back(till: Till, database: Database) -> None:
-    """Whatever a function wrote is gone when it raises."""
-    before = database.counts()
-
-    def fail(tx: object) -> None:
-        till.write_something(tx)
-        raise RuntimeError("boom")
-
-    with pytest.raises(RuntimeError, match="boom"):
-        till.uow.run(till.shop.tenant.id, fail)
-    assert database.counts() == before
 
 
 @pytest.mark.spec("S03")
@@ -165,7 +68,7 @@ def test_a_lost_connection_is_replaced(database: Database, shop: Shop) -> None:
 
 
 @pytest.mark.spec("S30")
-def test_an_illegal_move_violates_the_schema(till: Till, database: Database) -> None:
+def test_an_illegal_move_violates_the_schema(shop: Shop, database: Database) -> None:
     """The database refuses a recorded move that no machine has."""
     with (
         psycopg.connect(database.owner) as connection,
@@ -173,7 +76,7 @@ def test_an_illegal_move_violates_the_schema(till: Till, database: Database) -> 
     ):
         connection.execute(
             "INSERT INTO state_moves VALUES (%s, 'order', %s, 9, 'paid', 'cancel', 'cancelled', now())",
-            [till.shop.tenant.id, uuid4()],
+            [shop.tenant.id, uuid4()],
         )
 
 

@@ -232,6 +232,10 @@ class MemoryInbox:
         (self._tables.waiting if waits else self._tables.settled).put(key, row)
         return known(value=True)
 
+    def owner(self, event: StoredEvent) -> Later[tuple[str, str] | None]:
+        known_as = self._tables.directory.get((event.provider, event.account, event.object_id))
+        return known((str(known_as[0]), str(known_as[1])) if known_as else None)
+
     def claim_due(
         self, now: datetime, lease_seconds: int, limit: int
     ) -> Later[tuple[InboxClaim, ...]]:
@@ -271,8 +275,7 @@ class MemoryInbox:
 
     def _claim(self, row: EventRow) -> InboxClaim:
         event = row.event
-        known_as = self._tables.directory.get((event.provider, event.account, event.object_id))
-        tenant, payment = map(str, known_as) if known_as else (event.tenant_id, event.payment_id)
+        tenant, payment = self.owner(event)() or (event.tenant_id, event.payment_id)
         return InboxClaim(
             event=event,
             epoch=row.epoch,

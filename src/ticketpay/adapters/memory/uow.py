@@ -93,10 +93,13 @@ class MemoryUnitOfWork:
     def run(self, tenant: TenantId, fn: Callable[[Tx], T]) -> T:
         return self._repeat(lambda: fn(self._tx(tenant)))
 
-    def platform(self, fn: Callable[[PlatformTx], T]) -> T:
+    def platform(self, fn: Callable[[PlatformTx], T], near: TenantId | None = None) -> T:  # noqa: ARG002 - there is one store
         store = self.store
         tx = MemoryPlatformTx(MemoryInbox(store), MemoryStreams(store), MemoryTimers(store))
         return self._repeat(lambda: fn(tx))
+
+    def everywhere(self, fn: Callable[[PlatformTx], T]) -> tuple[T, ...]:
+        return (self.platform(fn),)
 
     def abort(self, tx: Transaction) -> None:
         """What the server does when it sees that the client of ``tx`` is gone."""

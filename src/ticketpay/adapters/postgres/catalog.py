@@ -11,6 +11,7 @@ import psycopg
 
 from ticketpay.adapters.postgres.documents import quote_from, quote_to
 from ticketpay.adapters.postgres.errors import translate
+from ticketpay.adapters.postgres.places import place_of
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.catalog import Catalog, Event, Offer, StockedType, TicketType, Venue
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TenantId, TicketTypeId, VenueId
@@ -106,23 +107,31 @@ class PostgresQuotes:
         )
 
 
+def _several(dsns: str | Sequence[str]) -> tuple[str, ...]:
+    return (dsns,) if isinstance(dsns, str) else tuple(dsns)
+
+
 @attrs.frozen
 class PostgresCatalogWriter:
-    """Fulfils ``CatalogWriter`` over the owner's connection."""
+    """Fulfils ``CatalogWriter`` over the owner's connections, in the order of the tenant map."""
 
-    dsn: str = attrs.field(repr=False)
+    dsns: tuple[str, ...] = attrs.field(repr=False, converter=_several)
 
     def load(self, catalog: Catalog) -> None:
+        dsn = self.dsns[place_of(catalog.tenant.id, len(self.dsns))]
         try:
-            with psycopg.connect(self.dsn) as connection:
+            with psycopg.connect(dsn) as connection:
                 _load(connection, catalog)
         except psycopg.Error as error:
             raise translate(error) from error
 
     def tenants(self) -> list[TenantId]:
-        """Every tenant."""
-        with psycopg.connect(self.dsn) as connection:
-            return [TenantId(row[0]) for row in connection.execute(_SQL["tenants"])]
+        """Every tenant of every database."""
+        found: list[TenantId] = []
+        for dsn in self.dsns:
+            with psycopg.connect(dsn) as connection:
+                found += [TenantId(row[0]) for row in connection.execute(_SQL["tenants"])]
+        return found
 
 
 def _load(connection: psycopg.Connection[Any], catalog: Catalog) -> None:

@@ -191,6 +191,12 @@ class PostgresInbox:
         }
         return self.session.read(_SQL["store_event"], values, _count_is_one)
 
+    def owner(self, event: StoredEvent) -> Later[tuple[str, str] | None]:
+        values = {"provider": event.provider, "account": event.account, "object": event.object_id}
+        return self.session.read(
+            _SQL["owner"], values, lambda rows: (rows[0][0], rows[0][1]) if rows else None
+        )
+
     def claim_due(
         self, now: datetime, lease_seconds: int, limit: int
     ) -> Later[tuple[InboxClaim, ...]]:

@@ -491,3 +491,13 @@ INSERT INTO machine_moves (machine, from_state, event, to_state) VALUES
     ('refund', 'processing', 'complete', 'completed'),
     ('refund', 'processing', 'fail', 'failed'),
     ('refund', 'completed', 'fail', 'failed');
+
+-- Which of how many databases this one is: tenants are spread by their id, so neither may change.
+CREATE TABLE shards (
+    one       boolean PRIMARY KEY DEFAULT true CHECK (one),
+    place     integer NOT NULL CHECK (place >= 0),
+    databases integer NOT NULL,
+    CHECK (place < databases)
+);
+
+GRANT SELECT ON shards TO ticketpay_app, ticketpay_worker;

@@ -2,13 +2,16 @@
 
 A transaction runs on one pooled connection in pipeline mode: BEGIN, the tenant and the first
 reads travel together, the writes and COMMIT travel together. Every tenant's statements go to the
-database that the tenant map names; today it has one entry.
+database that the tenant map names. Nothing but the transaction is kept on a connection, so that a
+transaction pooler may give each one another server process.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -28,6 +31,7 @@ from ticketpay.adapters.postgres.messaging import (
 )
 from ticketpay.adapters.postgres.orders import PostgresOrders
 from ticketpay.adapters.postgres.payments import PostgresPayments, PostgresRefunds
+from ticketpay.adapters.postgres.places import place_of
 from ticketpay.adapters.postgres.session import RoundTrips, Session
 from ticketpay.adapters.postgres.stock import PostgresStock
 from ticketpay.domain.kernel.errors import Conflict, OutcomeUnknown, Unavailable
@@ -38,18 +42,29 @@ __all__ = ["PostgresTx", "PostgresUnitOfWork", "TenantMap", "open_pool"]
 T = TypeVar("T")
 
 RUNS_MAX: Final = 5
-STATEMENT_TIMEOUT_MS: Final = 10_000
-IDLE_TIMEOUT_MS: Final = 60_000
+PREPARED_AFTER: Final = 2
+"""A statement is prepared when it is executed for the third time on a connection."""
+
+_LOCALS: Final = """
+SELECT set_config('app.tenant_id', %(tenant)s, true), set_config('statement_timeout', '10s', true),
+       set_config('idle_in_transaction_session_timeout', '60s', true)
+"""
+"""For the transaction alone: what a session is told would be lost, or found by others."""
+
+_LOG: Final = logging.getLogger("ticketpay.postgres")
 
 
-def _configure(connection: Connection[Any]) -> None:
-    connection.prepare_threshold = 2
-    connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
-    connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}")
+def _configure(connection: Connection[Any], *, prepared: bool) -> None:
+    connection.prepare_threshold = PREPARED_AFTER if prepared else None
 
 
-def open_pool(dsn: str, *, size_max: int, name: str) -> ConnectionPool[Connection[Any]]:
-    """A pool of up to ``size_max`` autocommit connections (the unit of work writes its own BEGIN)."""
+def open_pool(
+    dsn: str, *, size_max: int, name: str, prepared: bool = True
+) -> ConnectionPool[Connection[Any]]:
+    """A pool of up to ``size_max`` autocommit connections (the unit of work writes its own BEGIN).
+
+    ``prepared`` must be false behind a transaction pooler that does not track prepared statements.
+    """
     return ConnectionPool(
         dsn,
         min_size=1,
@@ -58,24 +73,27 @@ def open_pool(dsn: str, *, size_max: int, name: str) -> ConnectionPool[Connectio
         timeout=5,
         name=name,
         kwargs={"autocommit": True, "application_name": name},
-        configure=_configure,
+        configure=partial(_configure, prepared=prepared),
     )
 
 
 @attrs.frozen
 class TenantMap:
-    """Which database holds which tenant; the platform tables live in the first one."""
+    """Which database holds which tenant. The queues of a tenant live beside its other rows.
+
+    The place of a tenant follows from its id and the number of databases, so neither the number
+    nor the order may change once there are tenants; ``places.check_place`` refuses that.
+    """
 
     pools: tuple[ConnectionPool[Connection[Any]], ...]
 
     def of(self, tenant: TenantId) -> ConnectionPool[Connection[Any]]:
         """The pool of a tenant's database: by the tenant's id, over all entries."""
-        return self.pools[tenant.int % len(self.pools)]
+        return self.pools[place_of(tenant, len(self.pools))]
 
-    @property
-    def platform(self) -> ConnectionPool[Connection[Any]]:
-        """The pool of the platform's own database."""
-        return self.pools[0]
+    def near(self, tenant: TenantId | None) -> ConnectionPool[Connection[Any]]:
+        """The same, or the first when nobody knows the tenant."""
+        return self.pools[0] if tenant is None else self.of(tenant)
 
 
 @attrs.frozen
@@ -150,17 +168,25 @@ class PostgresUnitOfWork:
     def run(self, tenant: TenantId, fn: Callable[[PostgresTx], T]) -> T:
         return self._repeat(self.tenants.of(tenant), tenant, fn)
 
-    def platform(self, fn: Callable[[PostgresTx], T]) -> T:
-        return self._repeat(self.tenants.platform, None, fn)
+    def platform(self, fn: Callable[[PostgresTx], T], near: TenantId | None = None) -> T:
+        return self._repeat(self.tenants.near(near), None, fn)
+
+    def everywhere(self, fn: Callable[[PostgresTx], T]) -> tuple[T, ...]:
+        found, failure = [], None
+        for place, pool in enumerate(self.tenants.pools):
+            try:
+                found.append(self._repeat(pool, None, fn))
+            except (Unavailable, OutcomeUnknown) as error:
+                # The tenants of the other databases must not wait for this one.
+                _LOG.warning("database %s does not answer: %s", place, error)
+                failure = error
+        if not found and failure is not None:
+            raise failure
+        return tuple(found)
 
     def ready(self) -> bool:
-        """Whether the database answers."""
-        try:
-            with self.tenants.platform.connection(timeout=1) as connection:
-                connection.execute("SELECT 1")
-        except (psycopg.Error, PoolTimeout):
-            return False
-        return True
+        """Whether every database answers."""
+        return all(_answers(pool) for pool in self.tenants.pools)
 
     def close(self) -> None:
         """Close all pools."""
@@ -190,10 +216,7 @@ class PostgresUnitOfWork:
         try:
             with connection.pipeline():
                 connection.execute("BEGIN")
-                if tenant is not None:
-                    connection.execute(
-                        "SELECT set_config('app.tenant_id', %s, true)", [str(tenant)]
-                    )
+                connection.execute(_LOCALS, {"tenant": str(tenant or "")})
                 result = fn(PostgresTx(session, self.takeover_seconds))
                 connection.execute("COMMIT")
                 session.queued, committing = True, True
@@ -206,6 +229,15 @@ class PostgresUnitOfWork:
         if self.on_trips is not None:
             self.on_trips(session.trips.count)
         return result
+
+
+def _answers(pool: ConnectionPool[Connection[Any]]) -> bool:
+    try:
+        with pool.connection(timeout=1) as connection:
+            connection.execute("SELECT 1")
+    except (psycopg.Error, PoolTimeout):
+        return False
+    return True
 
 
 def _roll_back(connection: Connection[Any]) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 import attrs
+
+from ticketpay.domain.kernel.ids import TenantId
 
 __all__ = ["ATTEMPTS_MAX", "InboxClaim", "InboxStatus", "StoredEvent"]
 
@@ -41,6 +44,14 @@ class StoredEvent:
     signature: str = attrs.field(repr=False)
     status: InboxStatus
     received_at: datetime
+
+    @property
+    def home(self) -> TenantId | None:
+        """The tenant that the event names; it is kept in that tenant's database."""
+        try:
+            return TenantId(UUID(self.tenant_id))
+        except ValueError:
+            return None
 
 
 @attrs.frozen(kw_only=True)

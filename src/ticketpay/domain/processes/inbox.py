@@ -20,6 +20,7 @@ from ticketpay.domain.messaging.inbox import ATTEMPTS_MAX
 from ticketpay.domain.processes.provider_facts import FactDesk, open_case
 
 if TYPE_CHECKING:
+    from ticketpay.domain.messaging import StoredEvent
     from ticketpay.ports.payments import WebhookReader
     from ticketpay.ports.system import Alerts, Clock, Random
     from ticketpay.ports.transactions import Tx, UnitOfWork
@@ -45,7 +46,16 @@ class ReceiveWebhook:
             self.alerts.raise_alert(
                 f"webhook_{event.status}", f"type {event.event_type}", event_id=event.event_id
             )
-        return self.uow.platform(lambda tx: tx.inbox.store(event)())
+        known = self._addressed(event)
+        return self.uow.platform(lambda tx: tx.inbox.store(known)(), known.home)
+
+    def _addressed(self, event: StoredEvent) -> StoredEvent:
+        """An event whose metadata name no tenant belongs to whom its object belongs, if known."""
+        if event.home is not None or event.status is not InboxStatus.RECEIVED:
+            return event
+        owners = self.uow.everywhere(lambda tx: tx.inbox.owner(event)())
+        tenant, payment = next((owner for owner in owners if owner), ("", ""))
+        return attrs.evolve(event, tenant_id=tenant, payment_id=payment) if tenant else event
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -60,9 +70,10 @@ class ProcessInbox:
     alerts: Alerts
 
     def __call__(self, limit: int = 20) -> int:
-        """Work on up to ``limit`` due events; returns how many were claimed."""
+        """Work on up to ``limit`` due events of each database; returns how many were claimed."""
         now = self.clock.now()
-        claims = self.uow.platform(lambda tx: tx.inbox.claim_due(now, LEASE_SECONDS, limit)())
+        found = self.uow.everywhere(lambda tx: tx.inbox.claim_due(now, LEASE_SECONDS, limit)())
+        claims = [claim for claims in found for claim in claims]
         for claim in claims:
             try:
                 self._handle(claim)
@@ -96,11 +107,12 @@ class ProcessInbox:
             return
         wait = backoff_seconds(claim.attempts - 1, self.random.ppm())
         due_at = self.clock.now() + timedelta(seconds=wait)
-        self.uow.platform(lambda tx: tx.inbox.retry(claim, error, due_at))
+        self.uow.platform(lambda tx: tx.inbox.retry(claim, error, due_at), claim.event.home)
 
     def _give_up(self, claim: InboxClaim, error: str) -> None:
         now: datetime = self.clock.now()
-        self.uow.platform(lambda tx: tx.inbox.finish(claim, InboxStatus.DEAD, error, now))
+        home = claim.event.home
+        self.uow.platform(lambda tx: tx.inbox.finish(claim, InboxStatus.DEAD, error, now), home)
         self.alerts.raise_alert("webhook_dead", error, event_id=claim.event.event_id)
 
 

@@ -55,9 +55,10 @@ class Janitor:
     alerts: Alerts
 
     def __call__(self, limit: int = 50) -> int:
-        """Work on up to ``limit`` due timers; returns how many were claimed."""
+        """Work on up to ``limit`` due timers of each database; returns how many were claimed."""
         now = self.clock.now()
-        claims = self.uow.platform(lambda tx: tx.timers.claim_due(now, LEASE_SECONDS, limit)())
+        found = self.uow.everywhere(lambda tx: tx.timers.claim_due(now, LEASE_SECONDS, limit)())
+        claims = [claim for claims in found for claim in claims]
         for claim in claims:
             self._handle(claim)
         return len(claims)

@@ -60,9 +60,10 @@ class RelayOutbox:
     alerts: Alerts
 
     def __call__(self, limit: int = 100) -> int:
-        """Work on up to ``limit`` due streams; returns how many were claimed."""
+        """Work on up to ``limit`` due streams of each database; returns how many were claimed."""
         now = self.clock.now()
-        claims = self.uow.platform(lambda tx: tx.streams.claim_due(now, LEASE_SECONDS, limit)())
+        found = self.uow.everywhere(lambda tx: tx.streams.claim_due(now, LEASE_SECONDS, limit)())
+        claims = [claim for claims in found for claim in claims]
         stop_at = now + timedelta(seconds=LEASE_SECONDS - DELIVERY_SECONDS_MAX)
         for tenant, mine in _by_tenant(claims).items():
             try:
@@ -162,4 +163,5 @@ class ReplayStream:
 
     def __call__(self, key: StreamKey) -> bool:
         """False if the stream is not parked."""
-        return self.uow.platform(lambda tx: tx.streams.replay(key, self.clock.now())())
+        now = self.clock.now()
+        return self.uow.platform(lambda tx: tx.streams.replay(key, now)(), key.tenant_id)

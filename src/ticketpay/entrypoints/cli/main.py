@@ -65,11 +65,14 @@ def _migrate(settings: Settings) -> None:
 
     from ticketpay.entrypoints import bootstrap
 
-    urls = (settings.database_url.value, settings.worker_database_url.value)
-    app, worker = (unquote(urlsplit(url).password or "") for url in urls)
-    dsn = settings.migration_database_url.value
-    for name in bootstrap.migrate(dsn, app_password=app, worker_password=worker):
-        click.echo(f"applied {name}")
+    dsns = settings.migration_database_url.parts
+    urls = zip(dsns, settings.database_url.parts, settings.worker_database_url.parts, strict=True)
+    for place, (dsn, *roles) in enumerate(urls):
+        app, worker = (unquote(urlsplit(url).password or "") for url in roles)
+        for name in bootstrap.migrate(
+            dsn, app_password=app, worker_password=worker, place=place, databases=len(dsns)
+        ):
+            click.echo(f"applied {name}" + (f" to database {place + 1}" if len(dsns) > 1 else ""))
 
 
 @cli.command()

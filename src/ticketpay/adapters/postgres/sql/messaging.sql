@@ -138,6 +138,11 @@ WITH stored AS (
 )
 SELECT count(*) FROM stored
 
+-- name: owner
+SELECT tenant_id::text, payment_id::text
+FROM provider_refs
+WHERE provider = %(provider)s AND account = %(account)s AND object_id = %(object)s
+
 -- name: claim_events
 UPDATE webhook_inbox w
 SET epoch = w.epoch + 1, attempts = w.attempts + 1, claimed_until = %(until)s

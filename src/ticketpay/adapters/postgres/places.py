@@ -1,0 +1,40 @@
+"""Places: which of several databases a tenant lives in, and which one a database is."""
+
+from __future__ import annotations
+
+import psycopg
+
+from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.ids import TenantId
+
+__all__ = ["check_place", "place_of", "take_place"]
+
+
+def place_of(tenant: TenantId, databases: int) -> int:
+    """In which of so many databases a tenant lives, from 0."""
+    return tenant.int % databases
+
+
+def take_place(dsn: str, place: int, databases: int) -> None:
+    """Record, as the owner, that this is database ``place`` (from 0) of so many.
+
+    Raises ``Conflict`` when it has another place already: its tenants would not be found.
+    """
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "INSERT INTO shards (place, databases) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+            [place, databases],
+        )
+    check_place(dsn, place, databases)
+
+
+def check_place(dsn: str, place: int, databases: int) -> None:
+    """Raise ``Conflict`` unless this is database ``place`` (from 0) of so many."""
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute("SELECT place, databases FROM shards").fetchone()
+    if row != (place, databases):
+        known = f"number {row[0] + 1} of {row[1]}" if row else "not migrated"
+        raise Conflict(
+            f"database number {place + 1} of {databases} in the settings is {known}:"
+            " tenants are spread by the number and the order of the databases"
+        )
