@@ -16,6 +16,8 @@ __all__ = ["APP_ROLE", "WORKER_ROLE", "apply_migrations", "check_role", "set_pas
 APP_ROLE: Final = "ticketpay_app"
 WORKER_ROLE: Final = "ticketpay_worker"
 
+# Two migrators at once: the second waits here and then finds nothing to do.
+_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(7_305_010)"
 _HISTORY: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name       text PRIMARY KEY,
@@ -32,8 +34,7 @@ def apply_migrations(dsn: str) -> list[str]:
     """
     applied = []
     with psycopg.connect(dsn, autocommit=True) as connection, connection.transaction():
-        # Two migrators at once: the second waits here and then finds nothing to do.
-        connection.execute("SELECT pg_advisory_xact_lock(7_305_010)")
+        connection.execute(_ONE_AT_A_TIME)
         connection.execute(_HISTORY)
         for name, text in _migrations():
             if _is_new(connection, name, text):
@@ -65,7 +66,8 @@ def _is_new(connection: psycopg.Connection[Any], name: str, text: str) -> bool:
 
 def set_password(dsn: str, role: str, password: str) -> None:
     """Let ``role`` log in with ``password``."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    with psycopg.connect(dsn, autocommit=True) as connection, connection.transaction():
+        connection.execute(_ONE_AT_A_TIME)
         connection.execute(
             sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
                 sql.Identifier(role), sql.Literal(password)
