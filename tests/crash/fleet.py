@@ -109,6 +109,7 @@ class Fleet:
     stack: DevelopmentStack
     members: dict[str, Member] = attrs.field(factory=dict)
     urls: dict[str, str] = attrs.field(factory=dict)
+    settings: dict[str, Mapping[str, str]] = attrs.field(factory=dict)
 
     @property
     def database(self) -> Database:
@@ -123,15 +124,16 @@ class Fleet:
             taken = first in self.urls.values()
             self.urls[name] = f"http://127.0.0.1:{free_port()}" if taken else first
         port = self.urls[name].rsplit(":", 1)[1]
-        return self._start(name, "serve", {**settings, "PORT": port}, self.urls[name])
+        return self._start(name, "serve", settings | {"PORT": port}, self.urls[name])
 
     def start_worker(self, name: str, **settings: str) -> Member:
         """Start a worker."""
         return self._start(name, "worker", settings, "")
 
     def restart(self, name: str) -> Member:
-        """Start it again and wait until it is ready."""
-        member = self.start_api(name) if name in self.urls else self.start_worker(name)
+        """Start it again as it was and wait until it is ready."""
+        start = self.start_api if name in self.urls else self.start_worker
+        member = start(name, **self.settings[name])
         self.await_ready()
         return member
 
@@ -141,6 +143,7 @@ class Fleet:
             wait_for(f"{member.name} ready", member.is_ready)
 
     def _start(self, name: str, command: str, settings: Mapping[str, str], url: str) -> Member:
+        self.settings[name] = settings
         kept = {k: os.environ[k] for k in ("PATH", "HOME", "PYTHONPATH") if k in os.environ}
         log = self.stack.data_folder / "logs" / f"{name}.log"
         with log.open("ab") as output:
