@@ -40,6 +40,8 @@ T = TypeVar("T")
 RUNS_MAX: Final = 5
 STATEMENT_TIMEOUT_MS: Final = 10_000
 IDLE_TIMEOUT_MS: Final = 60_000
+RECONNECT_SECONDS: Final = 5
+"""The pool doubles its waits until it gives up; then whoever needs a connection begins anew."""
 
 
 def _configure(connection: Connection[Any]) -> None:
@@ -56,6 +58,7 @@ def open_pool(dsn: str, *, size_max: int, name: str) -> ConnectionPool[Connectio
         max_size=size_max,
         open=True,
         timeout=5,
+        reconnect_timeout=RECONNECT_SECONDS,
         name=name,
         kwargs={"autocommit": True, "application_name": name},
         configure=_configure,
