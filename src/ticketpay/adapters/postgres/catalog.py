@@ -10,7 +10,7 @@ import attrs
 import psycopg
 
 from ticketpay.adapters.postgres.documents import quote_from, quote_to
-from ticketpay.adapters.postgres.errors import translate
+from ticketpay.adapters.postgres.errors import connect, translate
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.catalog import Catalog, Event, Offer, StockedType, TicketType, Venue
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TenantId, TicketTypeId, VenueId
@@ -114,14 +114,14 @@ class PostgresCatalogWriter:
 
     def load(self, catalog: Catalog) -> None:
         try:
-            with psycopg.connect(self.dsn) as connection:
+            with connect(self.dsn) as connection:
                 _load(connection, catalog)
         except psycopg.Error as error:
             raise translate(error) from error
 
     def tenants(self) -> list[TenantId]:
         """Every tenant."""
-        with psycopg.connect(self.dsn) as connection:
+        with connect(self.dsn) as connection:
             return [TenantId(row[0]) for row in connection.execute(_SQL["tenants"])]
 
 
