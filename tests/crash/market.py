@@ -130,7 +130,7 @@ class Market:
     def _shop_on(self, seed: int) -> None:
         buyer = self.buyer(seed)
         with buyer.http:
-            while not self._closing.wait(buyer.rng.uniform(0.2, 0.4)):
+            while not self._closing.wait(buyer.rng.uniform(0.25, 0.55)):
                 key = uuid4()
                 order = buyer.buy(key, LEAVES_PERCENT)
                 if order is None:
