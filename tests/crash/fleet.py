@@ -6,11 +6,13 @@ backend whose parent is that postmaster. Use it on the main thread, with which t
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -25,7 +27,7 @@ import attrs
 from tests.support.databases import Database
 from ticketpay.adapters.embedded.process import free_port, spawn
 from ticketpay.adapters.postgres.migrate import APP_ROLE, WORKER_ROLE
-from ticketpay.entrypoints.stack import DevelopmentStack
+from ticketpay.entrypoints.stack import DevelopmentStack, running_environment
 from ticketpay.entrypoints.workers.loop import READY
 
 READY_SECONDS: Final = 60.0
@@ -163,6 +165,15 @@ class Fleet:
             member.check()
         self.stack.check()
 
+    def alerts(self) -> Counter[str]:
+        """How often each kind of alert has rung in the logs of our processes."""
+        return Counter(
+            json.loads(line)["kind"]
+            for member in self.members.values()
+            for line in member.log.read_text("utf-8", "replace").splitlines()
+            if '"event": "alert"' in line
+        )
+
     def kill_backend(self) -> None:
         """Kill one backend of our roles, one that is at work if there is any; all are restarted."""
         pid = self._backend()
@@ -187,6 +198,7 @@ class Fleet:
         """Kill the postmaster and start it again on the same data."""
         os.kill(self.stack.postgres.pid, signal.SIGKILL)
         self.stack.restart_postgres()
+        assert running_environment(self.stack.data_folder), "other commands find the new postmaster"
 
     def lapse(self) -> int:
         """Let every lease lapse now that nobody is just writing about; how many there were."""

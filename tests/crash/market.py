@@ -106,6 +106,10 @@ class Market:
     def __attrs_post_init__(self) -> None:
         self.token = token_for(self.stack, self.shop)
 
+    def keys(self) -> set[UUID]:
+        """Every key that was ever used."""
+        return self.left | set(self.sold)
+
     def buyer(self, seed: int) -> Buyer:
         """A buyer whose choices follow from ``seed``."""
         rng = Random(seed)  # noqa: S311 - a schedule, not a secret
