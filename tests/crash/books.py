@@ -147,16 +147,17 @@ class Books:
 
     def _sales(self) -> Iterator[str]:
         sold, fulfilled, charged = self.market.sold, self._orders("fulfilled"), self._charged()
-        intents = Counter(intent["metadata"]["order_id"] for intent in self._intents())
+        intents = {i["id"]: i["metadata"]["order_id"] for i in self._intents()}
+        refunds = all_objects(self.fleet.stack, "refunds")
         yield from _each("two keys, one order", _repeated(Counter(sold.values())))
         yield from _each("acknowledged, not fulfilled", set(sold.values()) - fulfilled)
-        yield from _each("two intents for one order", _repeated(intents))
+        yield from _each("two intents for one order", _repeated(Counter(intents.values())))
         yield from _each("charged, not fulfilled", set(charged) - fulfilled)
         yield from _each("fulfilled, not charged", fulfilled - set(charged))
         orders, keys = len(self.fleet.database.rows(_STATES, self.tenant)), len(self.market.keys())
         if orders > keys:
             yield f"{orders} orders for {keys} keys"
-        yield from _each("refunded", (r["id"] for r in all_objects(self.fleet.stack, "refunds")))
+        yield from _each("refunded", {r["payment_intent"] for r in refunds} & intents.keys())
         for key in list(sold)[:: max(1, len(sold) // REPLAYS)]:
             if (again := self.market.replay(key)) != sold[key]:
                 yield f"the repetition of a sale gave {again} instead of {sold[key]}"
@@ -170,7 +171,7 @@ class Books:
     def _outbox(self) -> Iterator[str]:
         rows = self.fleet.database.rows
         yield from _each("broken stream", (str(s) for (s,) in rows(_BROKEN_STREAMS, self.tenant)))
-        yield from _each("dead event", (str(row) for row in rows(_DEAD)))
+        yield from _each("dead event", (str(row) for row in rows(_DEAD, str(self.tenant))))
         for order, told in rows(_TOLD, self.tenant):
             if told != _SALE_TOLD:
                 yield f"of {order} was told {told}"
