@@ -48,7 +48,8 @@ SELECT (SELECT sum(quantity) FROM stock_holds WHERE tenant_id = %s AND state <> 
        (SELECT count(*) FROM stock_holds WHERE tenant_id = %s AND state = 'confirmed')
 """
 _DEAD: Final = (
-    "SELECT event_id, status, note FROM webhook_inbox WHERE status IN ('dead', 'invalid')"
+    "SELECT event_id, status, note FROM webhook_inbox"
+    " WHERE status IN ('dead', 'invalid') AND tenant_id = %s"
 )
 # What a crash may never lead to; that a relay or the janitor failed for a while is no wonder.
 _CORRUPTION: Final = {
