@@ -19,8 +19,10 @@ from ticketpay.entrypoints.http import issue_token
 from ticketpay.entrypoints.stack import DevelopmentStack
 
 BUYERS: Final = 3
-ANSWER_SECONDS: Final = 3.0
+ANSWER_SECONDS: Final = 2.0
 PATIENCE_SECONDS: Final = 120.0
+CARDS: Final = ("pm_card_visa", "pm_card_visa", "pm_sandbox_slow")
+"""The slow one is charged at once and answered three seconds later: a strike in between is likely."""
 LEAVES_PERCENT: Final = 25
 """How many of the buyers that meet a failure go away for good."""
 
@@ -50,9 +52,9 @@ def wish(shop: Shop, card: str = "pm_card_visa") -> dict[str, Any]:
     }
 
 
-def client() -> httpx.Client:
+def client(seconds: float = 10.0) -> httpx.Client:
     """A client that does not read all certificates first: everybody is on the loopback address."""
-    return httpx.Client(timeout=ANSWER_SECONDS, verify=False)  # noqa: S501 - plain HTTP
+    return httpx.Client(timeout=seconds, verify=False)  # noqa: S501 - plain HTTP
 
 
 @attrs.define(eq=False)
@@ -63,7 +65,7 @@ class Buyer:
     token: str
     body: dict[str, Any]
     rng: Random
-    http: httpx.Client = attrs.field(factory=client)
+    http: httpx.Client = attrs.field(factory=lambda: client(ANSWER_SECONDS))
 
     def ask(self, url: str, key: UUID) -> httpx.Response:
         """One try."""
@@ -98,6 +100,7 @@ class Market:
     seed: int
     sold: dict[UUID, str] = attrs.field(factory=dict)
     left: set[UUID] = attrs.field(factory=set)
+    cards: dict[UUID, str] = attrs.field(factory=dict)
     token: str = attrs.field(init=False)
     _closing: threading.Event = attrs.field(factory=threading.Event)
     _pool: ThreadPoolExecutor = attrs.field(factory=lambda: ThreadPoolExecutor(BUYERS))
@@ -128,6 +131,7 @@ class Market:
     def replay(self, key: UUID) -> str:
         """What a repetition of a sale is answered."""
         buyer = self.buyer(self.seed)
+        buyer.body = wish(self.shop, self.cards.get(key, CARDS[0]))
         with buyer.http:
             return str(buyer.buy(key))
 
@@ -136,6 +140,8 @@ class Market:
         with buyer.http:
             while not self._closing.wait(buyer.rng.uniform(0.25, 0.55)):
                 key = uuid4()
+                self.cards[key] = buyer.rng.choice(CARDS)
+                buyer.body = wish(self.shop, self.cards[key])
                 order = buyer.buy(key, LEAVES_PERCENT)
                 if order is None:
                     self.left.add(key)
