@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 
 import psycopg
@@ -9,7 +10,12 @@ import pytest
 
 from tests.support.databases import Database
 from ticketpay.adapters.embedded.postgres import EmbeddedPostgres
-from ticketpay.adapters.postgres.migrate import apply_migrations, check_role
+from ticketpay.adapters.postgres.migrate import (
+    APP_ROLE,
+    apply_migrations,
+    check_role,
+    set_password,
+)
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.orders import ORDER_MACHINE
 from ticketpay.domain.payments import PAYMENT_MACHINE
@@ -53,6 +59,19 @@ def test_schema_file_equals_the_migrations(postgres: EmbeddedPostgres, database:
 def test_migrating_again_changes_nothing(database: Database) -> None:
     """A second run applies no migration."""
     assert apply_migrations(database.owner) == []
+
+
+@pytest.mark.spec("S04")
+def test_servers_that_start_together_do_not_disturb_each_other(database: Database) -> None:
+    """Several at once may migrate and set the passwords of the roles: all of them succeed."""
+
+    def start(_: int) -> list[str]:
+        applied = apply_migrations(database.owner)
+        set_password(database.owner, APP_ROLE, "app")
+        return applied
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(start, range(16))) == [[]] * 16
 
 
 @pytest.mark.spec("S04")

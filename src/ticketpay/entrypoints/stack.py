@@ -84,6 +84,7 @@ class DevelopmentStack:
     notes: tuple[str, ...]
     pids: Mapping[str, int]
     _check: Callable[[], None] = attrs.field(repr=False)
+    _record: Callable[[], Mapping[str, int]] = attrs.field(repr=False)
     _undo: ExitStack = attrs.field(repr=False)
 
     @classmethod
@@ -125,6 +126,14 @@ class DevelopmentStack:
     def check(self) -> None:
         """Raise EmbeddedServerFailed when one of the processes has ended."""
         self._check()
+
+    def restart_postgres(self) -> None:
+        """Start the database again on the same port, after it was killed or to interrupt everybody.
+
+        Raises the errors of ``adapters.embedded``.
+        """
+        self.postgres.restart()
+        self.pids = self._record()
 
     def __enter__(self) -> Self:
         return self
@@ -198,6 +207,7 @@ class _Builder:
             notes=tuple(notes),
             pids=self.pids(),
             check=self.check,
+            record=self.record,
             undo=undo,
         )
 
@@ -220,7 +230,7 @@ class _Builder:
         self._spawn("tickets", _STUB, "--port", str(self.tickets_port), settings=secret)
         self.tell("starting PostgreSQL")
         self.postgres = EmbeddedPostgres.start(self.folder)
-        self._record()
+        self.record()
         self._await("sandbox", _answers(self.sandbox_port, "/_sandbox/health"))
         self._await("tickets", _answers(self.tickets_port, "/stats"))
 
@@ -256,7 +266,7 @@ class _Builder:
             self._spawn("api", _CLI, "serve", settings=self.environment)
         if worker:
             self._spawn("worker", _CLI, "worker", settings=self.environment)
-        self._record()
+        self.record()
         if api:
             self._await("api", _answers(self.port, "/health/ready"))
         if worker:
@@ -312,9 +322,12 @@ class _Builder:
         lines = self._log(name).read_text("utf-8", "replace").splitlines()[-_LOG_LINES:]
         raise EmbeddedServerFailed(f"the process {name!r} {what}", self._log(name), lines)
 
-    def _record(self) -> None:
-        about = {"pids": self.pids(), "environment": dict(self.environment)}
+    def record(self) -> dict[str, int]:
+        """Write down how to reach the stack; returns the process ids."""
+        pids = self.pids()
+        about = {"pids": pids, "environment": dict(self.environment)}
         _write_private(self.folder / "stack.json", json.dumps(about, indent=2))
+        return pids
 
 
 def _usable_port(wished: int) -> int:

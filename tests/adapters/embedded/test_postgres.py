@@ -172,6 +172,21 @@ def test_killed_postmaster(data: Path) -> None:
         assert _value(again.dsn(), "SELECT text FROM note") == "committed"
 
 
+def test_restart_after_a_kill(data: Path) -> None:
+    """A killed postmaster with a busy backend is started again on its port, with its options."""
+    with EmbeddedPostgres.start(data, options={"work_mem": "3MB"}) as server:
+        _write(server.dsn(), "committed")
+        port, first = server.port, server.pid
+        busy = psycopg.connect(server.dsn(), autocommit=True)
+        busy.pgconn.send_query(b"SELECT pg_sleep(60)")
+        os.kill(first, signal.SIGKILL)
+        server.restart()
+        busy.close()
+        assert (server.port == port, server.pid == first) == (True, False)
+        assert _value(server.dsn(), "SELECT text FROM note") == "committed"
+        assert _value(server.socket_dsn(), "SHOW work_mem") == "3MB"
+
+
 def test_stale_pid_file(data: Path) -> None:
     """A pid file whose number now belongs to somebody else does not prevent a start."""
     cluster = data / "postgres" / "pgdata"

@@ -6,9 +6,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg_pool.base import AttemptWithBackoff
 
 from tests.support.databases import Database, Shop, make_shop
+from ticketpay.adapters.embedded.process import free_port
 from ticketpay.adapters.postgres.session import RoundTrips, Session
+from ticketpay.adapters.postgres.uow import open_pool
 
 pytestmark = pytest.mark.server
 
@@ -65,6 +68,20 @@ def test_a_lost_connection_is_replaced(database: Database, shop: Shop) -> None:
         pytest.fail("the pool never recovered")
     finally:
         uow.close()
+
+
+def test_a_long_outage_does_not_make_the_pool_slow() -> None:
+    """However long the database was away, a connection is tried again within 2.5 seconds."""
+    pool = open_pool(f"postgresql://x@127.0.0.1:{free_port()}/x", size_max=1, name="tests")
+    try:
+        attempt, waits, now = AttemptWithBackoff(timeout=pool.reconnect_timeout), [0.0], 1.0
+        while not attempt.time_to_give_up(now):
+            attempt.update_delay(now)
+            waits.append(attempt.delay)
+            now += attempt.delay
+        assert max(waits) < 2.5
+    finally:
+        pool.close()
 
 
 @pytest.mark.spec("S30")

@@ -11,6 +11,7 @@ import jwt
 import pytest
 from click.testing import CliRunner
 
+from ticketpay.adapters.embedded.process import free_port
 from ticketpay.domain.ledger import Account, AccountKind, Balance
 from ticketpay.domain.money import USD
 from ticketpay.entrypoints.cli.books import amount, balance_rows
@@ -85,6 +86,28 @@ def test_an_expected_error_is_one_line(words: list[str], missing: str) -> None:
     assert done.stdout == ""
     assert missing in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_without_its_database_a_server_says_so(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """A server that starts while the database is away ends with one line and exit 1."""
+    away = f"postgresql://ticketpay_app:secret@127.0.0.1:{free_port()}/x"
+    for name, value in {
+        "DATABASE_URL": away,
+        "JWT_SECRET": SECRET,
+        "STRIPE_SECRET_KEY": "sk_test_1",
+        "STRIPE_WEBHOOK_SECRET": "whsec_1",
+        "INTERNAL_WEBHOOK_SECRET": SECRET,
+    }.items():
+        monkeypatch.setenv(name, value)
+    done = CliRunner().invoke(cli, [command])
+
+    assert done.exit_code == 1
+    assert done.stderr.startswith("ticketpay: DATABASE_UNAVAILABLE: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert "secret" not in done.stderr
 
 
 @pytest.mark.spec("S02")

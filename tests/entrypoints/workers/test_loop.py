@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -164,3 +166,21 @@ def test_one_tenant_does_not_stop_the_roll_up_of_others() -> None:
 
     assert step.step() == 7
     assert seen == [first, second]
+
+
+def test_a_signal_in_any_thread_ends_it() -> None:
+    """SIGTERM is heeded when another thread gets it, as after SIGSTOP and SIGCONT."""
+    script = """
+import signal, threading, time
+from ticketpay.entrypoints.workers import loop
+
+def hit():
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    time.sleep(60)
+
+asked = loop._end_on_signals()
+threading.Timer(0.3, hit).start()
+loop._wait(asked)
+import os; os._exit(7)
+"""
+    assert subprocess.run([sys.executable, "-c", script], timeout=20, check=False).returncode == 7

@@ -100,6 +100,7 @@ class EmbeddedPostgres:
     port: int
     socket_folder: Path
     _home: _Home
+    _options: Mapping[str, str]
     _process: Popen[bytes]
     _lock: FolderLock
 
@@ -155,6 +156,20 @@ class EmbeddedPostgres:
     def bin(self, name: str) -> Path:
         """The path of a program of this server's version: psql, pgbench, pg_dump..."""
         return self._home.bin / name
+
+    def restart(self) -> None:
+        """Start it again on the same port, after it was killed or to interrupt everybody.
+
+        Waits up to 10 s for the backends of a killed postmaster to end, and returns after crash
+        recovery. Main thread only; raises as ``start`` does, and then the server is down.
+        """
+        require_main_thread()
+        _stop(self._process)
+        _drop_socket_folder(self._home, self.socket_folder)
+        _prepare(self._home)
+        again = _started(self._home, self._lock, self.port, self._options)
+        self._process = again._process  # noqa: SLF001 - one of our own kind
+        self.socket_folder = again.socket_folder
 
     def stop(self) -> None:
         """Fast shutdown; after 10 s an immediate one, after 5 s more a kill. Idempotent."""
@@ -284,6 +299,7 @@ def _launched(
         port=port,
         socket_folder=sockets,
         home=home,
+        options=options,
         process=process,
         lock=lock,
     )

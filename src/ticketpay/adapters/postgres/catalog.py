@@ -10,7 +10,7 @@ import attrs
 import psycopg
 
 from ticketpay.adapters.postgres.documents import quote_from, quote_to
-from ticketpay.adapters.postgres.errors import translate
+from ticketpay.adapters.postgres.errors import connect, translate
 from ticketpay.adapters.postgres.places import place_of
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.catalog import Catalog, Event, Offer, StockedType, TicketType, Venue
@@ -120,7 +120,7 @@ class PostgresCatalogWriter:
     def load(self, catalog: Catalog) -> None:
         dsn = self.dsns[place_of(catalog.tenant.id, len(self.dsns))]
         try:
-            with psycopg.connect(dsn) as connection:
+            with connect(dsn) as connection:
                 _load(connection, catalog)
         except psycopg.Error as error:
             raise translate(error) from error
@@ -129,7 +129,7 @@ class PostgresCatalogWriter:
         """Every tenant of every database."""
         found: list[TenantId] = []
         for dsn in self.dsns:
-            with psycopg.connect(dsn) as connection:
+            with connect(dsn) as connection:
                 found += [TenantId(row[0]) for row in connection.execute(_SQL["tenants"])]
         return found
 

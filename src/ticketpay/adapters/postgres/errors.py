@@ -1,8 +1,12 @@
-"""The one table from PostgreSQL's errors to ours: by named constraint, then by SQLSTATE class."""
+"""The one table from PostgreSQL's errors to ours: by named constraint, then by SQLSTATE class.
+
+``connect`` is for the few connections outside a pool: whoever starts while the server is away is
+told so in our words.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from psycopg import errors as pg
@@ -10,7 +14,7 @@ from psycopg import errors as pg
 from ticketpay.domain.inventory import SeatUnavailable, SoldOut
 from ticketpay.domain.kernel.errors import Conflict, TicketpayError, Unavailable
 
-__all__ = ["CONSTRAINTS", "is_retryable", "translate"]
+__all__ = ["CONSTRAINTS", "connect", "is_retryable", "translate"]
 
 CONSTRAINTS: Final[dict[str, type[TicketpayError]]] = {
     "stock_not_oversold": SoldOut,
@@ -51,3 +55,14 @@ def translate(error: psycopg.Error) -> Exception:
     if isinstance(error, psycopg.OperationalError):
         return Unavailable("the database is not available", code="DATABASE_UNAVAILABLE")
     return error
+
+
+def connect(dsn: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
+    """A connection outside any pool; raises ``Unavailable`` with the server's reason."""
+    try:
+        return psycopg.connect(dsn, autocommit=autocommit)
+    except psycopg.OperationalError as error:
+        reason = str(error).splitlines()[0]
+        raise Unavailable(
+            f"the database is not available: {reason}", code="DATABASE_UNAVAILABLE"
+        ) from error

@@ -9,6 +9,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
+from ticketpay.adapters.postgres.errors import connect
 from ticketpay.domain.kernel.errors import Conflict
 
 __all__ = ["APP_ROLE", "WORKER_ROLE", "apply_migrations", "check_role", "set_password"]
@@ -16,6 +17,8 @@ __all__ = ["APP_ROLE", "WORKER_ROLE", "apply_migrations", "check_role", "set_pas
 APP_ROLE: Final = "ticketpay_app"
 WORKER_ROLE: Final = "ticketpay_worker"
 
+# Two migrators at once: the second waits here and then finds nothing to do.
+_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(7_305_010)"
 _HISTORY: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name       text PRIMARY KEY,
@@ -31,9 +34,8 @@ def apply_migrations(dsn: str) -> list[str]:
     Raises ``Conflict`` when a file that is already applied has changed.
     """
     applied = []
-    with psycopg.connect(dsn, autocommit=True) as connection, connection.transaction():
-        # Two migrators at once: the second waits here and then finds nothing to do.
-        connection.execute("SELECT pg_advisory_xact_lock(7_305_010)")
+    with connect(dsn, autocommit=True) as connection, connection.transaction():
+        connection.execute(_ONE_AT_A_TIME)
         connection.execute(_HISTORY)
         for name, text in _migrations():
             if _is_new(connection, name, text):
@@ -65,7 +67,8 @@ def _is_new(connection: psycopg.Connection[Any], name: str, text: str) -> bool:
 
 def set_password(dsn: str, role: str, password: str) -> None:
     """Let ``role`` log in with ``password``."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    with connect(dsn, autocommit=True) as connection, connection.transaction():
+        connection.execute(_ONE_AT_A_TIME)
         connection.execute(
             sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
                 sql.Identifier(role), sql.Literal(password)
@@ -78,7 +81,7 @@ def check_role(dsn: str) -> None:
 
     Raises ``Conflict`` with what to do.
     """
-    with psycopg.connect(dsn) as connection:
+    with connect(dsn) as connection:
         row = connection.execute(
             "SELECT rolsuper OR rolbypassrls OR EXISTS ("
             " SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import psycopg
-
+from ticketpay.adapters.postgres.errors import connect
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import TenantId
 
@@ -20,7 +19,7 @@ def take_place(dsn: str, place: int, databases: int) -> None:
 
     Raises ``Conflict`` when it has another place already: its tenants would not be found.
     """
-    with psycopg.connect(dsn) as connection:
+    with connect(dsn) as connection:
         connection.execute(
             "INSERT INTO shards (place, databases) VALUES (%s, %s) ON CONFLICT DO NOTHING",
             [place, databases],
@@ -30,7 +29,7 @@ def take_place(dsn: str, place: int, databases: int) -> None:
 
 def check_place(dsn: str, place: int, databases: int) -> None:
     """Raise ``Conflict`` unless this is database ``place`` (from 0) of so many."""
-    with psycopg.connect(dsn) as connection:
+    with connect(dsn) as connection:
         row = connection.execute("SELECT place, databases FROM shards").fetchone()
     if row != (place, databases):
         known = f"number {row[0] + 1} of {row[1]}" if row else "not migrated"

@@ -45,6 +45,9 @@ RUNS_MAX: Final = 5
 PREPARED_AFTER: Final = 2
 """A statement is prepared when it is executed for the third time on a connection."""
 
+RECONNECT_SECONDS: Final = 5
+"""The pool doubles its waits until it gives up; then whoever needs a connection begins anew."""
+
 _LOCALS: Final = """
 SELECT set_config('app.tenant_id', %(tenant)s, true), set_config('statement_timeout', '10s', true),
        set_config('idle_in_transaction_session_timeout', '60s', true)
@@ -71,6 +74,7 @@ def open_pool(
         max_size=size_max,
         open=True,
         timeout=5,
+        reconnect_timeout=RECONNECT_SECONDS,
         name=name,
         kwargs={"autocommit": True, "application_name": name},
         configure=partial(_configure, prepared=prepared),

@@ -30,6 +30,7 @@ STOP_SECONDS: Final = 10.0
 _PARTIAL_SECONDS: Final = 0.15
 _IDLE_SECONDS: Final = 0.05
 _ROLL_UP_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.5
 _BATCH: Final = 100
 _INBOX_BATCH: Final = 20
 _JANITOR_BATCH: Final = 50
@@ -137,6 +138,19 @@ def run_worker(settings: Settings) -> bool:
     bootstrap.configure_logging(settings)
     app = bootstrap.build(settings, worker=True)
     worker = Worker(app, lambda: bootstrap.tenants(settings))
+    asked = _end_on_signals()
+    worker.start()
+    _LOG.info(READY)
+    _wait(asked)
+    clean = worker.stop()
+    if clean:
+        app.close()
+    _LOG.info("worker stopped" if clean else "worker gave up on a step that would not end")
+    return clean
+
+
+def _end_on_signals() -> threading.Event:
+    """Set when SIGTERM or SIGINT asks us to end."""
     asked = threading.Event()
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
@@ -144,11 +158,10 @@ def run_worker(settings: Settings) -> bool:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
-    worker.start()
-    _LOG.info(READY)
-    asked.wait()
-    clean = worker.stop()
-    if clean:
-        app.close()
-    _LOG.info("worker stopped" if clean else "worker gave up on a step that would not end")
-    return clean
+    return asked
+
+
+def _wait(asked: threading.Event) -> None:
+    """Wait with an eye on the time: a signal that the kernel hands to another thread wakes nobody."""
+    while not asked.wait(_LOOK_SECONDS):
+        pass
