@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
@@ -50,6 +51,10 @@ def signed(**changes: Any) -> str:
     return "Bearer " + jwt.encode(claims(**changes), SECRET, "HS256")
 
 
+def signed_text(text: str, encoding: str = "utf-8") -> str:
+    return "Bearer " + jwt.PyJWS().encode(text.encode(encoding), SECRET, "HS256")
+
+
 BAD = {
     "no header": None,
     "no scheme": token(),
@@ -77,6 +82,15 @@ BAD = {
     "tenant is no UUID": signed(tenant="acme"),
     "unknown role": signed(role="root"),
     "venues are no list": signed(venues=str(THING)),
+    "expiry is a text": signed(exp=str(int(NOW.timestamp()) + 7_200)),
+    "issue is a truth": signed(iat=True),
+    "start is a text": signed(nbf="0"),
+    "two tenants": signed_text(json.dumps(claims())[:-1] + f', "tenant": "{THING}"}}'),
+    "not in UTF-8": signed_text(json.dumps(claims()), "utf-16"),
+    "no JSON": signed_text(json.dumps(claims(exp=None))[:-1] + ', "exp": Infinity}'),
+    "padded": "Bearer " + token() + "=",
+    "odd blank": "Bearer \xa0" + token(),
+    "odd blank behind": "Bearer " + token() + "\x1f",
 }
 
 
