@@ -83,14 +83,12 @@ BAD = {
     "unknown role": signed(role="root"),
     "venues are no list": signed(venues=str(THING)),
     "expiry is a text": signed(exp=str(int(NOW.timestamp()) + 7_200)),
-    "issue is a truth": signed(iat=True),
     "start is a text": signed(nbf="0"),
+    "start is a truth": signed(nbf=True),
     "two tenants": signed_text(json.dumps(claims())[:-1] + f', "tenant": "{THING}"}}'),
     "not in UTF-8": signed_text(json.dumps(claims()), "utf-16"),
-    "no JSON": signed_text(json.dumps(claims(exp=None))[:-1] + ', "exp": Infinity}'),
     "padded": "Bearer " + token() + "=",
-    "odd blank": "Bearer \xa0" + token(),
-    "odd blank behind": "Bearer " + token() + "\x1f",
+    "odd blank": "Bearer " + token() + "\x1f",
 }
 
 
