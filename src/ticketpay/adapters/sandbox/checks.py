@@ -32,7 +32,7 @@ Check = Callable[[str, "str | Form"], Any]
 Schema = dict[str, Check]
 
 _LARGEST_AMOUNT: Final = 99_999_999
-_CURRENCY: Final = re.compile(r"[a-z]{3}")
+_CURRENCY: Final = re.compile(r"[A-Za-z]{3}")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -100,11 +100,11 @@ def text(name: str, value: str | Form) -> str | None:
 
 
 def currency(name: str, value: str | Form) -> str:
-    """Three letters, lower case."""
-    code = _string(name, value).lower()
+    """Three letters of any case, given back in lower case."""
+    code = _string(name, value)
     if not _CURRENCY.fullmatch(code):
         raise invalid(f"Invalid currency: {value}.", param=name)
-    return code
+    return code.lower()
 
 
 def choice(*values: str) -> Check:
