@@ -68,8 +68,9 @@ def knock(path: str, body: bytes, headers: Sequence[tuple[str, str]]) -> Answer:
     """The answer to a POST; fails when it is a failure of ours or no proper problem."""
     world, app = door()
     cases = (world.give_quote, world.checkout, world.confirm, world.cancel)
-    for forgotten in (world.logged, *(case.calls for case in cases)):
-        forgotten.clear()
+    world.logged.clear()
+    for case in cases:
+        case.calls.clear()
     start, *rest = _messages(app, path, body, headers)
     given = tuple(argument for case in cases for call in case.calls for argument in call)
     answer = Answer(start["status"], json.loads(b"".join(part["body"] for part in rest)), given)
