@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 T = TypeVar("T")
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "40"))
 FUZZ = settings(settings.get_profile("ci"), max_examples=EXAMPLES)
 BYTES_A_CASE = 128
 ODD = (
