@@ -6,7 +6,8 @@ STAMP := $(VENV)/.installed
 # Starting a database is creating a thousand files: scratch folders go to shared memory if there is any.
 QUICK := $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 
-.PHONY: help demo test check lint types imports fast clean spec planted-contracts bench simulate crash-points crash docs-generated
+.PHONY: help demo test check lint types imports fast clean spec docs-generated planted-contracts bench \
+  simulate crash-points crash fuzz model planted mutate
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -74,6 +75,10 @@ crash-points: $(STAMP) ## list every boundary of every use case at which the sui
 CYCLES ?= 50
 crash: $(STAMP) ## kill and pause the real processes CYCLES times while buyers buy
 	TMPDIR=$(QUICK) CYCLES=$(CYCLES) $(BIN)/pytest -q tests/crash
+
+EXAMPLES ?= 2000
+fuzz: $(STAMP) ## fuzz headers, tokens, keys, bodies and cursors with EXAMPLES cases a property
+	EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q --timeout 0 tests/fuzz
 
 clean: ## forget the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

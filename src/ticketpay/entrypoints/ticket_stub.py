@@ -11,6 +11,7 @@ import ctypes
 import hmac
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -31,6 +32,8 @@ _PR_SET_PDEATHSIG: Final = 1
 _CONFIRMED: Final = "/api/v1/webhooks/payment-confirmed"
 _FAILED: Final = "/api/v1/webhooks/payment-failed"
 _QUANTITY_MAX: Final = 1_000
+_NONCE: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_STAMP: Final = re.compile(r"[1-9][0-9]{0,14}")
 
 _Json = dict[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -66,19 +69,21 @@ class TicketDesk:
         if not self._believed(headers, body):
             return Reply(401, {"code": "INVALID_INTERNAL_SIGNATURE"})
         call = _object(body)
-        if call is None or not isinstance(call.get("orderId"), str):
+        if call is None or not _printable(call.get("orderId")):
             return Reply(400, {"code": "VALIDATION_ERROR"})
         if path == _FAILED:
             return Reply(200, {"type": "payment.failure_noted", "orderId": call["orderId"]})
         return self._issue_once(headers.get("x-idempotency-key", ""), call)
 
     def _believed(self, headers: _Json, body: bytes) -> bool:
-        """S41: our signature over the exact bytes, not older than 300 s, a nonce not seen before."""
+        """S41: our signature over the exact bytes, not older than 300 s, a nonce not seen before.
+
+        Time and nonce have one spelling each: in another dress an old nonce would look new.
+        """
         stamp, nonce = headers.get("x-webhook-timestamp", ""), headers.get("x-webhook-nonce", "")
-        try:
-            expected = sign(self.secret, int(stamp), UUID(nonce), body)
-        except ValueError:
+        if not (_STAMP.fullmatch(stamp) and _NONCE.fullmatch(nonce)):
             return False
+        expected = sign(self.secret, int(stamp), UUID(nonce), body)
         given = headers.get("x-internal-signature", "")
         fresh = abs(self.now() - int(stamp) / 1_000) <= TOLERANCE_SECONDS
         ours = hmac.compare_digest(expected.encode(), given.encode())
@@ -103,10 +108,14 @@ class TicketDesk:
         return Reply(200, {"type": "order.tickets_issued", "orderId": order, "tickets": tickets})
 
 
+def _printable(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable()
+
+
 def _object(body: bytes) -> _Json | None:
     try:
         call = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return call if isinstance(call, dict) else None
 

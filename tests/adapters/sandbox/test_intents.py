@@ -260,6 +260,7 @@ def test_metadata_update() -> None:
         ({"amount": 100_000_000, "currency": "eur"}, "amount_too_large", "amount"),
         ({"amount": 5, "currency": "eur", "colour": 1}, "parameter_unknown", "colour"),
         ({"amount": 5, "currency": "euro"}, None, "currency"),
+        ({"amount": 5, "currency": "\u212arw"}, None, "currency"),
         ({"amount": 5, "currency": "eur", "confirm": "yes"}, None, "confirm"),
         ({"amount": 5, "currency": "eur", "capture_method": "never"}, None, "capture_method"),
         ({"amount": 5, "currency": "eur", "metadata": "x"}, None, "metadata"),

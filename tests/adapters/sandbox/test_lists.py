@@ -56,11 +56,53 @@ def test_customer(stripe: Driver) -> None:
 
 
 @pytest.mark.parametrize(
-    "params", [{"limit": 0}, {"limit": 101}, {"starting_after": "pi_x"}, {"page": 1}]
+    "params",
+    [
+        {"limit": 0},
+        {"limit": 101},
+        {"starting_after": "pi_x"},
+        {"page": 1},
+        {"customer": ""},
+        {"starting_after": ""},
+        {"limit[]": 1, "limit": 1},
+        {"expand": ["data.latest_charge.payment_intent.latest_charge.payment_intent"]},
+    ],
 )
 def test_refused(stripe: Driver, params: dict[str, Any]) -> None:
-    """A bad size, an unknown cursor and an unknown filter are refused."""
+    """A bad size, an unknown cursor, an unknown or an empty filter are refused."""
     assert stripe.get(INTENTS, **params)[0] == 400
+
+
+def test_two_cursors(stripe: Driver) -> None:
+    """A page begins after one object or ends before one; both at once are refused."""
+    ident = stripe.get(INTENTS, limit=1)[1]["data"][0]["id"]
+    status, answer = stripe.get(INTENTS, starting_after=ident, ending_before=ident)
+    assert status == 400
+    assert answer["error"]["message"].startswith("Received both starting_after and ending_before")
+
+
+def test_refunds_are_filtered_by_all_that_is_asked(stripe: Driver) -> None:
+    """A refund is listed when it is of that charge and of that intent."""
+    sold = [stripe.pay()[1] for _ in range(2)]
+    for intent in sold:
+        stripe.post("/v1/refunds", payment_intent=intent["id"])
+    charge, other = sold[0]["latest_charge"], sold[1]["id"]
+
+    def count(**asked: str) -> int:
+        return len(stripe.get("/v1/refunds", **asked)[1]["data"])
+
+    assert count(charge=charge, payment_intent=sold[0]["id"]) == 1
+    assert count(charge=charge, payment_intent=other) == 0
+    assert count(charge=other) == count(payment_intent=charge) == 0
+
+
+def test_types_are_asked_for_in_one_way(stripe: Driver) -> None:
+    """A type and several types at once are refused, and so is an empty one."""
+    for asked in (
+        {"type": "charge.succeeded", "types": ["payment_intent.created"]},
+        {"types": [""]},
+    ):
+        assert stripe.get("/v1/events", **asked)[0] == 400
 
 
 def test_events(stripe: Driver) -> None:

@@ -131,6 +131,17 @@ def test_a_malformed_header_is_an_invalid_signature(header: str) -> None:
 
 
 @pytest.mark.spec("S26")
+def test_blanks_are_those_of_http() -> None:
+    """A space or a tab may surround a part of the header, and no other blank may."""
+    raw = event()
+    stamp, _, genuine = signed(raw).partition(",")
+    assert READER.verify(raw, f"{stamp}\t, {genuine} ", NOW).event_id == "evt_1"
+    for odd in ("\xa0", "\x1f", "\u2003"):
+        with pytest.raises(SignatureInvalid):
+            READER.verify(raw, f"{stamp},{odd}{genuine}", NOW)
+
+
+@pytest.mark.spec("S26")
 def test_forgeries_are_refused() -> None:
     """Another secret, other bytes, another time, or no secret at all: refused."""
     raw = event()

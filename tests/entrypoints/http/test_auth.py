@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
@@ -50,6 +51,10 @@ def signed(**changes: Any) -> str:
     return "Bearer " + jwt.encode(claims(**changes), SECRET, "HS256")
 
 
+def signed_text(text: str, encoding: str = "utf-8") -> str:
+    return "Bearer " + jwt.PyJWS().encode(text.encode(encoding), SECRET, "HS256")
+
+
 BAD = {
     "no header": None,
     "no scheme": token(),
@@ -77,6 +82,13 @@ BAD = {
     "tenant is no UUID": signed(tenant="acme"),
     "unknown role": signed(role="root"),
     "venues are no list": signed(venues=str(THING)),
+    "expiry is a text": signed(exp=str(int(NOW.timestamp()) + 7_200)),
+    "start is a text": signed(nbf="0"),
+    "start is a truth": signed(nbf=True),
+    "two tenants": signed_text(json.dumps(claims())[:-1] + f', "tenant": "{THING}"}}'),
+    "not in UTF-8": signed_text(json.dumps(claims()), "utf-16"),
+    "padded": "Bearer " + token() + "=",
+    "odd blank": "Bearer " + token() + "\x1f",
 }
 
 

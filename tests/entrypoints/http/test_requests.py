@@ -170,7 +170,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (line(seats=["A", "B"]), "tickets.0.seats"),
     (line(quantity=2, seats=["A", "A"]), "tickets.0.seats"),
     *(({"totalCents": value}, "totalCents") for value in (0, 100_000_000, 1.0, True, "1")),
-    *(({"currency": value}, "currency") for value in ("XYZ", "", "dollars", 5)),
+    *(({"currency": value}, "currency") for value in ("XYZ", "", "dollars", 5, "u\u017fd")),
     ({"paymentMethod": None}, "paymentMethod"),
     ({"paymentMethod": "card"}, "paymentMethod"),
     (method(token="t"), "paymentMethod.type"),

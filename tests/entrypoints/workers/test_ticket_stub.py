@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
@@ -88,6 +89,39 @@ def test_a_nonce_is_good_once(desk: TicketDesk) -> None:
 
 @pytest.mark.spec("S41")
 @pytest.mark.parametrize(
+    "dress",
+    [str.upper, "{{{}}}".format, "urn:uuid:{}".format, lambda nonce: nonce.replace("-", "")],
+)
+def test_a_nonce_has_one_spelling(desk: TicketDesk, dress: Callable[[str], str]) -> None:
+    """A nonce that comes again in another spelling does not pass for a new one."""
+    nonce, body = UUID("018f0000-0000-7000-8000-00000000000a"), paid()
+    assert call(desk, body, nonce=nonce).status == 200
+    headers = {
+        "x-internal-signature": sign(SECRET, NOW * 1_000, nonce, body),
+        "x-webhook-timestamp": str(NOW * 1_000),
+        "x-webhook-nonce": dress(str(nonce)),
+        "x-idempotency-key": "payment-2",
+    }
+    assert desk.handle("POST", CONFIRMED, headers, body).status == 401
+
+
+@pytest.mark.spec("S41")
+@pytest.mark.parametrize(
+    "stamp", [f"+{NOW}000", f" {NOW}000", f"0{NOW}000", "9" * 400, "9" * 5_000]
+)
+def test_a_time_has_one_spelling(desk: TicketDesk, stamp: str) -> None:
+    """A time that is not the plain digits that were signed is a refusal, however long it is."""
+    nonce = uuid4()
+    headers = {
+        "x-internal-signature": sign(SECRET, NOW * 1_000, nonce, paid()),
+        "x-webhook-timestamp": stamp,
+        "x-webhook-nonce": str(nonce),
+    }
+    assert desk.handle("POST", CONFIRMED, headers, paid()).status == 401
+
+
+@pytest.mark.spec("S41")
+@pytest.mark.parametrize(
     "headers",
     [
         {},
@@ -106,7 +140,15 @@ def test_an_unsigned_call_is_refused(desk: TicketDesk, headers: dict[str, str]) 
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", json.dumps({"orderId": "o", "ticketQuantity": "2"}).encode()]
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        json.dumps({"orderId": "o", "ticketQuantity": "2"}).encode(),
+        json.dumps({"orderId": "\ud800", "ticketQuantity": 2}).encode(),
+    ],
 )
 def test_a_wrong_body_is_refused(desk: TicketDesk, body: bytes) -> None:
     """A signed body that makes no sense is refused and issues nothing."""

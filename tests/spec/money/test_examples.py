@@ -67,7 +67,7 @@ def test_money_writes_itself() -> None:
 def test_supported_currencies() -> None:
     """USD, EUR, GBP and CAD are supported in any case; anything else is refused."""
     assert [Currency.of(code) for code in ("usd", "Eur", "GBP", "cad")] == [USD, EUR, GBP, CAD]
-    for wrong in ("JPY", "   ", "", "US", "usd "):
+    for wrong in ("JPY", "   ", "", "US", "usd ", "u\u017fd"):
         with pytest.raises(UnsupportedCurrency, match="is not supported"):
             Currency.of(wrong)
 

@@ -17,6 +17,7 @@ __all__ = [
     "boolean",
     "choice",
     "currency",
+    "filled",
     "integer",
     "limit",
     "metadata",
@@ -32,7 +33,7 @@ Check = Callable[[str, "str | Form"], Any]
 Schema = dict[str, Check]
 
 _LARGEST_AMOUNT: Final = 99_999_999
-_CURRENCY: Final = re.compile(r"[a-z]{3}")
+_CURRENCY: Final = re.compile(r"[A-Za-z]{3}")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -99,12 +100,24 @@ def text(name: str, value: str | Form) -> str | None:
     return string or None
 
 
+def filled(name: str, value: str | Form) -> str:
+    """Up to 5000 characters; what only asks has nothing to unset, so that none is refused."""
+    string = text(name, value)
+    if string is None:
+        message = (
+            f"You passed an empty string for '{name}'. You should remove '{name}' from your request"
+            " or supply a non-empty value."
+        )
+        raise invalid(message, param=name, code="parameter_invalid_empty")
+    return string
+
+
 def currency(name: str, value: str | Form) -> str:
-    """Three letters, lower case."""
-    code = _string(name, value).lower()
+    """Three letters of any case, given back in lower case."""
+    code = _string(name, value)
     if not _CURRENCY.fullmatch(code):
         raise invalid(f"Invalid currency: {value}.", param=name)
-    return code
+    return code.lower()
 
 
 def choice(*values: str) -> Check:
@@ -119,10 +132,10 @@ def choice(*values: str) -> Check:
 
 
 def strings(name: str, value: str | Form) -> tuple[str, ...]:
-    """A list of strings."""
+    """A list of strings, none of them empty."""
     if isinstance(value, str):
         raise invalid("Invalid array", param=name)
-    return tuple(_string(name, item) for item in value.values())
+    return tuple(filled(name, item) for item in value.values())
 
 
 def nested(schema: Schema, required: tuple[str, ...] = ()) -> Check:

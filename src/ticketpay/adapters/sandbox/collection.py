@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from ticketpay.adapters.sandbox.checks import Args
 from ticketpay.adapters.sandbox.errors import invalid
@@ -12,6 +12,10 @@ from ticketpay.adapters.sandbox.errors import invalid
 __all__ = ["Collection"]
 
 T = TypeVar("T")
+
+_BOTH_CURSORS: Final = (
+    "Received both starting_after and ending_before parameters. Please pass in only one."
+)
 
 
 class Collection(Generic[T]):
@@ -50,8 +54,10 @@ class Collection(Generic[T]):
     ) -> tuple[list[T], bool]:
         """The asked page, newest first, and whether there is more beyond it.
 
-        Raises SandboxError (400) for a cursor that is not an object of this collection.
+        Raises SandboxError (400) for two cursors, or one that is no object of this collection.
         """
+        if "starting_after" in args and "ending_before" in args:
+            raise invalid(_BOTH_CURSORS)
         places: Sequence[int] = range(len(self._ids))
         if tag is not None:
             places = self._tags.get(tag, ())

@@ -19,13 +19,17 @@ _EXPANDABLE: Final[dict[str, _Lookup]] = {
     "payment_intent": lambda account, ident: account.intents.get(ident),
     "payment_method": lambda account, ident: account.methods.get(ident),
 }
+_LEVELS_MAX: Final = 4
 _UNMODELLED: Final = ("balance_transaction", "customer", "on_behalf_of", "application")
 
 
 def expanded(account: Account, shown: Json, paths: Iterable[str]) -> Json:
     """The object with the named properties expanded; raises SandboxError (400) if it cannot."""
     for path in paths:
-        _expand(account, shown, path.split("."), path)
+        steps = path.split(".")
+        if len(steps) > _LEVELS_MAX:
+            raise invalid(f"A property expands at most {_LEVELS_MAX} levels.", param="expand")
+        _expand(account, shown, steps, path)
     return shown
 
 

@@ -37,13 +37,13 @@ def _plain(text: str) -> str:
 
 def _put(tree: Form, name: str, value: str) -> None:
     head, bracket, rest = name.partition("[")
-    if not bracket:
-        tree[name] = value
-        return
-    path = [head, *rest.removesuffix("]").split("][")]
+    path = [head, *rest.removesuffix("]").split("][")] if bracket else [name]
     for step in path[:-1]:
         inner = tree.setdefault(step, {})
         if isinstance(inner, str):
             raise invalid(f"Invalid object: {step}", param=head)
         tree = inner
-    tree[path[-1] or str(len(tree))] = value
+    last = path[-1] if path[-1] or not bracket else str(len(tree))
+    if isinstance(tree.get(last), dict):
+        raise invalid(f"Invalid string: {last}", param=head)
+    tree[last] = value

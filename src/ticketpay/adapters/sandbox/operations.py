@@ -10,7 +10,7 @@ import attrs
 
 from ticketpay.adapters.sandbox import endpoints, intents, methods, refunds, schemas
 from ticketpay.adapters.sandbox.checks import Args, Schema
-from ticketpay.adapters.sandbox.errors import no_such
+from ticketpay.adapters.sandbox.errors import invalid, no_such
 from ticketpay.adapters.sandbox.events import Event
 from ticketpay.adapters.sandbox.faults import asked_fault
 from ticketpay.adapters.sandbox.objects import Refund
@@ -69,12 +69,19 @@ def _list_charges(call: Call, _ident: str, args: Args) -> _Listing:
 
 
 def _list_refunds(call: Call, _ident: str, args: Args) -> _Listing:
-    tag = args.get("charge") or args.get("payment_intent")
-    return _Listing("/v1/refunds", call.account.refunds.page(args, tag))
+    asked = [(name, args[name]) for name in ("charge", "payment_intent") if name in args]
+    page = call.account.refunds.page(
+        args,
+        asked[0][1] if asked else None,
+        lambda refund: all(getattr(refund, name) == ident for name, ident in asked),
+    )
+    return _Listing("/v1/refunds", page)
 
 
 def _list_events(call: Call, _ident: str, args: Args) -> _Listing:
     kind, kinds = args.get("type"), args.get("types")
+    if kind is not None and kinds is not None:
+        raise invalid("You may only specify one of these parameters: type, types.", param="type")
     if kinds is not None:
         page = call.account.events.page(args, where=lambda event: event.type in kinds)
     elif kind is not None and kind.endswith(".*"):

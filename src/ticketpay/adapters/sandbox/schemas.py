@@ -10,6 +10,7 @@ from ticketpay.adapters.sandbox.checks import (
     boolean,
     choice,
     currency,
+    filled,
     integer,
     limit,
     metadata,
@@ -76,10 +77,10 @@ _CONFIRMATION: Final[Schema] = _METHOD | {
 }
 _TRANSFER: Final[Schema] = {"destination": text, "amount": amount}
 _PAGE: Final[Schema] = {
-    "ending_before": text,
+    "ending_before": filled,
     "expand": strings,
     "limit": limit,
-    "starting_after": text,
+    "starting_after": filled,
 }
 
 RETRIEVE: Final[Schema] = {"expand": strings}
@@ -122,11 +123,11 @@ CANCEL_INTENT: Final[Schema] = {
 
 CAPTURE_INTENT: Final[Schema] = {"amount_to_capture": amount, "expand": strings}
 
-LIST_INTENTS: Final[Schema] = _PAGE | {"created": time_range, "customer": text}
+LIST_INTENTS: Final[Schema] = _PAGE | {"created": time_range, "customer": filled}
 
-LIST_CHARGES: Final[Schema] = _PAGE | {"created": time_range, "payment_intent": text}
+LIST_CHARGES: Final[Schema] = _PAGE | {"created": time_range, "payment_intent": filled}
 
-LIST_EVENTS: Final[Schema] = _PAGE | {"created": time_range, "type": text, "types": strings}
+LIST_EVENTS: Final[Schema] = _PAGE | {"created": time_range, "type": filled, "types": strings}
 
 CREATE_REFUND: Final[Schema] = {
     "amount": amount,
@@ -138,9 +139,9 @@ CREATE_REFUND: Final[Schema] = {
 }
 
 LIST_REFUNDS: Final[Schema] = _PAGE | {
-    "charge": text,
+    "charge": filled,
     "created": time_range,
-    "payment_intent": text,
+    "payment_intent": filled,
 }
 
 CREATE_ENDPOINT: Final[Schema] = {

@@ -99,10 +99,10 @@ class StripeWebhooks:
 
 
 def _parse_header(header: str) -> tuple[str, list[bytes]]:
-    """The time and the ``v1`` signatures of ``t=1,v1=ab,v1=cd``."""
+    """The time and the ``v1`` signatures of ``t=1,v1=ab, v1=cd``, blanks as HTTP knows them."""
     if not header or len(header) > _HEADER_MAX:
         raise SignatureInvalid("the signature is missing or too long")
-    pairs = [part.strip().partition("=") for part in header.split(",")]
+    pairs = [part.strip(" \t").partition("=") for part in header.split(",")]
     stamps = [value for name, _, value in pairs if name == "t"]
     given = [value.encode("utf-8", "replace") for name, _, value in pairs if name == "v1"]
     if len(stamps) != 1 or not given:

@@ -42,7 +42,8 @@ class Currency(Enum):
     def of(cls, code: str) -> Currency:
         """The currency named ``code`` in any case; raises ``UnsupportedCurrency``."""
         try:
-            return cls(code.upper())
+            # A long s in capitals is an S: only plain letters have a capital here.
+            return cls(code.upper() if code.isascii() else code)
         except (ValueError, AttributeError):
             raise UnsupportedCurrency(f"Currency {code} is not supported") from None
 

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput, Unauthenticated
 from ticketpay.domain.kernel.ids import TenantId, UserId, VenueId
 from ticketpay.domain.parties import Actor, Role
+from ticketpay.entrypoints.http.body import parse_json
 from ticketpay.entrypoints.http.errors import TenantRequired
 from ticketpay.entrypoints.settings import Settings
 
@@ -27,6 +28,8 @@ __all__ = ["Guard", "issue_token", "uuid_of"]
 
 _ALGORITHM: Final = "HS256"
 _BELIEVED_MAX: Final = 4096
+_CREDENTIALS: Final = re.compile(r"bearer +((?:[\w-]+\.){2}[\w-]+) *", re.ASCII | re.IGNORECASE)
+_DATES: Final = ("exp", "iat", "nbf")
 _LEEWAY_SECONDS: Final = 30
 _LIFETIME_SECONDS_MAX: Final = 24 * 3600
 _SECRET_LENGTH_MIN: Final = 32
@@ -38,6 +41,21 @@ _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}
 def uuid_of(value: object) -> UUID | None:
     """The UUID that a text with hyphens stands for, else None."""
     return UUID(value) if isinstance(value, str) and _UUID.fullmatch(value) else None
+
+
+class _StrictJwt(jwt.PyJWT):
+    """PyJWT, but the claims are strict JSON and their dates are numbers (RFC 7519)."""
+
+    def _decode_payload(self, decoded: dict[str, Any]) -> dict[str, Any]:
+        claims = parse_json(decoded["payload"])
+        if not isinstance(claims, dict):
+            raise jwt.DecodeError("The claims are no object")
+        if any(type(claims.get(name, 0)) not in (int, float) for name in _DATES):
+            raise jwt.DecodeError("A date is no number")
+        return claims
+
+
+_JWT: Final = _StrictJwt()
 
 
 @attrs.frozen
@@ -78,7 +96,7 @@ class Guard:
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:
-            claims = jwt.decode(
+            claims: dict[str, Any] = _JWT.decode(
                 token,
                 self.secret,
                 algorithms=[_ALGORITHM],
@@ -89,7 +107,7 @@ class Guard:
             )
             lifetime = int(claims["exp"]) - int(claims["iat"])
         # Beside its own errors, PyJWT lets through what odd JSON raises in the standard library.
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        except (jwt.PyJWTError, InvalidInput, ValueError, TypeError, RecursionError) as error:
             raise Unauthenticated("The token is not valid") from error
         if not 0 < lifetime <= _LIFETIME_SECONDS_MAX:
             raise Unauthenticated("The token is not valid")
@@ -108,11 +126,10 @@ def _actor_of(claims: dict[str, Any]) -> Actor:
 
 def _bearer(request: Request) -> str:
     sent = request.headers.getlist("authorization")
-    scheme, _, token = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not 0 < len(token) <= _TOKEN_LENGTH_MAX:
+    found = _CREDENTIALS.fullmatch(sent[0]) if len(sent) == 1 else None
+    if found is None or len(found[1]) > _TOKEN_LENGTH_MAX:
         raise Unauthenticated("A bearer token is required")
-    return token
+    return found[1]
 
 
 def _role(value: object) -> Role | None:

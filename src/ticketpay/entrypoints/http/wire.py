@@ -222,9 +222,10 @@ def _seats(value: object) -> tuple[str, ...]:
 def _currency(value: object) -> str:
     if not isinstance(value, str):
         raise _wrong("must be text")
-    code = value.upper()
-    if len(code) != 3 or not (code.isascii() and code.isalpha()):
+    # Before it is shouted: a long s in capitals is an S.
+    if len(value) != 3 or not (value.isascii() and value.isalpha()):
         raise _wrong("Currency must be a 3-letter ISO code")
+    code = value.upper()
     if code not in _CURRENCIES:
         raise _wrong(f"Currency {code} is not supported")
     return code
