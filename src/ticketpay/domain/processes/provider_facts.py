@@ -93,7 +93,8 @@ class FactDesk:
 
     def refuse(self, tx: Tx, case: Case, now: datetime) -> Case:
         """Fail a payment whose charge the provider refused without creating an intent."""
-        if not PAYMENT_MACHINE.can(case.payment.state, PaymentEvent.FAIL):
+        state = case.payment.state
+        if state is PaymentState.FAILED or not PAYMENT_MACHINE.can(state, PaymentEvent.FAIL):
             return case
         return self._move(tx, case, PaymentEvent.FAIL, None, now)
 
