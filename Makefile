@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Starting a database is creating a thousand files: scratch folders go to shared memory if there is any.
 QUICK := $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 
-.PHONY: help demo test check lint types imports fast clean spec planted-contracts bench simulate crash-points docs-generated
+.PHONY: help demo test check lint types imports fast clean spec planted-contracts bench simulate crash-points model docs-generated
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -70,6 +70,9 @@ simulate: $(STAMP) ## simulate SEEDS histories with crashes and faults
 
 crash-points: $(STAMP) ## list every boundary of every use case at which the suite crashes it
 	$(BIN)/python -m tests.simulation.crash_points
+
+model: $(STAMP) ## search the states of two payments of one order for a broken promise
+	$(BIN)/python -m tests.model
 
 clean: ## forget the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

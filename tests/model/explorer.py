@@ -78,11 +78,11 @@ class Numbers(Generic[T]):
 
 
 class Steps(NamedTuple):
-    """Where a side can go, to be added to the other side; ``count`` includes what stays."""
+    """Where a side can go, to be added to the other side; ``moves`` includes what stays."""
 
     as_first: tuple[int, ...]
     as_second: tuple[int, ...]
-    count: int
+    moves: int
 
 
 class Explorer:
@@ -153,7 +153,7 @@ class Explorer:
         common = self._common.get(rest)
         if common is None:
             common = self._worked_out_for_both(rest)
-        self.transitions += one.count + two.count + len(common)
+        self.transitions += one.moves + two.moves + len(common)
         beside, before, both = second << BITS, first << FIRST, state ^ rest
         after = {step | beside for step in one.as_first}
         after.update([step | before for step in two.as_second])

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from datetime import date, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, TypeVarTuple, Unpack, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, TypeVarTuple, cast
 from uuid import UUID
 
 import attrs
@@ -129,7 +129,7 @@ class Production:
         """The janitor asks the provider to refund a late success, and hears ``answer``."""
         return self._remembered(self.janitor_refunds, pay, refund, answer, phase)
 
-    def _remembered(self, call: Callable[[Unpack[A]], T], *arguments: Unpack[A]) -> T:
+    def _remembered(self, call: Callable[[*A], T], *arguments: *A) -> T:
         key = (call.__name__, *arguments)
         if key not in self._memory:
             self._memory[key] = call(*arguments)

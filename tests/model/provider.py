@@ -7,6 +7,7 @@ lost answer, a crash before it is written down, a duplicate and a reordering nee
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from functools import cache
 from typing import Final
@@ -88,7 +89,7 @@ def heard(intent: Intent, phase: int) -> tuple[Event, ...]:
         return ()
     readings = [
         Event(event.word, event.at + 1)
-        for event, follower in zip(intent, intent[1:], strict=False)
+        for event, follower in itertools.pairwise(intent)
         if follower.at > event.at + 1
     ]
     last = intent[-1]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from tests.model.production import Effect, Production
-from tests.model.provider import cancelled, heard, moved, word_of
+from tests.model.provider import heard, moved, word_of
 from tests.model.scope import (
     CRASH,
     DAY_LATER,

@@ -314,8 +314,10 @@ def _reason(payment: Payment) -> str:
 
 
 def _order_is_concerned(case: Case, after: PaymentState) -> bool:
-    """Whether the order follows a move: an end without money matters only where it waits for this
-    payment, and not when another one has paid it or is under way (S32 D4).
+    """Whether the order follows a move (S32 D4).
+
+    An end without money matters only where the order waits for this payment, and not when another
+    one has paid it or is under way.
     """
     if after not in (PaymentState.FAILED, PaymentState.CANCELLED):
         return True
