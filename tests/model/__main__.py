@@ -38,7 +38,7 @@ def _summary(explorer: Explorer, found: Found) -> str:
     return (
         f"{found.states:,} states and {found.transitions:,} transitions in {found.seconds:.1f} s"
         f" ({spent:.1f} s of CPU): {found.states / found.seconds:,.0f} states/s,"
-        f" X"
+        f" depth {found.depth}, {'all there are' if found.exhausted else 'bounded'}\n"
         f"{explorer.production.calls:,} distinct calls of production;"
         f" {len(made & legal)} of {len(legal)} legal moves were made"
     )

@@ -58,7 +58,16 @@ if TYPE_CHECKING:
     from ticketpay.ports.payments import PaymentGateway
     from ticketpay.ports.transactions import Tx, UnitOfWork
 
-__all__ = ["Effect", "Production", "order_in", "payment_of"]
+__all__ = [
+    "MACHINES",
+    "Effect",
+    "FixedClock",
+    "Gateway",
+    "Production",
+    "order_in",
+    "payment_of",
+    "remembered",
+]
 
 MACHINES: Final[tuple[Machine[Any, Any], ...]] = (PAYMENT_MACHINE, ORDER_MACHINE, REFUND_MACHINE)
 T = TypeVar("T")
@@ -86,14 +95,14 @@ class Production:
         self.covered: set[tuple[str, str, str]] = set()
         self.calls = 0
         self._memory: dict[Hashable, Any] = {}
-        self._heard: dict[tuple[Pay, OrderState, str, Event, int], Effect] = {}
+        self.heard: dict[tuple[Pay, OrderState, str, Event, int], Effect] = {}
 
     def hear(self, pay: Pay, order: OrderState, stock: str, event: Event, phase: int) -> Effect:
         """A fact arrives: by webhook, as an answer or as a reading."""
         key = (pay, order, stock, event, phase)
-        effect = self._heard.get(key)
+        effect = self.heard.get(key)
         if effect is None:
-            effect = self._heard[key] = self._hear(*key)
+            effect = self.heard[key] = self._hear(*key)
         return effect
 
     def _hear(self, pay: Pay, order: OrderState, stock: str, event: Event, phase: int) -> Effect:
@@ -162,7 +171,7 @@ class Production:
     ) -> tuple[Effect, Intent]:
         """``Janitor`` with the timer of a payment."""
         sheet = Sheet(payment_of(pay), order_in(order), stock, now_in(phase), due=TimerKind.PAYMENT)
-        gateway = _Gateway(intent, phase)
+        gateway = Gateway(intent, phase)
         effect = self._called(sheet, lambda sheet, desk: _janitor(sheet, desk, gateway)())
         return effect, gateway.intent
 
@@ -176,7 +185,7 @@ class Production:
             refund=_refund_in(RefundState(refund)),
             due=TimerKind.REFUND,
         )
-        gateway = _Gateway((), phase, answer)
+        gateway = Gateway((), phase, answer)
         return self._called(sheet, lambda sheet, desk: _janitor(sheet, desk, gateway)())
 
     def issue(self, order: OrderState) -> OrderState:
@@ -218,7 +227,7 @@ def _case(sheet: Sheet) -> tuple[Tx, Case]:
 
 def _effect(sheet: Sheet) -> Effect:
     return Effect(
-        pay=_remembered(sheet.payment),
+        pay=remembered(sheet.payment),
         order=sheet.order.state,
         stock=sheet.stock,
         posted=tuple(sheet.posted),
@@ -229,7 +238,7 @@ def _effect(sheet: Sheet) -> Effect:
     )
 
 
-def _remembered(payment: Payment) -> Pay:
+def remembered(payment: Payment) -> Pay:
     """The small state; nothing is compared with the time of the last fact of what is over."""
     over = PAYMENT_MACHINE.is_final(payment.state)
     last = None if over else payment.last_fact_at
@@ -308,12 +317,12 @@ def _refund_in(state: RefundState) -> Refund:
     )
 
 
-def _janitor(sheet: Sheet, desk: FactDesk, gateway: _Gateway) -> Janitor:
+def _janitor(sheet: Sheet, desk: FactDesk, gateway: Gateway) -> Janitor:
     return Janitor(
         uow=cast("UnitOfWork", sheet),
         gateway=cast("PaymentGateway", gateway),
         desk=desk,
-        clock=_Clock(sheet.now),
+        clock=FixedClock(sheet.now),
         ids=_Ids(),
         random=_Chance(),
         alerts=sheet,
@@ -321,12 +330,13 @@ def _janitor(sheet: Sheet, desk: FactDesk, gateway: _Gateway) -> Janitor:
 
 
 @attrs.define
-class _Gateway:
+class Gateway:
     """``PaymentGateway`` of one intent, as far as the janitor may use it: he never charges."""
 
     intent: Intent
     phase: int
     refund_answer: str = ""
+    tell: Callable[[Event], ProviderFact] = fact_of
 
     def find(
         self, _tenant_id: TenantId, _payment_id: PaymentId, _since: datetime
@@ -334,7 +344,7 @@ class _Gateway:
         return None if word_of(self.intent) in NO_INTENT else self.retrieve(REF)
 
     def retrieve(self, _ref: ProviderRef) -> ProviderFact:
-        return fact_of(latest(self.intent, self.phase))
+        return self.tell(latest(self.intent, self.phase))
 
     def cancel(self, _ref: ProviderRef, _key: str) -> ProviderFact:
         self.intent = cancelled(self.intent, self.phase)
@@ -345,7 +355,7 @@ class _Gateway:
 
 
 @attrs.frozen
-class _Clock:
+class FixedClock:
     at: datetime
 
     def now(self) -> datetime:

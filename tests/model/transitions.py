@@ -49,9 +49,9 @@ class Next(NamedTuple):
 
 def side_moves(model: Production, side: Side, shared: Shared) -> Iterator[Next]:
     """Everything that we can do about one payment; the state itself may come back."""
-    yield from _facts(model, side, shared)
+    yield from facts(model, side, shared)
     if side.timer:
-        yield from _looks(model, side, shared)
+        yield from look(model, side, shared)
     if side.refund_timer:
         yield from _refunds(model, side, shared)
 
@@ -80,7 +80,7 @@ def shared_moves(model: Production, shared: Shared) -> Iterator[tuple[str, Share
         yield "the tickets are issued", shared._replace(order=issued)
 
 
-def _facts(model: Production, side: Side, shared: Shared) -> Iterator[Next]:
+def facts(model: Production, side: Side, shared: Shared) -> Iterator[Next]:
     if word_of(side.intent) == "refused":
         story = "we hear that the charge is refused"
         try:
@@ -101,7 +101,7 @@ def _hears(model: Production, side: Side, shared: Shared, event: Event) -> Next:
     return _after(story, side, shared, effect)
 
 
-def _looks(model: Production, side: Side, shared: Shared) -> Iterator[Next]:
+def look(model: Production, side: Side, shared: Shared) -> Iterator[Next]:
     try:
         effect, intent = model.look(side.pay, shared.order, shared.stock, side.intent, shared.phase)
     except Broken as error:
@@ -115,12 +115,12 @@ def _looks(model: Production, side: Side, shared: Shared) -> Iterator[Next]:
 def _refunds(model: Production, side: Side, shared: Shared) -> Iterator[Next]:
     for answer in ANSWERS.get(side.sent_back, (side.sent_back,)):
         asked = side._replace(sent_back=answer)
-        yield _sent_back(model, asked, shared)
+        yield send_back(model, asked, shared)
         if asked != side:
             yield Next(f"the refund is {answer}, and the janitor crashes", asked, shared, CRASH)
 
 
-def _sent_back(model: Production, side: Side, shared: Shared) -> Next:
+def send_back(model: Production, side: Side, shared: Shared) -> Next:
     story = f"the janitor asks for the refund: {side.sent_back}"
     try:
         effect = model.send_back(side.pay, side.refund, side.sent_back, shared.phase)
@@ -159,14 +159,14 @@ def heal_side(model: Production, side: Side, shared: Shared) -> Next | None:
 
 def _healing(model: Production, side: Side, shared: Shared) -> Iterator[Next]:
     if word_of(side.intent) == "refused":
-        yield from _facts(model, side, shared)
+        yield from facts(model, side, shared)
     elif side.intent:
         yield _hears(model, side, shared, side.intent[-1])
     if side.timer:
-        yield next(_looks(model, side, shared))
+        yield next(look(model, side, shared))
     if side.refund_timer:
         answer = side.sent_back if side.sent_back in ("completed", "failed") else "completed"
-        yield _sent_back(model, side._replace(sent_back=answer), shared)
+        yield send_back(model, side._replace(sent_back=answer), shared)
 
 
 def heal_shared(model: Production, shared: Shared) -> Shared | None:
