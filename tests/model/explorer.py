@@ -228,7 +228,7 @@ class Explorer:
                 parents.append(parent)
                 self._check(state)
                 if state not in self._rests:
-                    self._follow(state)
+                    self._heal(state)
         except Broken as error:
             raise Told(self._story(len(states) - 1, f"BROKEN: {error}")) from error
 
@@ -241,13 +241,19 @@ class Explorer:
             check_order(gists, self._values(state)[1])
             self._fits.add(fit)
 
+    def _heal(self, state: int) -> None:
+        try:
+            self._follow(state)
+        except Broken as error:
+            raise Broken(f"healed from here on: {error}") from error
+
     def _follow(self, state: int) -> None:
         """Heal the world from here: whatever the provider decides, it must come to rest."""
         walked, rests = list[int](), self._rests
         while state not in rests:
             walked.append(state)
             if len(walked) > REST_MAX:
-                raise Broken("healed, the world does not come to rest")
+                raise Broken("the world does not come to rest")
             healed = self._healed(state)
             if healed < 0:
                 ends = self._ends(state)

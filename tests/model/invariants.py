@@ -9,12 +9,22 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from tests.model.provider import is_open, word_of
-from tests.model.scope import Shared, Side
+from tests.model.scope import DAY_LATER, Intent, Pay, Shared, Side
 from tests.model.sheet import Broken
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.payments import PaymentState
 
-__all__ = ["Gist", "check_end", "check_order", "check_side", "gist_of"]
+__all__ = [
+    "Gist",
+    "Row",
+    "check_change",
+    "check_end",
+    "check_given_up",
+    "check_heard",
+    "check_order",
+    "check_side",
+    "gist_of",
+]
 
 PAID: Final = (OrderState.PAID, OrderState.FULFILLED)
 OVER: Final = (OrderState.CANCELLED, OrderState.EXPIRED)
@@ -30,12 +40,53 @@ FOLLOWS: Final = {
 """Where S32 takes the order of a payment."""
 
 
+BELIEVED: Final = {
+    "processing": (PaymentState.PROCESSING,),
+    "authorized": (PaymentState.AUTHORIZED,),
+    "failed": (PaymentState.FAILED,),
+}
+
+
 class Gist(NamedTuple):
     """What the order's promises depend on, of one payment."""
 
     state: PaymentState
     captured: bool
     has_failed: bool
+
+
+class Row(NamedTuple):
+    """A payment with its order and its stock, as one call sees them."""
+
+    pay: Pay
+    order: OrderState
+    stock: str
+
+
+def check_change(before: Row, after: Row) -> None:
+    """No call takes back what is over, forgets what is newer, or ends what another payment does."""
+    old, new = before.pay, after.pay
+    over = old.state in ENDED
+    _holds(new.state is old.state or not over, f"a payment went from {old.state} to {new.state}")
+    newer = new.last >= old.last or new.state in ENDED
+    _holds(newer, f"what is known got older: {old.last} -> {new.last}")
+    _holds(before.order not in PAID or after.order in PAID, f"an order went to {after.order}")
+    follows = before.order in FOLLOWS[old.state]
+    if new.state in (PaymentState.FAILED, PaymentState.CANCELLED) and not follows:
+        same = before[1:] == after[1:] or after.stock == "held"
+        _holds(same, f"the order was {before.order} for another payment, and is {after.order}")
+
+
+def check_heard(before: Pay, after: Pay, at: int) -> None:
+    """A fact that moves an unfinished payment is remembered with its time."""
+    moved = after.state is not before.state and after.state not in ENDED
+    _holds(not moved or after.last == at, f"moved by a fact of {at}, known is {after.last}")
+
+
+def check_given_up(intent: Intent, phase: int, *, looks_again: bool) -> None:
+    """Nobody gives a charge up while it may still arrive, nor without another look later on."""
+    _holds(bool(intent) or phase == DAY_LATER, "a charge was given up that may still arrive")
+    _holds(looks_again, "nobody will look whether a charge came after all")
 
 
 def gist_of(side: Side) -> Gist:
@@ -63,6 +114,16 @@ def check_side(side: Side) -> None:
     _holds(not returned or side.sent_back == "completed", "a refund is booked that was not made")
     _holds(not side.sent_back or late, "money is sent back that was not late")
     _check_timers(side)
+    _check_knowledge(side)
+
+
+def _check_knowledge(side: Side) -> None:
+    """Whoever has heard the newest of an intent believes it; ``action`` says nothing new."""
+    pay, intent = side.pay, side.intent
+    tie = len(intent) > 1 and intent[-2].at == intent[-1].at == pay.last
+    if pay.last >= 0 and pay.last >= intent[-1].at and not tie:
+        believed = BELIEVED.get(intent[-1].word, (pay.state,))
+        _holds(pay.state in believed, f"the intent is {intent[-1].word}, the payment {pay.state}")
 
 
 def _check_timers(side: Side) -> None:
@@ -71,7 +132,7 @@ def _check_timers(side: Side) -> None:
     _holds(side.timer or ended, f"nobody will look at the {pay.state} payment")
     _holds(not side.timer or pay.state is not PaymentState.COMPLETED, "a timer is left")
     waits = side.refund in ("pending", "processing")
-    _holds(side.refund_timer == waits, f"the refund is {side.refund}, its timer {waits}")
+    _holds(side.refund_timer == waits, f"the refund is {side.refund}, timer: {side.refund_timer}")
 
 
 def check_order(payments: list[Gist], shared: Shared) -> None:

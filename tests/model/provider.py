@@ -38,6 +38,7 @@ AMOUNT: Final = Money(11_945, USD)
 REF: Final = ProviderRef("stripe", "", livemode=False, object_id="pi_1")
 DECLINED: Final = Failure("card_declined", "insufficient_funds", "No money")
 NO_INTENT: Final = ("", "refused")
+ENDS: Final = ("succeeded", "canceled")
 
 _STATUS: Final = {
     "action": ProviderStatus.REQUIRES_ACTION,
@@ -93,6 +94,9 @@ def heard(intent: Intent, phase: int) -> tuple[Event, ...]:
         if follower.at > event.at + 1
     ]
     last = intent[-1]
+    if len(intent) > 1 and last.word in ENDS:
+        # An answer may carry a later stamp than the end that it did not see.
+        readings.append(Event(intent[-2].word, last.at + 1))
     readings += [Event(last.word, last.at + 1), latest(intent, phase)]
     return tuple(sorted({*intent, *readings}, key=lambda event: event.at))
 

@@ -63,6 +63,7 @@ class Sheet:
     told: list[str] = attrs.field(factory=list)
     expected: list[str] = attrs.field(factory=list)
     rung: list[str] = attrs.field(factory=list)
+    complaint: str = ""
 
     def run(self, _tenant: TenantId, fn: Callable[[Any], T]) -> T:
         return fn(PaperTx(self))
@@ -82,15 +83,26 @@ class Sheet:
             moved = [state for state in moved[-1:] if state in told]
         self.expected += [f"{aggregate}.{state}" for state in moved]
 
+    def insist(self, promise: bool, text: str) -> None:  # noqa: FBT001 - reads like assert
+        """Remember what does not hold: the janitor swallows every error."""
+        if not promise:
+            self.complaint = self.complaint or text
+            raise Broken(text)
+
     def check(self) -> None:
         """What was told is what happened; keys that the same transaction books twice are found."""
         if sorted(self.told) != sorted(self.expected):
             raise Broken(f"told was {self.told}, what happened is {self.expected}")
         if len(set(self.posted)) != len(self.posted):
             raise Broken(f"booked twice at once: {self.posted}")
+        if self.complaint:
+            raise Broken(self.complaint)
         refused = [line for line in self.rung if line.startswith("janitor_")]
         if refused:
             raise Broken(f"the janitor could not work: {refused}")
+        ends = ("payment is cancelled", "payment is failed")
+        if any(line.startswith("order_refuses") and line.endswith(ends) for line in self.rung):
+            raise Broken(f"an order is asked to end that cannot: {self.rung}")
 
 
 class PaperTx:
@@ -121,12 +133,11 @@ class _Payments(_Port):
 
     def save(self, payment: Payment, step: Move | None, _at: datetime) -> Payment:
         before = self.sheet.payment
-        if payment.version != before.version:
-            raise Broken("the payment was written with an old version")
-        if step is None and payment.state is not before.state:
-            raise Broken("the payment moved without a step")
-        if step is not None and (step.before, step.after) != (before.state, payment.state):
-            raise Broken(f"{step} was recorded, the payment went {before.state} -> {payment.state}")
+        insist = self.sheet.insist
+        insist(payment.version == before.version, "the payment was written with an old version")
+        walked = (before.state,) * 2 if step is None else (step.before, step.after)
+        went = (before.state, payment.state)
+        insist(walked == went, f"recorded was {walked}, the payment went {went}")
         self.sheet.expect("payment", [] if step is None else [step])
         self.sheet.payment = attrs.evolve(payment, version=payment.version + 1)
         return self.sheet.payment
@@ -140,12 +151,10 @@ class _Orders(_Port):
         return _known(self.sheet.order)
 
     def move(self, order: Order, steps: Sequence[Move], _at: datetime) -> Order:
-        if order != self.sheet.order:
-            raise Broken("the order was moved from an old state")
+        self.sheet.insist(order == self.sheet.order, "the order was moved from an old state")
         self.sheet.expect("order", steps)
         for step in steps:
-            if step.before is not order.state:
-                raise Broken(f"{step} was recorded in {order.state}")
+            self.sheet.insist(step.before is order.state, f"{step} was recorded in {order.state}")
             order = attrs.evolve(order, state=step.after)
         self.sheet.order = attrs.evolve(order, version=order.version + 1)
         return self.sheet.order
@@ -168,8 +177,7 @@ class _Stock(_Port):
 
 class _Refunds(_Port):
     def add(self, refund: Refund) -> None:
-        if self.sheet.refund is not None:
-            raise Broken("a payment is refunded twice")
+        self.sheet.insist(self.sheet.refund is None, "a payment is refunded twice")
         self.sheet.refund = refund
         self.sheet.expected.append("refund.initiated")
 
@@ -178,8 +186,8 @@ class _Refunds(_Port):
 
     def move(self, refund: Refund, step: Move, _at: datetime) -> Refund:
         assert self.sheet.refund is not None, "only what exists is moved"
-        if self.sheet.refund.state is not step.before:
-            raise Broken(f"{step} was recorded of a refund that is {self.sheet.refund.state}")
+        state = self.sheet.refund.state
+        self.sheet.insist(state is step.before, f"{step} was recorded of a refund that is {state}")
         self.sheet.expect("refund", [step])
         self.sheet.refund = attrs.evolve(refund, state=step.after)
         return self.sheet.refund
@@ -188,8 +196,8 @@ class _Refunds(_Port):
 class _Timers(_Port):
     def set(self, _tenant: UUID, kind: TimerKind, _subject: UUID, due_at: datetime) -> None:
         wait = due_at - self.sheet.now
-        if not timedelta(0) <= wait <= timedelta(seconds=TIMER_SECONDS_MAX):
-            raise Broken(f"a timer is set {wait} from now")
+        sane = timedelta(0) <= wait <= timedelta(seconds=TIMER_SECONDS_MAX)
+        self.sheet.insist(sane, f"a timer is set {wait} from now")
         self.sheet.timers[kind] = True
 
     def clear(self, _tenant: UUID, kind: TimerKind, _subject: UUID) -> None:
@@ -215,8 +223,7 @@ class _Timers(_Port):
 class _Ledger(_Port):
     def post(self, posting: Posting) -> None:
         kind, _, payment = posting.key.partition(":")
-        if payment != str(PAYMENT):
-            raise Broken(f"{posting.key} is booked for somebody else")
+        self.sheet.insist(payment == str(PAYMENT), f"{posting.key} is booked for somebody else")
         self.sheet.posted.append(kind)
 
 

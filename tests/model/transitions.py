@@ -60,7 +60,9 @@ def provider_moves(scope: Scope, side: Side, shared: Shared) -> Iterator[Next]:
     """Everything that the provider can do about one payment."""
     late = not side.intent and shared.phase == DAY_LATER
     arrives = "" if side.intent else "the charge arrives: "
-    for intent in moved(side.intent, shared.phase, ties=scope.ties):
+    # What was read in a later second cannot be followed by something in the same one.
+    ties = scope.ties and (not side.intent or side.pay.last <= side.intent[-1].at)
+    for intent in moved(side.intent, shared.phase, ties=ties):
         after = side._replace(intent=intent)
         yield Next(
             f"{arrives}the intent is {word_of(intent)}", after, shared, LATE if late else EVENT

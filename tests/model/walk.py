@@ -5,9 +5,17 @@ from __future__ import annotations
 import random
 
 from tests.model.production import Production
-from tests.model.provider import heard, moved, word_of
-from tests.model.scope import Shared, Side
-from tests.model.transitions import ANSWERS, Next, facts, look, send_back, shared_moves
+from tests.model.provider import heard, word_of
+from tests.model.scope import Scope, Shared, Side
+from tests.model.transitions import (
+    ANSWERS,
+    Next,
+    facts,
+    look,
+    provider_moves,
+    send_back,
+    shared_moves,
+)
 from tests.model.twin import Twin
 
 __all__ = ["Walk"]
@@ -37,11 +45,10 @@ class Walk:
         self.sides[n], self.shared = step.side, step.shared
 
     def _provider(self, n: int) -> None:
-        after = list(moved(self.sides[n].intent, self.shared.phase, ties=True))
+        after = list(provider_moves(Scope(), self.sides[n], self.shared))
         if after and len(self.sides[n].intent) < 5:
-            intent = self.chance.choice(after)
-            self.sides[n] = self.sides[n]._replace(intent=intent)
-            self.twin.intents[n] = intent
+            self.sides[n] = self.chance.choice(after).side
+            self.twin.intents[n] = self.sides[n].intent
 
     def _hear(self, n: int) -> None:
         side = self.sides[n]
