@@ -80,5 +80,8 @@ EXAMPLES ?= 2000
 fuzz: $(STAMP) ## fuzz headers, tokens, keys, bodies and cursors with EXAMPLES cases a property
 	EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q --timeout 0 tests/fuzz
 
+model: $(STAMP) ## search the states of two payments of one order for a broken promise
+	$(BIN)/python -m tests.model
+
 clean: ## forget the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

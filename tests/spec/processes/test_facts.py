@@ -8,9 +8,11 @@ from uuid import UUID
 import pytest
 
 from tests.support.sandboxed import Sandboxed, place_order
+from ticketpay.adapters.memory import SeededIds
 from ticketpay.domain.kernel.errors import OutcomeUnknown
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.payments import PaymentState
+from ticketpay.domain.processes.provider_facts import FactDesk, open_case
 
 KEY = UUID(int=7)
 
@@ -111,3 +113,18 @@ def test_an_event_that_came_before_the_answer_is_enough(system: Sandboxed) -> No
     system.app.process_inbox()
     assert ending(system)[:3] == (PaymentState.COMPLETED, OrderState.PAID, (1, 0))
     assert system.app.checkout(command).body["status"] == "completed"
+
+
+@pytest.mark.spec("S35")
+def test_a_refusal_that_is_known_changes_nothing() -> None:
+    """When a charge is refused twice the payment fails once, and one message says so."""
+    system = Sandboxed(seed=3)
+    begin(system)
+    tenant, now = system.scenery.tenant, system.clock.now()
+    (payment,) = system.payments()
+    desk = FactDesk(ids=SeededIds(9), alerts=system.alerts)
+    for _ in range(2):
+        system.uow.run(tenant, lambda tx: desk.refuse(tx, open_case(tx, payment.id), now))
+    told = [m.type for m in system.uow.store.of(tenant).messages.values()]
+
+    assert sorted(told) == ["order.payment_failed", "payment.created", "payment.failed"]

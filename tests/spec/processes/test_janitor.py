@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import uuid4
 
+import attrs
 import pytest
 
 from tests.support.sandboxed import Sandboxed, place_order
@@ -14,8 +15,10 @@ from ticketpay.domain.kernel.ids import PaymentId, TenantId
 from ticketpay.domain.messaging import Outcome
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.payments import (
+    PAYMENT_MACHINE,
     ChargeRequest,
     Payment,
+    PaymentEvent,
     PaymentMethod,
     PaymentState,
     ProviderFact,
@@ -227,3 +230,24 @@ def test_a_poisonous_timer_does_not_starve_its_neighbours(
         PaymentState.PENDING,
     ]
     assert "janitor_refused" in system.alerts.kinds()
+
+
+@pytest.mark.spec("S38", "S39 D2")
+def test_an_authorization_that_ended_unheard_of_does_not_wait_for_ever(system: Sandboxed) -> None:
+    """A payment that we think authorized, whose intent waits for the buyer again, is given up."""
+    command = place_order(
+        system.scenery.actor(), uuid4(), system.scenery.demand(1), "threeDSecureRequired"
+    )
+    system.app.checkout(command)
+    (payment,) = system.payments()
+    authorized = attrs.evolve(payment, state=PaymentState.AUTHORIZED)
+    step = PAYMENT_MACHINE.step(payment.state, PaymentEvent.AUTHORIZE)
+    now = system.clock.now()
+    system.uow.run(system.scenery.tenant, lambda tx: tx.payments.save(authorized, step, now))
+    system.clock.advance(15 * 60 + 1)
+    system.app.janitor()
+
+    (fact,) = system.gateway.list_intents(system.scenery.tenant)
+    assert fact.status is ProviderStatus.CANCELED
+    assert system.payments()[0].state is PaymentState.CANCELLED
+    assert not list(system.uow.store.platform.timers.keys())

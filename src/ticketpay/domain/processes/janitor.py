@@ -22,7 +22,13 @@ from ticketpay.domain.messaging import (
     TimerKind,
     backoff_seconds,
 )
-from ticketpay.domain.payments import PAYMENT_MACHINE, Payment, PaymentState, ProviderFact
+from ticketpay.domain.payments import (
+    PAYMENT_MACHINE,
+    Payment,
+    PaymentState,
+    ProviderFact,
+    ProviderStatus,
+)
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case
 from ticketpay.domain.reconciliation import may_expire, may_give_up, next_look_at
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent, RefundState
@@ -116,9 +122,15 @@ class Janitor:
         return self.gateway.cancel(fact.ref, f"expire:{payment.id}:{claim.epoch}")
 
     def _is_over(self, payment: Payment, order: Order, fact: ProviderFact) -> bool:
+        if not fact.status.is_open:
+            return False
         if payment.state is PaymentState.CANCELLED:
-            return fact.status.is_open
-        return fact.status.is_open and may_expire(payment, order.expires_at, self.clock.now())
+            return True
+        now = self.clock.now()
+        if payment.state is PaymentState.AUTHORIZED:
+            # The hold on the money may have ended unheard of; as long as it stands, it is kept.
+            return fact.status is not ProviderStatus.REQUIRES_CAPTURE and now >= order.expires_at
+        return may_expire(payment, order.expires_at, now)
 
     def _settle(
         self, tx: Tx, claim: TimerClaim, fact: ProviderFact | None, asked_at: datetime

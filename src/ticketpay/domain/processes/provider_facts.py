@@ -8,7 +8,7 @@ timer is set or cleared. A fact that is already known changes nothing.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import attrs
@@ -35,6 +35,14 @@ if TYPE_CHECKING:
     from ticketpay.ports.transactions import Tx
 
 __all__ = ["Case", "FactDesk", "open_case", "open_claimed"]
+
+_WAITS_FOR: Final = {
+    PaymentState.PENDING: OrderState.PAYMENT_PENDING,
+    PaymentState.PROCESSING: OrderState.PAYMENT_PROCESSING,
+    PaymentState.AUTHORIZED: OrderState.PAYMENT_PROCESSING,
+    PaymentState.FAILED: OrderState.PAYMENT_FAILED,
+}
+"""The state of an order that follows an unfinished payment."""
 
 
 @attrs.frozen
@@ -82,7 +90,7 @@ class FactDesk:
             return self._late_success(tx, self._noted(case, fact), fact, now)
         if verdict.ruling is not Ruling.MOVES or verdict.event is None:
             return self._remember(tx, case, fact, known=verdict.ruling is Ruling.KNOWN, now=now)
-        if verdict.event is PaymentEvent.COMPLETE and not self._stock_is_held(tx, case):
+        if verdict.event is PaymentEvent.COMPLETE and not self._can_be_sold(tx, case):
             gone = self._move(tx, self._noted(case, fact), PaymentEvent.CANCEL, fact, now)
             return self._late_success(tx, gone, fact, now)
         return self._move(tx, self._noted(case, fact), verdict.event, fact, now)
@@ -93,7 +101,8 @@ class FactDesk:
 
     def refuse(self, tx: Tx, case: Case, now: datetime) -> Case:
         """Fail a payment whose charge the provider refused without creating an intent."""
-        if not PAYMENT_MACHINE.can(case.payment.state, PaymentEvent.FAIL):
+        state = case.payment.state
+        if state is PaymentState.FAILED or not PAYMENT_MACHINE.can(state, PaymentEvent.FAIL):
             return case
         return self._move(tx, case, PaymentEvent.FAIL, None, now)
 
@@ -132,11 +141,16 @@ class FactDesk:
         saved = tx.payments.save(self._noted(case, fact).payment, None, now)
         return attrs.evolve(case, payment=saved)
 
-    def _stock_is_held(self, tx: Tx, case: Case) -> bool:
-        """After a failure the stock was freed: take it again, or learn that it is gone (S14)."""
-        if case.payment.failure is None:
+    def _can_be_sold(self, tx: Tx, case: Case) -> bool:
+        """Whether the order still waits for money (S32 D4) and its stock is there (S14).
+
+        A failure has freed the stock, of this payment or of another: it is taken again, or gone.
+        """
+        state = case.order.state
+        if state is OrderState.PAYMENT_PENDING and case.payment.failure is None:
             return True
-        return tx.stock.hold_again(case.order.id)()
+        waits = ORDER_MACHINE.path(state, OrderState.PAID)
+        return bool(waits) and tx.stock.hold_again(case.order.id)()
 
     def _move(
         self, tx: Tx, case: Case, event: PaymentEvent, fact: ProviderFact | None, now: datetime
@@ -148,15 +162,16 @@ class FactDesk:
             payment = attrs.evolve(payment, received_cents=fact.received.cents, confirmed_at=now)
         payment = tx.payments.save(payment, step, now)
         moved = Case(payment, case.order)
-        self._move_money_and_stock(tx, moved, case.payment.state, now)
+        concerned = _order_is_concerned(case, step.after)
+        if concerned:
+            self._move_money_and_stock(tx, moved, now)
         tx.outbox.emit([self._payment_message(moved, now)])
-        moved = self._sync_order(tx, moved, fact, now)
+        if concerned:
+            moved = self._sync_order(tx, moved, fact, now)
         self._set_timer(tx, moved, now)
         return moved
 
-    def _move_money_and_stock(
-        self, tx: Tx, case: Case, before: PaymentState, now: datetime
-    ) -> None:
+    def _move_money_and_stock(self, tx: Tx, case: Case, now: datetime) -> None:
         payment, order = case.payment, case.order
         if payment.state is PaymentState.COMPLETED:
             tx.stock.confirm(order.id)
@@ -175,7 +190,7 @@ class FactDesk:
             )
         elif payment.state in (PaymentState.FAILED, PaymentState.CANCELLED):
             tx.stock.release(order.id)
-        elif before is PaymentState.FAILED:
+        elif order.state is OrderState.PAYMENT_FAILED:
             # Whether the stock is still there is decided when the money comes.
             tx.stock.hold_again(order.id)()
 
@@ -296,6 +311,17 @@ def _reason(payment: Payment) -> str:
     if payment.failure is None:
         return "Payment failed"
     return payment.failure.decline_code or payment.failure.code or "Payment failed"
+
+
+def _order_is_concerned(case: Case, after: PaymentState) -> bool:
+    """Whether the order follows a move (S32 D4).
+
+    An end without money matters only where the order waits for this payment, and not when another
+    one has paid it or is under way.
+    """
+    if after not in (PaymentState.FAILED, PaymentState.CANCELLED):
+        return True
+    return case.order.state is _WAITS_FOR.get(case.payment.state)
 
 
 def _order_goal(case: Case, at: datetime) -> OrderState | None:
