@@ -16,7 +16,7 @@ from ticketpay.domain.inventory import HoldState
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
 from ticketpay.domain.ledger import AccountKind, LedgerReport, ProviderTotal, verify_ledger
 from ticketpay.domain.messaging import AggregateType, Outcome, StreamKey
-from ticketpay.domain.orders import OrderState
+from ticketpay.domain.orders import Order, OrderState
 from ticketpay.domain.payments import Payment, PaymentState, ProviderFact, ProviderStatus
 from ticketpay.domain.refunds import RefundState
 
@@ -83,8 +83,9 @@ class Auditor:
         self._known.update((id(table), key) for table, keys in tx.writes.items() for key in keys)
 
     def provider_moved(self) -> None:
-        """No order is charged more than its total, no payment more than once."""
+        """No order is charged more than its total, no payment and no request more than once."""
         charged: dict[str, int] = {}
+        buyers: set[UUID] = set()
         for intent in _intents(self._world):
             if intent.amount_received:
                 payment = intent.metadata["payment_id"]
@@ -93,6 +94,9 @@ class Auditor:
                 stored = self._tables.payments.get(PaymentId(UUID(payment)))
                 assert stored is not None, "money was taken for a payment that does not exist"
                 assert intent.amount_received <= stored.amount.cents, "more was taken than is due"
+                # Every buyer of a history sends one request, under one key.
+                assert stored.user_id not in buyers, "one request is charged in two payments"
+                buyers.add(stored.user_id)
 
     def _stock(self, _tx: Transaction) -> None:
         held: dict[object, int] = {}
@@ -219,14 +223,14 @@ def _in_order(before: Any, after: Any) -> bool:
     return before is None or after is None or bool(before < after)
 
 
-def _booked(tables: TenantTables, payment: str) -> int:
-    """Cents that the postings of a payment say are at the provider."""
+def _booked(tables: TenantTables, payment: str, kind: AccountKind = AccountKind.PROVIDER) -> int:
+    """Cents that the postings of a payment say are on accounts of a kind, at first the provider's."""
     return sum(
         entry.cents
         for posting in tables.postings.values()
         if posting.key.endswith(payment)
         for entry in posting.entries
-        if entry.account.kind is AccountKind.PROVIDER
+        if entry.account.kind is kind
     )
 
 
@@ -283,12 +287,25 @@ def _check_payment(tables: TenantTables, payment: Payment, facts: list[ProviderF
         assert order.state in PAID, f"paid, but the order is {order.state}"
         assert states == {HoldState.CONFIRMED}, f"paid, but its tickets are {states}"
         assert received == order.total.cents, f"{received} of {order.total} were received"
+        _check_shares(tables, payment, order)
     else:
         assert payment.state is PaymentState.CANCELLED, f"a payment is left {payment.state}"
         assert order.state in OVER, f"cancelled, but the order is {order.state}"
         assert states == {HoldState.RELEASED}, f"cancelled, but its tickets are {states}"
         assert received == 0, f"cancelled, but {received} cents are kept"
         assert not any(fact.status.is_open for fact in facts), "an intent can still be paid"
+
+
+def _check_shares(tables: TenantTables, payment: Payment, order: Order) -> None:
+    """The venue has the tickets' price, the platform its fees, the taxman the taxes."""
+    shares = {
+        AccountKind.VENUE_PAYABLE: sum(ticket.price_cents for ticket in order.tickets),
+        AccountKind.PLATFORM_REVENUE: sum(c.cents for c in order.charges if not c.kind.is_tax),
+        AccountKind.TAX_PAYABLE: sum(c.cents for c in order.charges if c.kind.is_tax),
+    }
+    for kind, due in shares.items():
+        booked = -_booked(tables, str(payment.id), kind)
+        assert booked == due, f"{booked} cents are booked on {kind}, {due} are due"
 
 
 def _check_deliveries(world: World, tables: TenantTables) -> None:

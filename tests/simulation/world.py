@@ -56,6 +56,9 @@ LATE_SECONDS: Final = (5, 40, 1000, 2000)
 SDK_EVERY: Final = 16
 """Every so many seeds speak through the official SDK instead of the quick gateway."""
 
+OUTSIDE: Final = ("provider.before", "tickets.before")
+"""Calls that nobody makes while a transaction is open: it could be lost after the effect."""
+
 SILENCE: Final = Response(status=0, headers={}, body=b"", hang=True)
 
 
@@ -329,6 +332,8 @@ class World:
         if actor is None:
             return ""
         mine, store.current = store.current, None
+        if step in OUTSIDE and mine is not None:
+            self.scheduler.failure = AssertionError(f"{step} inside a transaction")
         try:
             self.scheduler.pause(step)
             fault = self.faults.strikes(step)

@@ -1,0 +1,54 @@
+"""The planted bugs stay real: each still applies to the sources, and the page tells of each."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tools.planted import FOUND_SHARE_MIN, ROOT, Bug, Finding, bugs, rows
+
+BUGS_MIN = 25
+
+
+@pytest.mark.parametrize("bug", bugs(), ids=lambda bug: bug.name)
+def test_a_patch_applies_to_the_sources_alone(bug: Bug) -> None:
+    """A bug can be planted as the sources are now, and it changes nothing outside of them."""
+    text = bug.patch.read_text()
+    changed = re.findall(r"^\+\+\+ b/(.+)$", text, re.MULTILINE)
+    assert changed
+    assert all(path.startswith("src/ticketpay/") for path in changed)
+    applied = subprocess.run(
+        ["git", "apply", "--check", str(bug.patch)],  # noqa: S607 - git of the PATH
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert applied.returncode == 0, applied.stderr
+
+
+@pytest.mark.parametrize("bug", bugs(), ids=lambda bug: bug.name)
+def test_a_bug_names_suites_that_exist(bug: Bug) -> None:
+    """The suites that should notice a bug are there."""
+    assert all((ROOT / suite).exists() for suite in bug.suites)
+
+
+def test_nearly_every_bug_was_found() -> None:
+    """The page has a line for each of at least 25 bugs, and 95 % of them say what found them."""
+    names = [bug.name for bug in bugs()]
+    assert len(names) >= BUGS_MIN
+    assert list(rows()) == names
+    unfound = [name for name, found in rows().items() if found.endswith("| - | - ")]
+    assert len(unfound) <= (1 - FOUND_SHARE_MIN) * len(names)
+
+
+def test_a_bug_that_nobody_noticed_is_not_found() -> None:
+    """Only a seed or a test makes a bug found."""
+    bug = Bug(Path("99-nothing.patch"), "Nothing is wrong.", ())
+    assert not Finding(bug, "", "", 0.0).is_found
+    assert Finding(bug, "", "tests/a.py::test_b", 0.0).is_found
+    assert Finding(bug, "seed 1: it broke", "", 0.0).is_found
+    assert Finding(bug, "", "", 0.0).row == "| 99-nothing | Nothing is wrong. | - | - |"
