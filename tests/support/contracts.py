@@ -57,7 +57,7 @@ SUITES: Final[dict[str, tuple[str, ...]]] = {
     "TicketService": ("test_ticket_service",),
     "Timers": ("test_timers",),
     "Tx": ("test_transactions",),
-    "UnitOfWork": ("test_transactions",),
+    "UnitOfWork": ("test_transactions", "test_concurrency", "test_lost_commits"),
     "WebhookReader": ("test_webhook_reader",),
 }
 """The suite of every port, by the name of its module in ``tests/contracts``."""
