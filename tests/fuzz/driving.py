@@ -34,6 +34,11 @@ class Dice:
 
     left: bytes
 
+    @classmethod
+    def of(cls, raw: bytes) -> Dice:
+        """Dice that in one case of three run out early, so that the rest of it is plain."""
+        return cls(raw[2 : 2 + raw[1] % 16] if raw[0] % 3 == 0 else raw[2:])
+
     def below(self, count: int) -> int:
         """A number from 0 on; ``count`` is at most 65 536."""
         size = 1 if count <= 256 else 2
@@ -92,9 +97,11 @@ def _edit(kind: str, text: str, at: int, odd: str) -> str:
 def fuzzed(make: Callable[[Dice], T]) -> Callable[[Callable[[T], bool]], Callable[[], None]]:
     """A test of a property that says of each case whether it was accepted.
 
-    It fails when less than a twentieth of the cases was accepted, or refused.
+    It fails when less than one case in fifty was accepted, or refused.
     """
-    cases = st.binary(min_size=BYTES_A_CASE, max_size=BYTES_A_CASE).map(lambda raw: make(Dice(raw)))
+    cases = st.binary(min_size=BYTES_A_CASE, max_size=BYTES_A_CASE).map(
+        lambda raw: make(Dice.of(raw))
+    )
 
     def decorate(holds: Callable[[T], bool]) -> Callable[[], None]:
         outcomes: Counter[bool] = Counter()
@@ -107,7 +114,7 @@ def fuzzed(make: Callable[[Dice], T]) -> Callable[[Callable[[T], bool]], Callabl
         def test() -> None:
             outcomes.clear()
             FUZZ(given(cases)(count))()
-            assert min(outcomes[True], outcomes[False]) >= outcomes.total() // 20, outcomes
+            assert min(outcomes[True], outcomes[False]) >= max(1, outcomes.total() // 50), outcomes
 
         test.__doc__, test.__name__ = holds.__doc__, holds.__name__
         return test

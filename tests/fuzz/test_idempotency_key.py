@@ -13,8 +13,6 @@ from tests.entrypoints.http.driving import KEY, PAYMENTS, THING, USER, purchase
 from tests.fuzz.driving import Dice, fuzzed
 from tests.fuzz.knocking import AUTHORIZATION, JSON, knock
 
-pytestmark = pytest.mark.spec("S11")
-
 PATHS = (PAYMENTS, f"{PAYMENTS}/{THING}/confirm", f"{PAYMENTS}/{THING}/cancel")
 BODY = json.dumps(purchase()).encode()
 
@@ -52,6 +50,7 @@ def ask(dice: Dice) -> Ask:
     )
 
 
+@pytest.mark.spec("S11")
 @fuzzed(ask)
 def test_only_a_uuid_is_a_key(asked: Ask) -> bool:
     """A mutation runs exactly when it has one UUID as its key, and runs under that very key."""

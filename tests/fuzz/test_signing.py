@@ -16,8 +16,6 @@ from tests.fuzz.driving import Dice, fuzzed
 from ticketpay.domain.messaging.signing import compact_json, sign
 from ticketpay.entrypoints.ticket_stub import TicketDesk
 
-pytestmark = pytest.mark.spec("S41")
-
 SECRET, FORGED = "test-secret", "test-secrets"
 NOW_MS = 1_800_000_000_000
 PATH = "/api/v1/webhooks/payment-failed"
@@ -96,6 +94,7 @@ def _nonce(dice: Dice, good: str) -> str:
     return dice.pick((*odd, dice.edited(good))) if dice.one_in(3) else good
 
 
+@pytest.mark.spec("S41")
 @fuzzed(calls)
 def test_only_what_we_signed_is_believed_once(sent: tuple[Call, ...]) -> bool:
     """A call is believed exactly when its bytes, time and nonce are signed, near now, and new."""
@@ -122,6 +121,7 @@ def sent(dice: Dice) -> Sent:
     return Sent(body, FORGED if dice.one_in(4) else SECRET, dice.one_in(4))
 
 
+@pytest.mark.spec("S41")
 @fuzzed(sent)
 def test_what_we_send_is_believed(call: Sent) -> bool:
     """Our signature is the scheme's over our compact JSON, which reads as what was meant."""

@@ -14,8 +14,6 @@ from tests.fuzz.driving import Dice, fuzzed
 from ticketpay.adapters.stripe import StripeWebhooks
 from ticketpay.domain.payments import SignatureInvalid
 
-pytestmark = pytest.mark.spec("S26")
-
 NOW = 1_769_860_800
 SECRETS = ("whsec_one", "whsec_two", "wh\u00fcsec")
 FORGED = "whsec_forged"
@@ -81,6 +79,7 @@ def _signature(dice: Dice, good: str) -> str:
     return dice.pick(odd) if dice.one_in(6) else good
 
 
+@pytest.mark.spec("S26")
 @fuzzed(delivery)
 def test_only_what_stripe_signed_is_believed(sent: Delivery) -> bool:
     """A header is believed exactly when one v1 signs its one time, near now, and the raw bytes."""
