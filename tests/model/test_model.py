@@ -16,8 +16,10 @@ from tests.model.scope import Event, Pay, Scope, moment
 from tests.model.walk import Walk
 from ticketpay.domain.kernel.fsm import InvalidTransition
 from ticketpay.domain.orders import OrderState
-from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentState
+from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentState, policy
 from ticketpay.domain.payments.policy import event_of
+from ticketpay.domain.processes.janitor import Janitor
+from ticketpay.domain.processes.provider_facts import FactDesk
 
 EVERYTHING = 10_000_000
 
@@ -108,3 +110,40 @@ def test_what_is_remembered_is_what_is_called_again() -> None:
         assert fresh.fact_arrives(*key) == effect == production.hear(*key)
         compared += 1
     assert compared > 200
+
+
+def nothing(*_what: object) -> None:
+    """Forget what was to be done."""
+
+
+def always(*_what: object) -> bool:
+    """Say yes."""
+    return True
+
+
+def never(*_what: object) -> bool:
+    """Say no."""
+    return False
+
+
+@pytest.mark.spec("S35")
+@pytest.mark.parametrize(
+    ("target", "name", "fault", "told"),
+    [
+        (FactDesk, "_set_timer", nothing, "a timer is left"),
+        (FactDesk, "_can_be_sold", always, "captures"),
+        (FactDesk, "_sync_order", lambda _self, _tx, case, *_rest: case, "the order is"),
+        (Janitor, "_is_over", never, "a payment is left"),
+        (policy, "_is_stale", never, "what is known got older"),
+    ],
+    ids=["no timer", "any order is paid", "no order follows", "nothing expires", "stale facts"],
+)
+def test_a_planted_bug_is_told_as_a_story(
+    monkeypatch: pytest.MonkeyPatch, target: object, name: str, fault: object, told: str
+) -> None:
+    """A broken rule is found, and the shortest way to where it shows is told in words."""
+    monkeypatch.setattr(target, name, fault)
+    scope = Scope(payments=1, events=2) if target is policy else Scope(events=1)
+    story = Explorer(scope).run(states_max=1_000, seconds_max=60).broken
+    assert told in story
+    assert "payment 1: the charge arrives: " in story
