@@ -91,7 +91,7 @@ def test_the_paper_is_the_adapter() -> None:
     """Whole rows on the memory adapter, two real payments and a janitor with real claims go, step
     by step, where the model goes."""
     made = set[tuple[str, str, str]]()
-    for seed in range(40):
+    for seed in range(30):
         walk = Walk(seed)
         for _ in range(60):
             walk.step()
@@ -131,7 +131,7 @@ def never(*_what: object) -> bool:
     ("target", "name", "fault", "told"),
     [
         (FactDesk, "_set_timer", nothing, "a timer is left"),
-        (FactDesk, "_can_be_sold", always, "captures"),
+        (FactDesk, "_can_be_sold", always, "the order is paid, its stock"),
         (FactDesk, "_sync_order", lambda _self, _tx, case, *_rest: case, "the order is"),
         (Janitor, "_is_over", never, "a payment is left"),
         (policy, "_is_stale", never, "what is known got older"),
@@ -143,7 +143,7 @@ def test_a_planted_bug_is_told_as_a_story(
 ) -> None:
     """A broken rule is found, and the shortest way to where it shows is told in words."""
     monkeypatch.setattr(target, name, fault)
-    scope = Scope(payments=1, events=2) if target is policy else Scope(events=1)
+    scope = Scope(payments=1, events=2, ties=False)
     story = Explorer(scope).run(states_max=1_000, seconds_max=60).broken
     assert told in story
-    assert "payment 1: the charge arrives: " in story
+    assert "BROKEN: " in story
