@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from tests.model.provider import is_open, word_of
-from tests.model.scope import DAY_LATER, Intent, Pay, Shared, Side
+from tests.model.provider import ENDS, is_open, word_of
+from tests.model.scope import DAY_LATER, Event, Intent, Pay, Shared, Side
 from tests.model.sheet import Broken
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.payments import PaymentState
@@ -77,10 +77,11 @@ def check_change(before: Row, after: Row) -> None:
         _holds(same, f"the order was {before.order} for another payment, and is {after.order}")
 
 
-def check_heard(before: Pay, after: Pay, at: int) -> None:
-    """A fact that moves an unfinished payment is remembered with its time."""
+def check_heard(before: Pay, after: Pay, event: Event) -> None:
+    """An end is believed whenever it is heard; what else moves a payment is kept with its time."""
+    _holds(event.word not in ENDS or after.state in ENDED, f"{event.word} left it {after.state}")
     moved = after.state is not before.state and after.state not in ENDED
-    _holds(not moved or after.last == at, f"moved by a fact of {at}, known is {after.last}")
+    _holds(not moved or after.last == event.at, f"moved by {event}, the newest is {after.last}")
 
 
 def check_given_up(intent: Intent, phase: int, *, looks_again: bool) -> None:

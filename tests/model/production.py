@@ -156,7 +156,7 @@ class Production:
             Sheet(payment, order_in(order), stock, now_in(phase)),
             lambda sheet, desk: desk.apply(*_case(sheet), fact, sheet.now),
         )
-        check_heard(pay, effect.pay, event.at)
+        check_heard(pay, effect.pay, event)
         return effect
 
     def charge_is_refused(self, pay: Pay, order: OrderState, stock: str, phase: int) -> Effect:

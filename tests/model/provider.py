@@ -21,6 +21,7 @@ from ticketpay.domain.payments import Failure, ProviderFact, ProviderRef, Provid
 __all__ = [
     "AMOUNT",
     "DECLINED",
+    "ENDS",
     "NO_INTENT",
     "PAYMENT",
     "REF",

@@ -16,8 +16,10 @@ from tests.model.scope import Event, Pay, Scope, moment
 from tests.model.walk import Walk
 from ticketpay.domain.kernel.fsm import InvalidTransition
 from ticketpay.domain.orders import OrderState
-from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentState
+from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentState, policy
 from ticketpay.domain.payments.policy import event_of
+from ticketpay.domain.processes.janitor import Janitor
+from ticketpay.domain.processes.provider_facts import FactDesk
 
 EVERYTHING = 10_000_000
 
@@ -89,7 +91,7 @@ def test_the_paper_is_the_adapter() -> None:
     """Whole rows on the memory adapter, two real payments and a janitor with real claims go, step
     by step, where the model goes."""
     made = set[tuple[str, str, str]]()
-    for seed in range(40):
+    for seed in range(30):
         walk = Walk(seed)
         for _ in range(60):
             walk.step()
@@ -108,3 +110,40 @@ def test_what_is_remembered_is_what_is_called_again() -> None:
         assert fresh.fact_arrives(*key) == effect == production.hear(*key)
         compared += 1
     assert compared > 200
+
+
+def nothing(*_what: object) -> None:
+    """Forget what was to be done."""
+
+
+def always(*_what: object) -> bool:
+    """Say yes."""
+    return True
+
+
+def never(*_what: object) -> bool:
+    """Say no."""
+    return False
+
+
+@pytest.mark.spec("S35")
+@pytest.mark.parametrize(
+    ("target", "name", "fault", "told"),
+    [
+        (FactDesk, "_set_timer", nothing, "a timer is left"),
+        (FactDesk, "_can_be_sold", always, "the order is paid, its stock"),
+        (FactDesk, "_sync_order", lambda _self, _tx, case, *_rest: case, "the order is"),
+        (Janitor, "_is_over", never, "a payment is left"),
+        (policy, "_is_stale", never, "what is known got older"),
+    ],
+    ids=["no timer", "any order is paid", "no order follows", "nothing expires", "stale facts"],
+)
+def test_a_planted_bug_is_told_as_a_story(
+    monkeypatch: pytest.MonkeyPatch, target: object, name: str, fault: object, told: str
+) -> None:
+    """A broken rule is found, and the shortest way to where it shows is told in words."""
+    monkeypatch.setattr(target, name, fault)
+    scope = Scope(payments=1, events=2, ties=False)
+    story = Explorer(scope).run(states_max=1_000, seconds_max=60).broken
+    assert told in story
+    assert "BROKEN: " in story
