@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+import pytest
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Example, Operator
@@ -36,7 +36,6 @@ __all__ = ["RemoveRow", "ReplaceText", "main", "spots"]
 DOMAIN: Final = Path("src/ticketpay/domain")
 _CPU_SECONDS_MAX: Final = 90
 _CHILDREN_MAX: Final = 2
-_LIBRARIES: Final = ("decimal", "fractions", "hypothesis.strategies", "zoneinfo")
 # What the forking process has imported pytest cannot rewrite, and it would warn of it.
 _REWRITES: Final = "ignore::pytest.PytestAssertRewriteWarning"
 _PYTEST: Final = (
@@ -222,8 +221,8 @@ def _fork(spot: Spot, tests: str) -> int:
     os.dup2(null, 2)
     code = 1
     try:
-        import pytest
-
+        for name in [n for n in sys.modules if n.partition(".")[0] in ("tests", "ticketpay")]:
+            del sys.modules[name]
         sys.meta_path.insert(0, _Mutated(spot.path, spot.mutated))
         code = int(pytest.main([*_PYTEST, tests]))
     finally:
@@ -250,8 +249,8 @@ def main(package: str) -> int:
     """Run every mutant of a package against its tests, which must pass without a mutant."""
     tests = f"tests/spec/{package}"
     sys.path[:0] = [str(Path("src").resolve()), str(Path.cwd())]
-    for library in _LIBRARIES:
-        importlib.import_module(library)
+    # A first collection imports the libraries and plug-ins that all children need.
+    pytest.main(["--collect-only", "-qq", *_PYTEST, tests])
     todo = [spot for path in sorted((DOMAIN / package).glob("*.py")) for spot in spots(path)]
     clean = Spot(
         path=DOMAIN / package / "__init__.py", operator=_Nothing(), occurrence=0, function=""
