@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Starting a database is creating a thousand files: scratch folders go to shared memory if there is any.
 QUICK := $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 
-.PHONY: help demo test check lint types imports fast clean spec planted-contracts bench simulate crash-points docs-generated
+.PHONY: help demo test check lint types imports fast clean spec planted-contracts bench simulate crash-points docs-generated mutate
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -71,5 +71,12 @@ simulate: $(STAMP) ## simulate SEEDS histories with crashes and faults
 crash-points: $(STAMP) ## list every boundary of every use case at which the suite crashes it
 	$(BIN)/python -m tests.simulation.crash_points
 
+$(VENV)/.mutation: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group mutation
+	@touch $@
+
+mutate: $(VENV)/.mutation ## mutation testing of the pure packages; MODULES="money ledger" limits it
+	$(BIN)/python tools/mutate.py $(MODULES)
+
 clean: ## forget the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutation

@@ -66,7 +66,7 @@ settings.register_profile(
     database=None,
     deadline=None,
     derandomize=True,
-    max_examples=30,
+    max_examples=15,
 )
 settings.load_profile("mutation")
 """
@@ -176,6 +176,17 @@ def _copy(package: str) -> Path:
     return folder
 
 
+def _refreshed(package: str) -> Path:
+    """The copy of the run before, with today's tests; its sources must be today's."""
+    folder = SCRATCH / package
+    for path in (ROOT / DOMAIN).rglob("*.py"):
+        if path.read_text("utf-8") != (folder / path.relative_to(ROOT)).read_text("utf-8"):
+            raise SystemExit(f"{path.name} has changed: run {package} without --again")
+    for tests in (folder / "tests/spec", folder / "mutants/tests/spec"):
+        shutil.copytree(ROOT / "tests/spec", tests, dirs_exist_ok=True)
+    return folder
+
+
 def _run(folder: Path, *command: str) -> str:
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
@@ -191,15 +202,22 @@ def _run(folder: Path, *command: str) -> str:
     return done.stdout
 
 
-def _by_mutmut(folder: Path) -> Iterator[Mutant]:
-    _run(folder, "-m", "mutmut", "run", "--max-children", "2")
-    names = {
+def _results(folder: Path) -> dict[str, tuple[Path, str]]:
+    return {
         name: (path, _OUTCOMES.get(code, f"exit {code}"))
         for path in sorted((folder / "mutants" / DOMAIN).glob("*/*.py.meta"))
         for name, code in json.loads(path.read_text("utf-8"))["exit_code_by_key"].items()
     }
-    diffs = json.loads(_run(folder, "-c", _DIFFS, *names))
-    for name, (path, outcome) in names.items():
+
+
+def _by_mutmut(folder: Path, *, again: bool) -> Iterator[Mutant]:
+    before = _results(folder).items() if again else []
+    alive = [name for name, (_, outcome) in before if outcome not in ("killed", "timeout")]
+    if alive or not again:
+        _run(folder, "-m", "mutmut", "run", "--max-children", "3", *alive)
+    results = _results(folder)
+    diffs = json.loads(_run(folder, "-c", _DIFFS, *results))
+    for name, (path, outcome) in results.items():
         was, now = changed_lines(diffs[name])
         key = _KEY.search(name)
         yield Mutant(
@@ -212,17 +230,17 @@ def _by_mutmut(folder: Path) -> Iterator[Mutant]:
         )
 
 
-def _by_cosmic_ray(folder: Path, package: str) -> Iterator[Mutant]:
-    _run(folder, str(ROOT / "tools/mutate_outside.py"), package)
+def _by_cosmic_ray(folder: Path, package: str, *, again: bool) -> Iterator[Mutant]:
+    _run(folder, str(ROOT / "tools/mutate_outside.py"), package, *(["again"] if again else []))
     for row in json.loads((folder / "outside.json").read_text("utf-8")):
         was, now = changed_lines(row.pop("diff"))
         yield Mutant(**row, was=was, now=now, tool="cosmic-ray")
 
 
-def _campaign(package: str) -> list[Mutant]:
+def _campaign(package: str, *, again: bool) -> list[Mutant]:
     started = time.monotonic()
-    folder = _copy(package)
-    made = [*_by_cosmic_ray(folder, package), *_by_mutmut(folder)]
+    folder = _refreshed(package) if again else _copy(package)
+    made = [*_by_cosmic_ray(folder, package, again=again), *_by_mutmut(folder, again=again)]
     mutants = [mutant for mutant in made if not is_message(mutant)]
     for tool in ("mutmut", "cosmic-ray"):
         print(_line(package, tool, [m for m in mutants if m.tool == tool]))
@@ -243,12 +261,18 @@ def _line(package: str, tool: str, mutants: Sequence[Mutant]) -> str:
     )
 
 
-def main(packages: Sequence[str]) -> int:
-    """Mutate ``packages``, all seven by default; 0 when the score holds and survivors are explained."""
+def main(arguments: Sequence[str]) -> int:
+    """Mutate the packages named, or all; 0 when the score holds and survivors are explained.
+
+    With ``--again`` only what survived the run before is run, against today's tests: a test that
+    is added can kill, it cannot bring back to life.
+    """
+    packages = [name for name in arguments if name != "--again"] or PACKAGES
     unknown = set(packages) - set(PACKAGES)
     if unknown:
         raise SystemExit(f"not among {', '.join(PACKAGES)}: {', '.join(sorted(unknown))}")
-    mutants = [mutant for package in packages or PACKAGES for mutant in _campaign(package)]
+    again = "--again" in arguments
+    mutants = [mutant for package in packages for mutant in _campaign(package, again=again)]
     found = problems(mutants, explained())
     for problem in found:
         print(problem, file=sys.stderr)
