@@ -214,7 +214,7 @@ def _by_mutmut(folder: Path, *, again: bool) -> Iterator[Mutant]:
     before = _results(folder).items() if again else []
     alive = [name for name, (_, outcome) in before if outcome not in ("killed", "timeout")]
     if alive or not again:
-        _run(folder, "-m", "mutmut", "run", "--max-children", "3", *alive)
+        _run(folder, "-m", "mutmut", "run", "--max-children", "2", *alive)
     results = _results(folder)
     diffs = json.loads(_run(folder, "-c", _DIFFS, *results))
     for name, (path, outcome) in results.items():
