@@ -114,7 +114,7 @@ def changed_lines(diff: str) -> tuple[str, str]:
     """What a unified diff takes out and what it puts in, stripped and joined by blanks."""
     lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++", "@@"))]
     was, now = (
-        " ".join(" ".join(line[1:].split()) for line in lines if line.startswith(sign))
+        " ".join(" ".join(line[1:] for line in lines if line.startswith(sign)).split())
         for sign in "-+"
     )
     return was, now
