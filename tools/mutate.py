@@ -56,8 +56,11 @@ import json, sys
 from mutmut.mutation.diff_apply import find_mutant, get_diff_for_mutant
 print(json.dumps({n: get_diff_for_mutant(n, path=find_mutant(n).path) for n in sys.argv[1:]}))
 """
-# A mutant needs no smallest example, and must meet the same examples each time.
+# A mutant needs no smallest example, and must meet the same examples each time. What the parent of a
+# fork has cached would hide the mutants of the function that is not called again.
 _CONFTEST: Final = """
+import sys
+
 from hypothesis import Phase, settings
 
 settings.register_profile(
@@ -69,6 +72,13 @@ settings.register_profile(
     max_examples=15,
 )
 settings.load_profile("mutation")
+
+
+def pytest_runtest_setup() -> None:
+    for name, module in list(sys.modules.items()):
+        if name.startswith("ticketpay.domain."):
+            for thing in list(vars(module).values()):
+                getattr(thing, "cache_clear", lambda: None)()
 """
 _SENTENCE: Final = re.compile(r'"[a-z][^"]* [^"]*"')
 _KEY: Final = re.compile(r"\.(?:xǁ(?P<cls>\w+?)ǁ|x_)(?P<function>\w+)__mutmut_\d+$")

@@ -219,7 +219,7 @@ def test_the_cities_of_tennessee(city: str, ppm: int) -> None:
     assert {(r.valid_from, r.valid_to, r.source) for r in rules} == {
         (date(2020, 1, 1), None, "rule book S58")
     }
-    assert city.lower() in {rule.city for rule in tax_table().rules}
+    assert local[0] in tax_table().rules
 
 
 @pytest.mark.spec("S58")
