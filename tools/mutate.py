@@ -189,7 +189,7 @@ def _copy(package: str) -> Path:
 def _refreshed(package: str) -> Path:
     """The copy of the run before, with today's tests; its sources must be today's."""
     folder = SCRATCH / package
-    for path in (ROOT / DOMAIN).rglob("*.py"):
+    for path in (ROOT / DOMAIN / package).rglob("*.py"):
         if path.read_text("utf-8") != (folder / path.relative_to(ROOT)).read_text("utf-8"):
             raise SystemExit(f"{path.name} has changed: run {package} without --again")
     for tests in (folder / "tests/spec", folder / "mutants/tests/spec"):

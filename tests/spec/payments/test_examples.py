@@ -84,6 +84,7 @@ def test_older_facts_are_superseded() -> None:
 @pytest.mark.parametrize(
     ("known", "told", "ruling"),
     [
+        ("action", "processing", Ruling.MOVES),
         ("processing", "authorized", Ruling.MOVES),
         ("processing", "failed", Ruling.MOVES),
         ("authorized", "failed", Ruling.MOVES),
@@ -92,7 +93,7 @@ def test_older_facts_are_superseded() -> None:
     ],
 )
 def test_of_one_second_the_higher_rank_counts(known: str, told: str, ruling: Ruling) -> None:
-    """Of two facts of one second the further one counts: processing, authorized, failed."""
+    """Of two facts of one second the further one counts: waiting, processing, authorized, failed."""
     held = fold([fact(known, second=5)])
 
     assert judge(held, fact(told, second=5)).ruling is ruling
