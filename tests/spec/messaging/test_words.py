@@ -11,7 +11,7 @@ import pytest
 
 from tests.spec.shapes import by_name, words
 from ticketpay.domain.kernel.errors import TicketpayError
-from ticketpay.domain.kernel.ids import UserId
+from ticketpay.domain.kernel.ids import TenantId, UserId
 from ticketpay.domain.messaging import (
     EMITTED,
     AggregateType,
@@ -28,6 +28,7 @@ from ticketpay.domain.messaging import (
     Route,
     StoredEvent,
     StreamClaim,
+    StreamKey,
     TimerClaim,
     TimerKind,
     UnroutedEvent,
@@ -84,6 +85,17 @@ def test_codes(error: type[TicketpayError], code: str) -> None:
 def test_values_are_built_by_name(value: type[attrs.AttrsInstance]) -> None:
     """Of the values of messaging no two fields can be swapped."""
     assert by_name(value)
+
+
+@pytest.mark.spec("S40")
+def test_a_stream_is_its_aggregate() -> None:
+    """Two keys of one tenant's aggregate are the same stream, wherever they come from."""
+    one, two = (
+        StreamKey(TenantId(UUID(int=1)), AggregateType.ORDER, UUID(int=2)) for _ in range(2)
+    )
+
+    assert {one, two} == {one}
+    assert attrs.evolve(one, aggregate_type=AggregateType.PAYMENT) != one
 
 
 @pytest.mark.spec("S11")
