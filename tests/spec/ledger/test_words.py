@@ -185,3 +185,24 @@ def test_differences_name_account_and_amounts() -> None:
         "payment p holds 4 cents at the provider, the ledger says 0",
         "payment q holds 0 cents at the provider, the ledger says 3",
     )
+
+
+@pytest.mark.spec("S20")
+@pytest.mark.parametrize("cents", [0, 1])
+def test_nothing_on_one_side_is_no_difference(cents: int) -> None:
+    """A payment that the books lack differs from one cent on; one that holds nothing does not."""
+    total = ProviderTotal(payment_id="p", account="a", currency="USD", cents=cents)
+
+    assert len(verify_ledger([], {}, [total]).differences) == (2 if cents else 0)
+
+
+@pytest.mark.spec("S20")
+def test_an_account_at_the_provider_is_all_its_buckets() -> None:
+    """What the provider holds is compared with the sum over the buckets of its account."""
+    pending = attrs.evolve(account(AccountKind.PROVIDER, party="a"), bucket=Bucket.PENDING)
+    available = attrs.evolve(pending, bucket=Bucket.AVAILABLE)
+    held = [Balance(account=a, cents=c) for a, c in ((pending, 3), (available, 4))]
+    venue = Balance(account=account(AccountKind.VENUE_PAYABLE), cents=-7)
+    total = ProviderTotal(payment_id="p", account="a", currency="USD", cents=7)
+
+    assert verify_ledger([*held, venue], {"p": 7}, [total]).ok
