@@ -99,6 +99,21 @@ def test_of_one_second_the_higher_rank_counts(known: str, told: str, ruling: Rul
     assert judge(held, fact(told, second=5)).ruling is ruling
 
 
+@pytest.mark.spec("S35", "S30 D1")
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [
+        (PaymentState.COMPLETED, "canceled"),
+        (PaymentState.COMPLETED, "processing"),
+        (PaymentState.CANCELLED, "failed"),
+        (PaymentState.AUTHORIZED, "processing"),
+    ],
+)
+def test_what_the_table_refuses_is_superseded(state: PaymentState, word: str) -> None:
+    """A fact for which the payment's state has no move is superseded, and names no event."""
+    assert judge(payment(state=state), fact(word)) == Verdict(Ruling.SUPERSEDED)
+
+
 @pytest.mark.spec("S35", "S28")
 @pytest.mark.parametrize("word", ["processing", "authorized", "failed"])
 def test_a_fact_told_twice_is_known(word: str) -> None:
