@@ -83,5 +83,15 @@ fuzz: $(STAMP) ## fuzz headers, tokens, keys, bodies and cursors with EXAMPLES c
 model: $(STAMP) ## search the states of two payments of one order for a broken promise
 	$(BIN)/python -m tests.model
 
+$(VENV)/.mutation: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group mutation
+	@touch $@
+
+mutate: $(VENV)/.mutation ## mutation testing of the pure packages; MODULES="money ledger" limits it
+	$(BIN)/python tools/mutate.py $(MODULES)
+
+planted: $(STAMP) ## plant one bug after the other and write down which test found which
+	TMPDIR=$(QUICK) $(BIN)/python tools/planted.py
+
 clean: ## forget the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutation

@@ -68,8 +68,11 @@ class Sheet:
     def run(self, _tenant: TenantId, fn: Callable[[Any], T]) -> T:
         return fn(PaperTx(self))
 
-    def platform(self, fn: Callable[[Any], T]) -> T:
+    def platform(self, fn: Callable[[Any], T], _near: TenantId | None = None) -> T:
         return fn(PaperTx(self))
+
+    def everywhere(self, fn: Callable[[Any], T]) -> tuple[T, ...]:
+        return (self.platform(fn),)
 
     def raise_alert(self, kind: str, detail: str, **_ids: str) -> None:
         self.rung.append(f"{kind}: {detail}")

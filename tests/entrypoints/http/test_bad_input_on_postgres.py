@@ -145,7 +145,7 @@ def test_wrong_forms_write_nothing(till: Till, database: Database) -> None:
 
 
 @pytest.mark.spec("S26", "S26 D1")
-@pytest.mark.parametrize("shift", [-301, 0, 301])
+@pytest.mark.parametrize("shift", [-301, 0, 330])
 def test_bad_webhook_signatures_write_nothing(till: Till, database: Database, shift: int) -> None:
     """Forged, stale and future signatures are answered 400 and not stored."""
     raw, at = b'{"id":"evt_1"}', int(time.time()) + shift

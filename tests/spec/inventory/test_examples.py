@@ -84,3 +84,11 @@ def test_a_wrong_shape_names_every_field() -> None:
         "tickets.1.seats",
         "tickets",
     ]
+    assert all(error.message for error in caught.value.errors)
+
+
+@pytest.mark.spec("S15")
+def test_nothing_is_left_of_an_unknown_type() -> None:
+    """The refusal of a type that is not in stock says that none is left."""
+    with pytest.raises(SoldOut, match=r"^0 tickets"):
+        check_available(VIEW, _demand(DemandLine(TicketTypeId(UUID(int=3)), 1)))

@@ -9,7 +9,20 @@ from typing import cast
 
 import pytest
 
-from ticketpay.domain.money import CAD, EUR, GBP, USD, Currency, Money, Rate, UnsupportedCurrency
+from ticketpay.domain.money import (
+    CAD,
+    EUR,
+    GBP,
+    USD,
+    AmountNotInteger,
+    Currency,
+    CurrencyMismatch,
+    Money,
+    MoneyError,
+    Rate,
+    UnsupportedCurrency,
+    ZeroWeights,
+)
 from ticketpay.domain.money.rounding import round_ratio
 
 _FOREIGN = """
@@ -40,6 +53,57 @@ def test_check_figures(cents: int, bps: int, share: int) -> None:
     assert round_ratio(cents * bps, 10_000) == share
 
 
+@pytest.mark.spec("S01")
+def test_the_half_is_the_border() -> None:
+    """Half a cent is rounded up, and a millionth less is rounded down."""
+    assert [Rate(ppm).of(Money(1)).cents for ppm in (499_999, 500_000)] == [0, 1]
+    assert [Rate(ppm).of_cents(1) for ppm in (499_999, 500_000)] == [0, 1]
+    assert [round_ratio(3, 1), round_ratio(5, 2), round_ratio(-5, 2)] == [3, 3, -2]
+
+
+@pytest.mark.spec("S01")
+def test_one_cent_is_a_difference() -> None:
+    """Amounts that differ by one cent, and equal amounts, compare as their cents do."""
+    one, two = Money(1), Money(2)
+
+    assert (one < two, one <= two, one > two, one >= two) == (True, True, False, False)
+    assert (two < one, two <= one, two > one, two >= one) == (False, False, True, True)
+    assert (one < one, one <= one, one > one, one >= one) == (False, True, False, True)
+
+
+@pytest.mark.spec("S01")
+def test_no_money_has_its_currency() -> None:
+    """Zero is zero of the currency that was asked for; an amount without one is in USD."""
+    assert [Money.zero(EUR), Money(7).currency] == [Money(0, EUR), USD]
+    assert Currency.USD.exponent == 2
+
+
+@pytest.mark.spec("S01")
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (MoneyError, "MONEY_ERROR"),
+        (AmountNotInteger, "AMOUNT_NOT_INTEGER"),
+        (CurrencyMismatch, "CURRENCY_MISMATCH"),
+        (UnsupportedCurrency, "CURRENCY_UNSUPPORTED"),
+        (ZeroWeights, "ZERO_WEIGHTS"),
+    ],
+)
+def test_codes(error: type[MoneyError], code: str) -> None:
+    """Each refusal of an amount has the code that clients rely on."""
+    assert error().error_code == code
+
+
+@pytest.mark.spec("S01 D2")
+@pytest.mark.parametrize(
+    ("ppm", "text"),
+    [(0, "0"), (1, "0.0001"), (-1, "-0.0001"), (10_000, "1"), (-82_000, "-8.2"), (100_000, "10")],
+)
+def test_percentages(ppm: int, text: str) -> None:
+    """A rate writes itself as the shortest exact percentage."""
+    assert Rate(ppm).percent == text
+
+
 @pytest.mark.spec("S01 D2")
 def test_fine_rates_are_exact() -> None:
     """6.875 % is exactly 68,750 parts per million."""
@@ -60,7 +124,9 @@ def test_money_writes_itself() -> None:
     """An amount is written with sign, separators, two decimals and its currency."""
     assert str(Money(-123_456_789, EUR)) == "-1,234,567.89 EUR"
     assert str(Money(5)) == "0.05 USD"
+    assert str(Money(0)) == "0.00 USD"
     assert repr(Money(5, GBP)) == "Money(5, GBP)"
+    assert f"{GBP} {GBP!r} {GBP.code}" == "GBP GBP GBP"
 
 
 @pytest.mark.spec("S13", "S13 D2")

@@ -80,6 +80,58 @@ def test_older_facts_are_superseded() -> None:
     assert judge(failed, fact("processing", second=6)).ruling is Ruling.MOVES
 
 
+@pytest.mark.spec("S35 D1")
+@pytest.mark.parametrize(
+    ("known", "told", "ruling"),
+    [
+        ("action", "processing", Ruling.MOVES),
+        ("processing", "authorized", Ruling.MOVES),
+        ("processing", "failed", Ruling.MOVES),
+        ("authorized", "failed", Ruling.MOVES),
+        ("failed", "processing", Ruling.SUPERSEDED),
+        ("failed", "authorized", Ruling.SUPERSEDED),
+    ],
+)
+def test_of_one_second_the_higher_rank_counts(known: str, told: str, ruling: Ruling) -> None:
+    """Of two facts of one second the further one counts: waiting, processing, authorized, failed."""
+    held = fold([fact(known, second=5)])
+
+    assert judge(held, fact(told, second=5)).ruling is ruling
+
+
+@pytest.mark.spec("S35", "S30 D1")
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [
+        (PaymentState.COMPLETED, "canceled"),
+        (PaymentState.COMPLETED, "processing"),
+        (PaymentState.CANCELLED, "failed"),
+        (PaymentState.AUTHORIZED, "processing"),
+    ],
+)
+def test_what_the_table_refuses_is_superseded(state: PaymentState, word: str) -> None:
+    """A fact for which the payment's state has no move is superseded, and names no event."""
+    assert judge(payment(state=state), fact(word)) == Verdict(Ruling.SUPERSEDED)
+
+
+@pytest.mark.spec("S35", "S28")
+@pytest.mark.parametrize("word", ["processing", "authorized", "failed"])
+def test_a_fact_told_twice_is_known(word: str) -> None:
+    """What a payment already is, is known, together with the event that would make it so."""
+    again = judge(fold([fact(word, second=5)]), fact(word, second=6))
+
+    assert again == Verdict(Ruling.KNOWN, event_of(fact(word)))
+    assert judge(payment(), fact("action")) == Verdict(Ruling.KNOWN)
+
+
+@pytest.mark.spec("S30")
+def test_one_cent_received_is_received() -> None:
+    """A cancelled payment that received a cent has had its late success."""
+    refunded = payment(state=PaymentState.CANCELLED, received_cents=1)
+
+    assert judge(refunded, fact("succeeded")) == Verdict(Ruling.KNOWN, PaymentEvent.LATE_SUCCESS)
+
+
 @pytest.mark.spec("S35")
 @pytest.mark.parametrize("word", ["succeeded", "canceled"])
 def test_final_facts_win_at_any_time(word: str) -> None:

@@ -32,8 +32,6 @@ _RANK: Final = {
     PaymentState.PROCESSING: 1,
     PaymentState.AUTHORIZED: 2,
     PaymentState.FAILED: 3,
-    PaymentState.CANCELLED: 4,
-    PaymentState.COMPLETED: 4,
 }
 
 

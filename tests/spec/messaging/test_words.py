@@ -1,0 +1,151 @@
+"""The words, codes, defaults and shapes of messages that others rely on."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from uuid import UUID
+
+import attrs
+import pytest
+
+from tests.spec.shapes import by_name, words
+from ticketpay.domain.kernel.errors import TicketpayError
+from ticketpay.domain.kernel.ids import TenantId, UserId
+from ticketpay.domain.messaging import (
+    EMITTED,
+    AggregateType,
+    Answer,
+    Claim,
+    ClaimStatus,
+    IdempotencyKeyReused,
+    InboxClaim,
+    InboxStatus,
+    KeyScope,
+    Message,
+    Outcome,
+    RequestInProgress,
+    Route,
+    StoredEvent,
+    StreamClaim,
+    StreamKey,
+    TimerClaim,
+    TimerKind,
+    UnroutedEvent,
+    backoff_seconds,
+    request_hash,
+)
+from ticketpay.domain.messaging.backoff import BACKOFF_MS_MAX
+from ticketpay.domain.messaging.inbox import ATTEMPTS_MAX
+
+
+@pytest.mark.spec("S40", "S28", "S11")
+def test_the_words_of_messages() -> None:
+    """Each kind of message, claim, answer and timer is stored under its word."""
+    assert words(AggregateType) == "payment order refund"
+    assert words(Outcome) == "completed accepted declined refused"
+    assert words(ClaimStatus) == "new taken_over finished in_flight reused"
+    assert words(InboxStatus) == "received processed dead unsupported invalid"
+    assert words(Route) == "ticket_service journal"
+    assert words(TimerKind) == "payment refund"
+
+
+@pytest.mark.spec("S40", "S33")
+def test_the_emitted_types() -> None:
+    """These types of events leave the system, and no others."""
+    payments = {"created", "processing", "authorized", "completed", "failed", "cancelled"}
+    orders = {"paid", "payment_failed", "cancelled", "expired"}
+    refunds = {"initiated", "completed", "failed"}
+
+    assert (
+        {f"payment.{word}" for word in payments}
+        | {f"order.{word}" for word in orders}
+        | {f"refund.{word}" for word in refunds}
+    ) == EMITTED
+
+
+@pytest.mark.spec("S11", "S40")
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (IdempotencyKeyReused, "IDEMPOTENCY_KEY_REUSED"),
+        (RequestInProgress, "DUPLICATE_IN_PROGRESS"),
+        (UnroutedEvent, "UNROUTED_EVENT"),
+    ],
+)
+def test_codes(error: type[TicketpayError], code: str) -> None:
+    """Each refusal of messaging has the code that clients rely on."""
+    assert error().error_code == code
+
+
+@pytest.mark.spec("S40")
+@pytest.mark.parametrize(
+    "value", [Claim, InboxClaim, Message, StoredEvent, StreamClaim, TimerClaim]
+)
+def test_values_are_built_by_name(value: type[attrs.AttrsInstance]) -> None:
+    """Of the values of messaging no two fields can be swapped."""
+    assert by_name(value)
+
+
+@pytest.mark.spec("S40")
+def test_a_stream_is_its_aggregate() -> None:
+    """Two keys of one tenant's aggregate are the same stream, wherever they come from."""
+    one, two = (
+        StreamKey(TenantId(UUID(int=1)), AggregateType.ORDER, UUID(int=2)) for _ in range(2)
+    )
+
+    assert {one, two} == {one}
+    assert attrs.evolve(one, aggregate_type=AggregateType.PAYMENT) != one
+
+
+@pytest.mark.spec("S11")
+def test_a_claim_starts_empty() -> None:
+    """A claim has no epoch, payment or answer until it is given one; an answer is its first."""
+    claim = Claim(scope=KeyScope(UserId(UUID(int=1)), UUID(int=2)), status=ClaimStatus.NEW)
+    answer = Answer(Outcome.COMPLETED, {})
+
+    assert (claim.epoch, claim.payment_id, claim.answer) == (0, None, None)
+    assert (answer.replayed, answer.client_secret) == (False, "")
+
+
+@pytest.mark.spec("S26")
+def test_a_stored_event_prints_no_secret() -> None:
+    """The raw bytes and the signature of an event do not appear in its text."""
+    event = StoredEvent(
+        provider="stripe",
+        account="",
+        event_id="evt_1",
+        event_type="payment_intent.succeeded",
+        object_id="pi_1",
+        tenant_id="",
+        payment_id="",
+        payload=b"payload-bytes",
+        signature="signature-text",
+        status=InboxStatus.RECEIVED,
+        received_at=datetime(2026, 3, 1, tzinfo=UTC),
+    )
+
+    assert "payload-bytes" not in repr(event)
+    assert "signature-text" not in repr(event)
+    assert ATTEMPTS_MAX == 5
+
+
+@pytest.mark.spec("S11", "S36")
+def test_the_request_hash_is_of_canonical_json() -> None:
+    """The hash is over operation and JSON with sorted keys, no blanks and UTF-8 unescaped."""
+    text = 'pay\n{"a":[1,"ü"],"b":null}'
+
+    assert request_hash("pay", {"b": None, "a": [1, "ü"]}) == _sha256(text)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.spec("S40")
+def test_backoff_is_exact() -> None:
+    """Half the jitter adds 15 %, a negative count is none, and the end is a minute."""
+    assert backoff_seconds(1, 500_000) == 2.3
+    assert backoff_seconds(0, 999_999) == 1.299
+    assert backoff_seconds(-1, 0) == 1
+    assert BACKOFF_MS_MAX == 60_000
