@@ -1,5 +1,7 @@
 """The backends that fulfil the ports: every contract test runs on each of them.
 
+PostgreSQL is there twice: behind a pooler, and as four databases with prepared statements.
+
 To add one, write a context manager that gives a ``Backend`` whose catalogues are loaded, and name
 it in the fixture.
 """
@@ -37,7 +39,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 DATABASES = {
-    "postgres": "database",
     "postgres_pooler": "pooled_database",
     "postgres_four": "four_databases",
 }

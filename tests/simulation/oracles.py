@@ -15,7 +15,7 @@ from ticketpay.adapters.memory.store import TenantTables
 from ticketpay.domain.inventory import HoldState
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
 from ticketpay.domain.ledger import AccountKind, LedgerReport, ProviderTotal, verify_ledger
-from ticketpay.domain.messaging import AggregateType, Outcome, StreamKey
+from ticketpay.domain.messaging import ROUTES, AggregateType, Outcome, Route, StreamKey
 from ticketpay.domain.orders import Order, OrderState
 from ticketpay.domain.payments import Payment, PaymentState, ProviderFact, ProviderStatus
 from ticketpay.domain.refunds import RefundState
@@ -308,7 +308,24 @@ def _check_shares(tables: TenantTables, payment: Payment, order: Order) -> None:
         assert booked == due, f"{booked} cents are booked on {kind}, {due} are due"
 
 
+def _check_order_of_deliveries(world: World, tables: TenantTables) -> None:
+    """Of each stream the first delivery of a message comes after that of the one before it."""
+    streams = {
+        message.id: (key, seq)
+        for (key, seq), message in tables.messages.items()
+        if ROUTES[message.type] is not Route.JOURNAL
+    }
+    reached: dict[StreamKey, int] = {}
+    for message in world.tickets.delivered:
+        key, seq = streams[message.id]
+        last = reached.get(key, 0)
+        skipped = [s for k, s in streams.values() if k == key and last < s < seq]
+        assert not skipped, f"message {seq} of {key} was delivered before {skipped}"
+        reached[key] = max(last, seq)
+
+
 def _check_deliveries(world: World, tables: TenantTables) -> None:
+    _check_order_of_deliveries(world, tables)
     paid = {order.id for order in tables.orders.values() if order.state in PAID}
     sent = [m for m in world.tickets.delivered if m.type == "order.paid"]
     assert {message.aggregate_id for message in sent} == paid, "order.paid went astray"

@@ -113,10 +113,15 @@ def test_another_card_on_the_same_intent_pays_the_order(system: Sandboxed) -> No
 
 
 @pytest.mark.spec("S30")
-def test_money_that_came_too_late_goes_back(system: Sandboxed) -> None:
-    """When the stock is gone the money goes into suspense, is refunded once, and nothing is left."""
-    scenery = system.scenery
-    declined = place_order(scenery.actor(), uuid4(), scenery.demand(3), "visa_chargeDeclined")
+@pytest.mark.parametrize("fault", ["", "refund:timeout_after", "refund:timeout_before"])
+def test_money_that_came_too_late_goes_back(system: Sandboxed, fault: str) -> None:
+    """When the stock is gone the money goes into suspense, is refunded once, and nothing is left;
+    a refund whose answer is lost is asked for again.
+    """
+    scenery, asked = system.scenery, {"sandbox_fault": fault} if fault else {}
+    declined = place_order(
+        scenery.actor(), uuid4(), scenery.demand(3), "visa_chargeDeclined", metadata=asked
+    )
     system.app.checkout(declined)
     (payment,) = system.payments()
     assert payment.ref is not None

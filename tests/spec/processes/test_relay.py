@@ -49,6 +49,27 @@ def test_a_refused_message_parks_its_own_stream_at_once(system: Sandboxed) -> No
     assert system.alerts.kinds() == ["stream_parked"]
 
 
+@pytest.mark.spec("S40")
+def test_what_comes_behind_a_failed_message_waits(system: Sandboxed) -> None:
+    """An order that failed and was paid is told in this order, however often the first is tried."""
+    order = place_order(
+        system.scenery.actor(), uuid4(), system.scenery.demand(1), "visa_chargeDeclined"
+    )
+    system.app.checkout(order)
+    (payment,) = system.payments()
+    assert payment.ref is not None
+    system.try_card(payment.ref.object_id, "visa")
+    system.receive_all()
+    system.app.process_inbox()
+    system.tickets.failures.append(Unavailable("down"))
+    system.app.relay_outbox()
+    assert system.tickets.delivered == []
+    system.clock.advance(61)
+    system.app.relay_outbox()
+    told = [message.type for message in system.tickets.delivered]
+    assert told == ["order.payment_failed", "order.paid"]
+
+
 @pytest.mark.spec("S40 D2")
 def test_an_unexpected_error_counts_like_any_failure(system: Sandboxed) -> None:
     """A bug in the client of the ticket service delays one stream and stops no other."""
