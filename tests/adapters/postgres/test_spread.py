@@ -118,8 +118,25 @@ def test_a_database_keeps_its_place(postgres: EmbeddedPostgres) -> None:
         bootstrap.build(settings_of(swapped))
     with psycopg.connect(first) as connection:
         connection.execute("DELETE FROM shards")
-    with pytest.raises(Conflict, match="not migrated"):
+    with pytest.raises(Conflict, match="run ticketpay migrate"):
         check_place(first, 0, 2)
+    with psycopg.connect(first) as connection:
+        connection.execute("DROP TABLE shards")
+    with pytest.raises(Conflict, match="run ticketpay migrate"):
+        check_place(first, 0, 2)
+
+
+@pytest.mark.spec("S04")
+def test_tenants_are_not_left_behind(postgres: EmbeddedPostgres) -> None:
+    """A database whose tenants would belong elsewhere does not become one of several."""
+    (alone,) = spread(postgres, 1).databases
+    with psycopg.connect(alone.owner) as connection:
+        connection.execute("DELETE FROM shards")
+    alone.load(make_shop(place=3).catalog)
+    with pytest.raises(Conflict, match="belongs into another of 2"):
+        take_place(alone.owner, 0, 2)
+    assert alone.rows("SELECT place FROM shards") == []
+    take_place(alone.owner, 1, 2)
 
 
 @pytest.mark.spec("S02", "S04")

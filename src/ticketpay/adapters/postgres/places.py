@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import psycopg
+
 from ticketpay.adapters.postgres.errors import connect
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import TenantId
@@ -17,9 +19,13 @@ def place_of(tenant: TenantId, databases: int) -> int:
 def take_place(dsn: str, place: int, databases: int) -> None:
     """Record, as the owner, that this is database ``place`` (from 0) of so many.
 
-    Raises ``Conflict`` when it has another place already: its tenants would not be found.
+    Raises ``Conflict`` when it has another place already, or tenants that belong into another.
     """
     with connect(dsn) as connection:
+        tenants = [TenantId(row[0]) for row in connection.execute("SELECT id FROM tenants")]
+        strangers = [t for t in tenants if place_of(t, databases) != place]
+        if strangers:
+            raise Conflict(f"tenant {strangers[0]} belongs into another of {databases} databases")
         connection.execute(
             "INSERT INTO shards (place, databases) VALUES (%s, %s) ON CONFLICT DO NOTHING",
             [place, databases],
@@ -30,10 +36,14 @@ def take_place(dsn: str, place: int, databases: int) -> None:
 def check_place(dsn: str, place: int, databases: int) -> None:
     """Raise ``Conflict`` unless this is database ``place`` (from 0) of so many."""
     with connect(dsn) as connection:
-        row = connection.execute("SELECT place, databases FROM shards").fetchone()
+        try:
+            row = connection.execute("SELECT place, databases FROM shards").fetchone()
+        except psycopg.errors.UndefinedTable:
+            row = None
+    if row is None:
+        raise Conflict(f"database number {place + 1} is not migrated: run ticketpay migrate")
     if row != (place, databases):
-        known = f"number {row[0] + 1} of {row[1]}" if row else "not migrated"
         raise Conflict(
-            f"database number {place + 1} of {databases} in the settings is {known}:"
-            " tenants are spread by the number and the order of the databases"
+            f"database number {place + 1} of {databases} in the settings is number {row[0] + 1}"
+            f" of {row[1]}: tenants are spread by the number and the order of the databases"
         )
