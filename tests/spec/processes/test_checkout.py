@@ -166,6 +166,22 @@ def test_a_lost_answer_is_unknown_and_then_found(system: Sandboxed, card: str) -
     assert len(system.payments()) == 1
 
 
+@pytest.mark.spec("S16", "S36")
+@pytest.mark.parametrize("seconds", [15 * 60, 23 * 3600])
+def test_a_charge_is_not_sent_after_its_time(system: Sandboxed, seconds: int) -> None:
+    """A repetition after the hold, or when the key may be forgotten, asks and charges nobody."""
+    command = place_order(
+        system.scenery.actor(), uuid4(), system.scenery.demand(1), "pm_sandbox_timeout_before"
+    )
+    with pytest.raises(OutcomeUnknown):
+        system.app.checkout(command)
+    system.clock.advance(seconds)
+    with pytest.raises(OutcomeUnknown):
+        system.app.checkout(command)
+    assert succeeded(system) == 0
+    assert not list(system.gateway.list_intents(system.scenery.tenant))
+
+
 @pytest.mark.spec("S15")
 def test_a_challenge_is_answered_and_confirmed(system: Sandboxed) -> None:
     """A card that asks its owner gives a secret, again on a replay, and is paid after the answer."""

@@ -22,6 +22,7 @@ from ticketpay.domain.payments import (
     PaymentMethod,
     PaymentState,
     ProviderFact,
+    ProviderRef,
     ProviderStatus,
 )
 from ticketpay.domain.refunds import RefundState
@@ -91,6 +92,33 @@ def test_a_stale_order_is_cancelled_at_the_provider_first(system: Sandboxed) -> 
     assert order_states(system) == [OrderState.EXPIRED]
     assert system.stock() == (0, 0)
     assert not list(system.uow.store.platform.timers.keys())
+
+
+@pytest.mark.spec("S39", "S38")
+def test_a_cancellation_that_failed_is_tried_under_another_key(
+    system: Sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider repeats a stored error under its key for a day: every try has a key of its own."""
+    command = place_order(
+        system.scenery.actor(), uuid4(), system.scenery.demand(1), "threeDSecureRequired"
+    )
+    assert system.app.checkout(command).outcome is Outcome.ACCEPTED
+    cancel, keys = StripeGateway.cancel, list[str]()
+
+    def fails_first(self: StripeGateway, ref: ProviderRef, key: str) -> ProviderFact:
+        keys.append(key)
+        if key == keys[0]:
+            raise OutcomeUnknown("the stored error of the provider")
+        return cancel(self, ref, key)
+
+    monkeypatch.setattr(StripeGateway, "cancel", fails_first)
+    system.clock.advance(15 * 60 + 1)
+    system.app.janitor()
+    assert order_states(system) == [OrderState.PAYMENT_PENDING]
+    system.clock.advance(61)
+    system.app.janitor()
+    assert order_states(system) == [OrderState.EXPIRED]
+    assert len(set(keys)) == len(keys) == 2
 
 
 @pytest.mark.spec("S14")
