@@ -71,7 +71,7 @@ class Sheet:
     def platform(self, fn: Callable[[Any], T], _near: TenantId | None = None) -> T:
         return fn(PaperTx(self))
 
-    def everywhere(self, fn: Callable[[Any], T]) -> tuple[T, ...]:
+    def everywhere(self, fn: Callable[[Any], T], **_gaps: bool) -> tuple[T, ...]:
         return (self.platform(fn),)
 
     def raise_alert(self, kind: str, detail: str, **_ids: str) -> None:

@@ -67,9 +67,11 @@ class WatchedUnitOfWork:
         """One transaction without a tenant, heard."""
         return self._inner.platform(lambda tx: fn(self._watched(tx)), near)
 
-    def everywhere(self, fn: Callable[[PlatformTx], T]) -> tuple[T, ...]:
+    def everywhere(
+        self, fn: Callable[[PlatformTx], T], *, without_gaps: bool = False
+    ) -> tuple[T, ...]:
         """The same in every database."""
-        return self._inner.everywhere(lambda tx: fn(self._watched(tx)))
+        return self._inner.everywhere(lambda tx: fn(self._watched(tx)), without_gaps=without_gaps)
 
     def _watched(self, tx: PlatformTx) -> PlatformTx:
         return cast("PlatformTx", _WatchedTx(tx, self._hear))

@@ -40,7 +40,7 @@ class Secret:
     @property
     def parts(self) -> tuple[str, ...]:
         """The addresses in it, separated by blanks: one per database."""
-        return tuple(_NEXT_ADDRESS.split(self.value.strip()))
+        return tuple(part for part in _NEXT_ADDRESS.split(self.value.strip()) if part)
 
     def __repr__(self) -> str:
         return "Secret(***)"

@@ -80,9 +80,11 @@ class UnitOfWork(Protocol):
         """
         ...
 
-    def everywhere(self, fn: Callable[[PlatformTx], T]) -> tuple[T, ...]:
+    def everywhere(
+        self, fn: Callable[[PlatformTx], T], *, without_gaps: bool = False
+    ) -> tuple[T, ...]:
         """Run ``fn`` without a tenant in every database that answers; what it returned in each.
 
-        Raises ``Unavailable`` when none answers.
+        Raises what went wrong when none answers, or ``without_gaps`` when one does not.
         """
         ...

@@ -52,10 +52,11 @@ def test_death_signal(open_folder: Path) -> None:
     heard = open_folder / "heard"
     script = """
         import os, sys
-        from signal import SIGQUIT
+        from signal import SIG_DFL, SIGQUIT, signal
         from subprocess import PIPE
         from ticketpay.adapters.embedded.process import spawn
-        line = "trap 'echo quit > $0; exit' QUIT; echo ready; while :; do sleep 0.05; done"
+        line = "trap 'echo quit > $0; exit' QUIT; echo ready; for n in $(seq 300); do sleep 0.05; done"
+        signal(SIGQUIT, SIG_DFL)  # whoever was started in the background ignores it, and so would sh
         child = spawn(["sh", "-c", line, sys.argv[1]], stdout=PIPE, death_signal=SIGQUIT)
         child.stdout.readline()
         os._exit(0)

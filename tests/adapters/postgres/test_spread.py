@@ -93,12 +93,27 @@ def test_a_database_that_is_away_stops_nobody_else(postgres: EmbeddedPostgres) -
     uow = PostgresUnitOfWork(TenantMap((four.databases[0].pool(worker=True), away)))
     try:
         assert uow.everywhere(lambda tx: tx.streams.parked()()) == ((),)
+        with pytest.raises(Unavailable):
+            uow.everywhere(lambda tx: tx.streams.parked()(), without_gaps=True)
         assert not uow.ready()
         with pytest.raises(Unavailable):
             uow.run(TenantId(make_shop(place=1).tenant.id), lambda tx: tx.payments)
         gone = PostgresUnitOfWork(TenantMap((away,)))
         with pytest.raises(Unavailable):
             gone.everywhere(lambda tx: tx.streams.parked()())
+    finally:
+        uow.close()
+
+
+@pytest.mark.spec("S03", "S28")
+def test_a_database_that_is_ill_stops_nobody_else(postgres: EmbeddedPostgres) -> None:
+    """A database that refuses in any way it likes leaves the claims of the others alone."""
+    two = spread(postgres, 2)
+    with psycopg.connect(two.databases[1].owner) as connection:
+        connection.execute("DROP TABLE outbox_streams CASCADE")
+    uow = two.unit_of_work(both=True)
+    try:
+        assert uow.everywhere(lambda tx: tx.streams.parked()()) == ((),)
     finally:
         uow.close()
 

@@ -10,7 +10,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.support.sandboxed import SECRET, Sandboxed, place_order
+from ticketpay.adapters.memory.messaging import MemoryInbox
 from ticketpay.adapters.stripe.webhook import StripeWebhooks
+from ticketpay.domain.kernel.errors import Unavailable
 from ticketpay.domain.messaging import InboxStatus, StoredEvent
 from ticketpay.domain.payments import PaymentState, ProviderFact
 
@@ -127,3 +129,23 @@ def test_a_poisonous_event_does_not_stop_the_others(
     system.app.process_inbox()
     assert [p.state for p in system.payments()] == [PaymentState.COMPLETED]
     assert status(system, poison) == (InboxStatus.RECEIVED, 1)
+
+
+@pytest.mark.spec("S28")
+def test_an_event_that_cannot_even_wait_stops_nobody(
+    system: Sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the failure itself cannot be written down the claim lapses, and the next event goes on."""
+    lost = receive(system, "payment_intent.processing", id="pi_lost", status="processing")
+    bought(system)
+    system.receive_all()
+
+    def away(*_values: object) -> None:
+        raise Unavailable("the database is away")
+
+    monkeypatch.setattr(MemoryInbox, "retry", away)
+    system.app.process_inbox()
+    assert "inbox_stuck" in system.alerts.kinds()
+    assert status(system, lost) == (InboxStatus.RECEIVED, 1)
+    left = [row.event.event_id for _, row in system.uow.store.platform.waiting.items()]
+    assert left == [lost]

@@ -9,8 +9,9 @@ import attrs
 import pytest
 
 from tests.support.sandboxed import Sandboxed, place_order
+from ticketpay.adapters.memory.messaging import MemoryTimers
 from ticketpay.adapters.stripe.gateway import StripeGateway
-from ticketpay.domain.kernel.errors import OutcomeUnknown
+from ticketpay.domain.kernel.errors import OutcomeUnknown, Unavailable
 from ticketpay.domain.kernel.ids import PaymentId, TenantId
 from ticketpay.domain.messaging import Outcome
 from ticketpay.domain.orders import OrderState
@@ -235,10 +236,17 @@ def test_an_open_intent_of_a_cancelled_payment_is_cancelled(system: Sandboxed) -
 
 
 @pytest.mark.spec("S28", "S38")
+@pytest.mark.parametrize("away", [False, True])
 def test_a_poisonous_timer_does_not_starve_its_neighbours(
-    system: Sandboxed, monkeypatch: pytest.MonkeyPatch
+    system: Sandboxed, monkeypatch: pytest.MonkeyPatch, *, away: bool
 ) -> None:
-    """An unexpected error at one payment is told and postponed; the next one is still found."""
+    """An unexpected error at one payment is told and postponed, if it can be; the next one is found."""
+    if away:
+
+        def refuse(*_values: object) -> None:
+            raise Unavailable("the database is away")
+
+        monkeypatch.setattr(MemoryTimers, "postpone", refuse)
     buyers = [system.scenery.actor(), system.scenery.actor()]
     for buyer in buyers:
         with pytest.raises(OutcomeUnknown):

@@ -98,7 +98,12 @@ class MemoryUnitOfWork:
         tx = MemoryPlatformTx(MemoryInbox(store), MemoryStreams(store), MemoryTimers(store))
         return self._repeat(lambda: fn(tx))
 
-    def everywhere(self, fn: Callable[[PlatformTx], T]) -> tuple[T, ...]:
+    def everywhere(
+        self,
+        fn: Callable[[PlatformTx], T],
+        *,
+        without_gaps: bool = False,  # noqa: ARG002 - there is one store
+    ) -> tuple[T, ...]:
         return (self.platform(fn),)
 
     def abort(self, tx: Transaction) -> None:

@@ -175,16 +175,17 @@ class PostgresUnitOfWork:
     def platform(self, fn: Callable[[PostgresTx], T], near: TenantId | None = None) -> T:
         return self._repeat(self.tenants.near(near), None, fn)
 
-    def everywhere(self, fn: Callable[[PostgresTx], T]) -> tuple[T, ...]:
+    def everywhere(
+        self, fn: Callable[[PostgresTx], T], *, without_gaps: bool = False
+    ) -> tuple[T, ...]:
         found, failure = [], None
         for place, pool in enumerate(self.tenants.pools):
             try:
                 found.append(self._repeat(pool, None, fn))
-            except (Unavailable, OutcomeUnknown) as error:
-                # The tenants of the other databases must not wait for this one.
-                _LOG.warning("database %s does not answer: %s", place, error)
+            except Exception as error:  # noqa: BLE001 - whatever ails one database, the others' tenants must not wait
+                _LOG.warning("database %s failed: %s", place, type(error).__name__)
                 failure = error
-        if not found and failure is not None:
+        if failure is not None and (without_gaps or not found):
             raise failure
         return tuple(found)
 

@@ -53,7 +53,8 @@ class ReceiveWebhook:
         """An event whose metadata name no tenant belongs to whom its object belongs, if known."""
         if event.home is not None or event.status is not InboxStatus.RECEIVED:
             return event
-        owners = self.uow.everywhere(lambda tx: tx.inbox.owner(event)())
+        # If one database is away the provider sends it again: kept elsewhere it would be lost.
+        owners = self.uow.everywhere(lambda tx: tx.inbox.owner(event)(), without_gaps=True)
         tenant, payment = next((owner for owner in owners if owner), ("", ""))
         return attrs.evolve(event, tenant_id=tenant, payment_id=payment) if tenant else event
 
@@ -78,8 +79,16 @@ class ProcessInbox:
             try:
                 self._handle(claim)
             except Exception as error:  # noqa: BLE001 - one poisonous event must not stop the others
-                self._failed(claim, type(error).__name__)
+                self._postpone(claim, type(error).__name__)
         return len(claims)
+
+    def _postpone(self, claim: InboxClaim, error: str) -> None:
+        try:
+            self._failed(claim, error)
+        except Exception as trouble:  # noqa: BLE001 - its database is away: the claim lapses by itself
+            self.alerts.raise_alert(
+                "inbox_stuck", type(trouble).__name__, event_id=claim.event.event_id
+            )
 
     def _handle(self, claim: InboxClaim) -> None:
         if claim.attempts > ATTEMPTS_MAX:

@@ -44,6 +44,7 @@ __all__ = ["Janitor"]
 LEASE_SECONDS: Final = 180
 LAST_LOOK_SECONDS: Final = 24 * 3600
 CHASE_SECONDS: Final = 600
+_UNDER_WAY: Final = (ProviderStatus.REQUIRES_CAPTURE, ProviderStatus.PROCESSING)
 ALERT_EVERY: Final = 5
 """Somebody is told after every so many tries that the provider did not answer."""
 
@@ -66,7 +67,10 @@ class Janitor:
         found = self.uow.everywhere(lambda tx: tx.timers.claim_due(now, LEASE_SECONDS, limit)())
         claims = [claim for claims in found for claim in claims]
         for claim in claims:
-            self._handle(claim)
+            try:
+                self._handle(claim)
+            except Exception as error:  # noqa: BLE001 - its database is away: the claim lapses by itself
+                self._tell("janitor_stuck", claim, error)
         return len(claims)
 
     def _handle(self, claim: TimerClaim) -> None:
@@ -129,7 +133,7 @@ class Janitor:
         now = self.clock.now()
         if payment.state is PaymentState.AUTHORIZED:
             # The hold on the money may have ended unheard of; as long as it stands, it is kept.
-            return fact.status is not ProviderStatus.REQUIRES_CAPTURE and now >= order.expires_at
+            return fact.status not in _UNDER_WAY and now >= order.expires_at
         return may_expire(payment, order.expires_at, now)
 
     def _settle(

@@ -35,6 +35,15 @@ _LIFETIME_SECONDS_MAX: Final = 24 * 3600
 _SECRET_LENGTH_MIN: Final = 32
 _TOKEN_LENGTH_MAX: Final = 4096
 _OPTIONS: Final[Any] = {"require": ["exp", "iat", "sub", "iss", "aud"]}
+# Beside its own errors, PyJWT lets through what odd JSON raises in the standard library.
+_UNREADABLE: Final = (
+    jwt.PyJWTError,
+    InvalidInput,
+    ValueError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+)
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -106,8 +115,7 @@ class Guard:
                 leeway=_LEEWAY_SECONDS,
             )
             lifetime = int(claims["exp"]) - int(claims["iat"])
-        # Beside its own errors, PyJWT lets through what odd JSON raises in the standard library.
-        except (jwt.PyJWTError, InvalidInput, ValueError, TypeError, RecursionError) as error:
+        except _UNREADABLE as error:
             raise Unauthenticated("The token is not valid") from error
         if not 0 < lifetime <= _LIFETIME_SECONDS_MAX:
             raise Unauthenticated("The token is not valid")
