@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.planted import ROOT, Bug, Finding, bugs
+from tools.planted import FOUND_SHARE_MIN, ROOT, Bug, Finding, bugs, rows
 
 BUGS_MIN = 25
 
@@ -34,6 +34,15 @@ def test_a_patch_applies_to_the_sources_alone(bug: Bug) -> None:
 def test_a_bug_names_suites_that_exist(bug: Bug) -> None:
     """The suites that should notice a bug are there."""
     assert all((ROOT / suite).exists() for suite in bug.suites)
+
+
+def test_nearly_every_bug_was_found() -> None:
+    """The page has a line for each of at least 25 bugs, and 95 % of them say what found them."""
+    names = [bug.name for bug in bugs()]
+    assert len(names) >= BUGS_MIN
+    assert list(rows()) == names
+    unfound = [name for name, found in rows().items() if found.endswith("| - | - ")]
+    assert len(unfound) <= (1 - FOUND_SHARE_MIN) * len(names)
 
 
 def test_a_bug_that_nobody_noticed_is_not_found() -> None:
