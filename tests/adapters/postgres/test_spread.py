@@ -193,7 +193,7 @@ def test_the_pooler_changes_the_backend(pooled_database: PooledDatabase) -> None
 @pytest.mark.spec("S03")
 def test_only_a_transaction_has_time_limits(database: Database) -> None:
     """Statements of a transaction may take 10 s and pauses 60 s; the session is told nothing."""
-    uow = database.unit_of_work()
+    uow = PostgresUnitOfWork(TenantMap((open_pool(database.app, size_max=1, name="tests"),)))
     shown = "SELECT current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')"
     try:
         inside = uow.run(

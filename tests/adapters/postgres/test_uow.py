@@ -11,7 +11,7 @@ from psycopg_pool.base import AttemptWithBackoff
 from tests.support.databases import Database, Shop, make_shop
 from ticketpay.adapters.embedded.process import free_port
 from ticketpay.adapters.postgres.session import RoundTrips, Session
-from ticketpay.adapters.postgres.uow import open_pool
+from ticketpay.adapters.postgres.uow import PostgresUnitOfWork, TenantMap, open_pool
 
 pytestmark = pytest.mark.server
 
@@ -38,7 +38,8 @@ def test_no_tenant_no_rows(database: Database, shop: Shop, setting: str | None) 
 @pytest.mark.spec("S04 D2")
 def test_the_tenant_does_not_outlive_its_transaction(database: Database, shop: Shop) -> None:
     """A pooled connection forgets the tenant at the end of the transaction."""
-    uow = database.unit_of_work()
+    # A single connection, so that the one that is looked at is the one that had the tenant.
+    uow = PostgresUnitOfWork(TenantMap((open_pool(database.app, size_max=1, name="tests"),)))
     try:
         assert uow.run(shop.tenant.id, lambda tx: tx.catalog.offer(shop.event.id)()) is not None
         with uow.tenants.of(shop.tenant.id).connection() as connection:

@@ -26,7 +26,8 @@ from ticketpay.domain.payments import (
     ProviderRef,
     ProviderStatus,
 )
-from ticketpay.domain.refunds import RefundState
+from ticketpay.domain.refunds import Refund, RefundState
+from ticketpay.ports.payments import RefundFact
 
 
 def order_states(system: Sandboxed) -> list[OrderState]:
@@ -170,6 +171,34 @@ def test_money_that_came_too_late_goes_back(system: Sandboxed, fault: str) -> No
     assert report.ok
     assert report.provider_cents == {"USD": sold.body["amountCents"]}
     assert system.alerts.kinds() == ["late_success"]
+
+
+@pytest.mark.spec("S30")
+def test_a_refund_that_takes_its_time_is_booked_once(
+    system: Sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refund that the provider works on is asked for again, and booked when it is done."""
+    fact = charge_late(system, given_up(system), "pm_card_visa")
+    assert fact.status is ProviderStatus.SUCCEEDED
+    refund, states = StripeGateway.refund, [RefundState.PROCESSING, RefundState.PROCESSING]
+
+    def slow(self: StripeGateway, asked: Refund) -> RefundFact:
+        done = refund(self, asked)
+        return attrs.evolve(done, state=states.pop()) if states else done
+
+    monkeypatch.setattr(StripeGateway, "refund", slow)
+    system.receive_all()
+    booked = []
+    for _ in range(4):
+        system.work()
+        keys = [p.key for p in system.uow.store.of(system.scenery.tenant).postings.values()]
+        booked.append(any(key.startswith("late_refund") for key in keys))
+        system.clock.advance(601)
+    assert booked == [False, False, True, True]
+    (done,) = system.uow.store.of(system.scenery.tenant).refunds.values()
+    assert done.state is RefundState.COMPLETED
+    assert system.alerts.kinds() == ["late_success"]
+    assert system.app.verify_ledger(system.scenery.tenant).ok
 
 
 def given_up(system: Sandboxed) -> Payment:
