@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.planted import FOUND_SHARE_MIN, ROOT, Bug, Finding, bugs, rows
+from tools.planted import FOUND_SHARE_MIN, PAGE, ROOT, Bug, Finding, bugs, rows
 
 BUGS_MIN = 25
 
@@ -43,6 +43,13 @@ def test_nearly_every_bug_was_found() -> None:
     assert list(rows()) == names
     unfound = [name for name, found in rows().items() if found.endswith("| - | - ")]
     assert len(unfound) <= (1 - FOUND_SHARE_MIN) * len(names)
+
+
+def test_the_page_names_tests_that_exist() -> None:
+    """Every test that the page names is there under its name."""
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)", PAGE.read_text())
+    assert len(named) >= BUGS_MIN
+    assert [t for path, t in named if f"def {t}(" not in (ROOT / path).read_text()] == []
 
 
 def test_a_bug_that_nobody_noticed_is_not_found() -> None:
