@@ -6,7 +6,10 @@ STAMP := $(VENV)/.installed
 # Starting a database is creating a thousand files: scratch folders go to shared memory if there is any.
 QUICK := $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 
-.PHONY: help demo test check lint types imports fast clean spec docs-generated planted-contracts bench \
+# The suite runs as two lots side by side: whatever starts whole stacks, and everything else.
+STACKS := tests/crash tests/entrypoints
+
+.PHONY: help demo test lot-stacks lot-rest check lint types imports fast clean spec docs-generated planted-contracts bench \
   simulate crash-points crash fuzz model planted mutate
 
 help: ## show the targets
@@ -31,7 +34,13 @@ test: $(STAMP) ## the whole suite, linters first
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	TMPDIR=$(QUICK) $(BIN)/pytest -q
+	@$(MAKE) --no-print-directory --keep-going -j2 --output-sync=target lot-stacks lot-rest
+
+lot-stacks: $(STAMP)
+	TMPDIR=$(QUICK) $(BIN)/pytest -q $(STACKS)
+
+lot-rest: $(STAMP)
+	TMPDIR=$(QUICK) $(BIN)/pytest -q $(addprefix --ignore=,$(STACKS))
 
 fast: $(STAMP) ## the suite without the servers
 	$(BIN)/pytest -q -m 'not server'

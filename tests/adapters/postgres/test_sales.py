@@ -122,6 +122,8 @@ def test_an_exception_rolls_everything_back(till: Till, database: Database | Spr
 @pytest.mark.spec("S16", "S28", "S40")
 def test_a_sale_comes_to_its_end(till: Till, database: Database | Spread) -> None:
     """Webhooks, relay and roll-up follow the checkout: fulfilled orders, and books that are right."""
+    till.app.process_inbox(1000)  # what other tests left in a shared database rings its bell first
+    till.bell.rung.clear()
     assert till.buy().outcome is Outcome.COMPLETED
     assert till.buy(seat="A2").outcome is Outcome.COMPLETED
     assert till.receive_events()
