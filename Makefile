@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml
 	@echo "installing into $(VENV): about a minute, once"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[server,embedded]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[server,embedded,taxjar]' --group dev
 	@touch $@
 
 demo: $(STAMP) ## sell tickets on embedded servers, from quote to fulfilled order
