@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from ticketpay.domain.kernel.ids import TenantId, UserId
     from ticketpay.ports.system import Clock
 
-__all__ = ["RedisPurchaseTurns", "RedisRateLimiter"]
+__all__ = ["RATE_LIMIT", "RedisPurchaseTurns", "RedisRateLimiter"]
 
 
 def _script(name: str) -> Script:
     return Script(files(__package__).joinpath("lua", name).read_text("utf-8"))
 
 
-_RATE_LIMIT: Final = _script("rate_limit.lua")
+RATE_LIMIT: Final = _script("rate_limit.lua")
+"""One key, three arguments: burst, interval and instant in microseconds ('' is the server's)."""
+
 _TAKE: Final = _script("take_turn.lua")
 _RELEASE: Final = _script("release_turn.lua")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,7 +49,7 @@ class RedisRateLimiter:
             raise ValueError(f"a subject has 1 to {SUBJECT_LENGTH_MAX} characters")
         now = "" if self.clock is None else (self.clock.now() - _EPOCH) // _MICROSECOND
         key = f"rl:v1:{limit.name}:{subject}"
-        found = self.client.run(_RATE_LIMIT, (key,), limit.burst, limit.interval_us, now)
+        found = self.client.run(RATE_LIMIT, (key,), limit.burst, limit.interval_us, now)
         allowed, ahead_us = cast("list[int]", found)
         return decide(limit, ahead_us, allowed=allowed == 1)
 
