@@ -14,7 +14,7 @@ SUBJECT_LENGTH_MAX: Final = 200
 """The longest subject that is counted, in characters."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_BURST_MAX: Final = 1_000_000_000
+_BURST_MAX: Final = 100_000_000_000
 # A day: an instant plus a window stays far below 2**53, beyond which Lua's numbers are not exact.
 _PERIOD_US_MAX: Final = 24 * 3600 * 1_000_000
 
@@ -36,8 +36,8 @@ class Limit:
             raise ValueError(f"a limit cannot be named {self.name!r}")
         if not 1 <= self.burst <= _BURST_MAX:
             raise ValueError(f"a burst is 1 to {_BURST_MAX}, not {self.burst}")
-        if not 1 <= self.period_us <= _PERIOD_US_MAX:
-            raise ValueError(f"a period is 1 to {_PERIOD_US_MAX} microseconds")
+        if not self.burst <= self.period_us <= _PERIOD_US_MAX:
+            raise ValueError(f"a period is {self.burst} to {_PERIOD_US_MAX} microseconds")
 
     @property
     def interval_us(self) -> int:
