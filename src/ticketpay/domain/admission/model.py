@@ -36,8 +36,8 @@ class Limit:
             raise ValueError(f"a limit cannot be named {self.name!r}")
         if not 1 <= self.burst <= _BURST_MAX:
             raise ValueError(f"a burst is 1 to {_BURST_MAX}, not {self.burst}")
-        if not self.burst <= self.period_us <= _PERIOD_US_MAX:
-            raise ValueError(f"a period is {self.burst} to {_PERIOD_US_MAX} microseconds")
+        if not 1 <= self.period_us <= _PERIOD_US_MAX:
+            raise ValueError(f"a period is 1 to {_PERIOD_US_MAX} microseconds")
 
     @property
     def interval_us(self) -> int:
