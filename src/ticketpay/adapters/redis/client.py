@@ -88,9 +88,12 @@ class RedisClient:
 
         def call(client: redis.Redis) -> object:
             try:
-                return client.evalsha(script.sha, len(keys), *keys, *arguments)
+                found: object = client.execute_command(
+                    "EVALSHA", script.sha, len(keys), *keys, *arguments
+                )
             except NoScriptError:
-                return client.eval(script.text, len(keys), *keys, *arguments)
+                found = client.eval(script.text, len(keys), *keys, *arguments)
+            return found
 
         return self._call(call)
 
