@@ -88,7 +88,7 @@ class RedisClient:
 
         def call(client: redis.Redis) -> object:
             try:
-                found: object = client.execute_command(
+                found: object = client.execute_command(  # type: ignore[no-untyped-call] # redis-py has no types here
                     "EVALSHA", script.sha, len(keys), *keys, *arguments
                 )
             except NoScriptError:
