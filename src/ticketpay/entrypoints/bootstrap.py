@@ -8,13 +8,14 @@ they are used, so that ``ticketpay --help`` loads neither Stripe nor a database 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.messaging import EMITTED, ROUTES, check_routes
 from ticketpay.domain.pricing import FeeSchedule, tax_table
+from ticketpay.domain.processes.admission import AdmitRequest, OneAtATime
 from ticketpay.domain.processes.bookkeeping import RollUpLedger, TrialBalance, VerifyLedger
 from ticketpay.domain.processes.checkout import Checkout
 from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
@@ -31,9 +32,11 @@ from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
 
 if TYPE_CHECKING:
     from ticketpay.adapters.postgres.uow import TenantMap
+    from ticketpay.adapters.redis import RedisClient
     from ticketpay.domain.kernel.ids import TenantId
     from ticketpay.entrypoints.settings import Settings
     from ticketpay.ports.catalog import CatalogWriter
+    from ticketpay.ports.limits import PurchaseTurns
     from ticketpay.ports.messaging import TicketService
     from ticketpay.ports.payments import PaymentGateway, WebhookReader
     from ticketpay.ports.system import Alerts, Clock, Ids, Random
@@ -51,6 +54,8 @@ __all__ = [
     "tenants",
 ]
 
+_TURN_MARGIN_SECONDS: Final = 10
+
 
 @attrs.frozen(kw_only=True)
 class Parts:
@@ -65,6 +70,8 @@ class Parts:
     random: Random
     alerts: Alerts
     fees: FeeSchedule = attrs.field(factory=FeeSchedule)
+    admit: AdmitRequest | None = None
+    turns: PurchaseTurns | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -73,7 +80,7 @@ class App:
 
     parts: Parts
     give_quote: GiveQuote
-    checkout: Checkout
+    checkout: Checkout | OneAtATime
     confirm_payment: ConfirmPayment
     cancel_payment: CancelPayment
     show_payment: ShowPayment
@@ -86,7 +93,9 @@ class App:
     roll_up_ledger: RollUpLedger
     trial_balance: TrialBalance
     verify_ledger: VerifyLedger
+    admit: AdmitRequest | None = None
     ready: Callable[[], bool] = attrs.field(default=lambda: True)
+    redis_state: Callable[[], str] = attrs.field(default=lambda: "off")
     close: Callable[[], None] = attrs.field(default=lambda: None)
 
 
@@ -94,6 +103,7 @@ def assemble(
     parts: Parts,
     *,
     ready: Callable[[], bool] = lambda: True,
+    redis_state: Callable[[], str] = lambda: "off",
     close: Callable[[], None] = lambda: None,
 ) -> App:
     """Wire the use cases; raises ``UnroutedEvent`` when an emitted type has no route."""
@@ -102,12 +112,16 @@ def assemble(
     gateway, random = parts.gateway, parts.random
     desk = FactDesk(ids=ids, alerts=alerts)
     prices = PriceBook(fees=parts.fees, taxes=tax_table())
+    checkout = Checkout(uow=uow, gateway=gateway, desk=desk, prices=prices, clock=clock, ids=ids)
+    turns = parts.turns
     return App(
         parts=parts,
+        admit=parts.admit,
         ready=ready,
+        redis_state=redis_state,
         close=close,
         give_quote=GiveQuote(uow=uow, prices=prices, clock=clock, ids=ids),
-        checkout=Checkout(uow=uow, gateway=gateway, desk=desk, prices=prices, clock=clock, ids=ids),
+        checkout=OneAtATime(checkout=checkout, turns=turns, ids=ids) if turns else checkout,
         confirm_payment=ConfirmPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         cancel_payment=CancelPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         show_payment=ShowPayment(uow=uow),
@@ -154,7 +168,8 @@ def build(settings: Settings, *, worker: bool = False) -> App:
         _databases(settings, worker=worker),
         takeover_seconds=settings.idempotency_takeover_seconds,
     )
-    clock, ids = SystemClock(), Uuid7()
+    clock, ids, alerts = SystemClock(), Uuid7(), LogAlerts()
+    redis = None if worker else _redis(settings, alerts)
     parts = Parts(
         uow=uow,
         gateway=StripeGateway.create(
@@ -169,9 +184,48 @@ def build(settings: Settings, *, worker: bool = False) -> App:
         clock=clock,
         ids=ids,
         random=SystemRandom(),
-        alerts=LogAlerts(),
+        alerts=alerts,
+        admit=_admission(redis, clock) if settings.enable_rate_limiting else None,
+        turns=_turns(settings, redis) if settings.one_purchase_at_a_time else None,
     )
-    return assemble(parts, ready=uow.ready, close=uow.close)
+
+    def close() -> None:
+        uow.close()
+        if redis is not None:
+            redis.close()
+
+    state = redis.state if redis is not None else (lambda: "off")
+    return assemble(parts, ready=uow.ready, redis_state=state, close=close)
+
+
+def _redis(settings: Settings, alerts: Alerts) -> RedisClient | None:
+    """The one client of Redis, if there is a Redis; it connects when it is first used."""
+    if not settings.redis_url:
+        return None
+    from ticketpay.adapters.redis import RedisClient
+
+    return RedisClient.create(settings.redis_url.value, alerts)
+
+
+def _admission(redis: RedisClient | None, clock: Clock) -> AdmitRequest:
+    """Counts in Redis, and in this process when there is none or it is down."""
+    from ticketpay.adapters.memory.limits import MemoryRateLimiter
+
+    local = MemoryRateLimiter(clock)
+    if redis is None:
+        return AdmitRequest(local=local)
+    from ticketpay.adapters.redis import RedisRateLimiter
+
+    return AdmitRequest(local=local, shared=RedisRateLimiter(redis))
+
+
+def _turns(settings: Settings, redis: RedisClient | None) -> PurchaseTurns | None:
+    """A turn lasts longer than the provider may take (S16 D5)."""
+    if redis is None:
+        return None
+    from ticketpay.adapters.redis import RedisPurchaseTurns
+
+    return RedisPurchaseTurns(redis, settings.payment_timeout_ms // 1000 + _TURN_MARGIN_SECONDS)
 
 
 def _databases(settings: Settings, *, worker: bool) -> TenantMap:

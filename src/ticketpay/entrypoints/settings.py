@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
 import attrs
 
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 
-__all__ = ["KNOWN_DEFAULTS", "Secret", "Settings", "load_settings"]
+__all__ = ["KNOWN_DEFAULTS", "Network", "Secret", "Settings", "load_settings"]
+
+Network = IPv4Network | IPv6Network
 
 KNOWN_DEFAULTS: Final = frozenset(
     {
@@ -24,6 +27,7 @@ KNOWN_DEFAULTS: Final = frozenset(
 """Secrets that have stood in public; production refuses them (S02 D4)."""
 
 _NEXT_ADDRESS: Final = re.compile(r"\s+(?=postgres(?:ql)?://)")
+_DAY_MS: Final = 24 * 3600 * 1000
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _ENVIRONMENTS: Final = ("development", "staging", "production")
 
@@ -69,6 +73,14 @@ class Settings:
     db_pool_max: int = 8
     worker_pool_max: int = 4
     log_level: str = "info"
+    redis_url: Secret = Secret("")
+    enable_rate_limiting: bool = True
+    rate_limit_window_ms: int = 60_000
+    rate_limit_max_requests: int = 100
+    rate_limit_max_payments: int = 10
+    rate_limit_max_refunds: int = 5
+    one_purchase_at_a_time: bool = True
+    trusted_proxies: tuple[Network, ...] = ()
 
     @property
     def livemode(self) -> bool:
@@ -101,6 +113,14 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         db_pool_max=_number(environ, "DB_POOL_MAX", 8, errors),
         worker_pool_max=_number(environ, "WORKER_POOL_MAX", 4, errors),
         log_level=environ.get("LOG_LEVEL", "info"),
+        redis_url=Secret(environ.get("REDIS_URL", "")),
+        enable_rate_limiting=_flag(environ, "ENABLE_RATE_LIMITING", errors, default=True),
+        rate_limit_window_ms=_number(environ, "RATE_LIMIT_WINDOW_MS", 60_000, errors),
+        rate_limit_max_requests=_number(environ, "RATE_LIMIT_MAX_REQUESTS", 100, errors),
+        rate_limit_max_payments=_number(environ, "RATE_LIMIT_MAX_PAYMENTS", 10, errors),
+        rate_limit_max_refunds=_number(environ, "RATE_LIMIT_MAX_REFUNDS", 5, errors),
+        one_purchase_at_a_time=_flag(environ, "ONE_PURCHASE_AT_A_TIME", errors, default=True),
+        trusted_proxies=_networks(environ, "TRUSTED_PROXIES", errors),
     )
     errors.extend(_refusals(settings))
     if errors:
@@ -115,11 +135,49 @@ def _worker_url(url: str) -> str:
     return url.replace("//ticketpay_app:", "//ticketpay_worker:")
 
 
-def _flag(environ: Mapping[str, str], name: str, errors: list[FieldError]) -> bool:
+def _flag(
+    environ: Mapping[str, str], name: str, errors: list[FieldError], *, default: bool = False
+) -> bool:
     text = environ.get(name, "").lower()
     if text not in ("", "true", "false"):
         errors.append(FieldError(name, "must be true or false"))
-    return text == "true"
+    return text == "true" if text else default
+
+
+def _networks(
+    environ: Mapping[str, str], name: str, errors: list[FieldError]
+) -> tuple[Network, ...]:
+    """Addresses and CIDR blocks, separated by commas."""
+    found: list[Network] = []
+    for part in filter(None, (part.strip() for part in environ.get(name, "").split(","))):
+        try:
+            found.append(ip_network(part))
+        except ValueError:
+            errors.append(FieldError(name, f"{part!r} is no IP address or CIDR block"))
+    return tuple(found)
+
+
+def _limit_refusals(settings: Settings) -> list[FieldError]:
+    """What the rate limits could not be made of."""
+    errors = []
+    url = settings.redis_url.value
+    if url and not url.startswith(("redis://", "rediss://", "unix://")):
+        errors.append(FieldError("REDIS_URL", "must begin with redis://, rediss:// or unix://"))
+    if settings.rate_limit_window_ms > _DAY_MS:
+        errors.append(FieldError("RATE_LIMIT_WINDOW_MS", f"must be at most {_DAY_MS}"))
+    bursts = {
+        "RATE_LIMIT_MAX_REQUESTS": settings.rate_limit_max_requests,
+        "RATE_LIMIT_MAX_PAYMENTS": settings.rate_limit_max_payments,
+        "RATE_LIMIT_MAX_REFUNDS": settings.rate_limit_max_refunds,
+    }
+    # Beyond a request a microsecond there is nothing to count.
+    most = settings.rate_limit_window_ms * 1000
+    errors += [
+        FieldError(name, "is more than one a microsecond")
+        for name, burst in bursts.items()
+        if burst > most
+    ]
+    return errors
 
 
 def _counts(settings: Settings) -> list[FieldError]:
@@ -153,7 +211,7 @@ def _number(environ: Mapping[str, str], name: str, default: int, errors: list[Fi
 def _refusals(settings: Settings) -> list[FieldError]:
     if settings.app_env not in _ENVIRONMENTS:
         return [FieldError("APP_ENV", f"must be one of {', '.join(_ENVIRONMENTS)}")]
-    errors = _counts(settings)
+    errors = [*_counts(settings), *_limit_refusals(settings)]
     if settings.log_level.lower() not in _LOG_LEVELS:
         errors.append(FieldError("LOG_LEVEL", f"must be one of {', '.join(_LOG_LEVELS)}"))
     secret = settings.jwt_secret.value

@@ -86,6 +86,7 @@ class World:
     show_order: UseCase = attrs.field(factory=lambda: UseCase(VIEW))
     webhook: UseCase = attrs.field(factory=lambda: UseCase(result=True))
     close: UseCase = attrs.field(factory=UseCase)
+    admit: Any = None
     logged: list[dict[str, Any]] = attrs.field(factory=list)
 
     @property
@@ -114,6 +115,7 @@ class World:
             roll_up_ledger=unused,
             trial_balance=unused,
             verify_ledger=unused,
+            admit=self.admit,
             close=self.close,
         )
         logger = structlog.wrap_logger(None, processors=[self._log])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+import structlog
 import uvicorn
 
 from ticketpay.entrypoints import bootstrap
@@ -22,6 +23,10 @@ def serve_settings(settings: Settings, *, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; requests under way may finish within 10 seconds."""
     bootstrap.configure_logging(settings)
     app = bootstrap.build(settings)
+    if settings.enable_rate_limiting and not settings.redis_url:
+        structlog.get_logger("ticketpay.redis").warning(
+            "rate_limits_in_this_process", why="REDIS_URL is not set"
+        )
     config = uvicorn.Config(
         create_app(app, settings, ready=app.ready),
         host=host,
@@ -31,6 +36,8 @@ def serve_settings(settings: Settings, *, host: str, port: int) -> None:
         ws="none",
         lifespan="on",
         access_log=False,
+        # Else anybody on this machine names his own address, and is not counted as himself.
+        proxy_headers=False,
         log_config=None,
         log_level="warning",
         server_header=False,

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http.auth import Guard
 from ticketpay.entrypoints.http.endpoints import Endpoints
+from ticketpay.entrypoints.http.limits import RateLimits
 from ticketpay.entrypoints.http.logs import Logger, request_logger
 from ticketpay.entrypoints.http.pools import Pools
 from ticketpay.entrypoints.http.shell import Shell
@@ -33,9 +34,8 @@ def create_app(
 
     Raises ``InvalidInput`` when the JWT secret has fewer than 32 characters.
     """
-    endpoints = Endpoints(
-        app=app, guard=Guard.of(settings), pools=pools or Pools(), ready_probe=ready
-    )
+    guard = Guard.of(settings)
+    endpoints = Endpoints(app=app, guard=guard, pools=pools or Pools(), ready_probe=ready)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -44,7 +44,9 @@ def create_app(
         finally:
             await run_sync(app.close)
 
-    router = Router(_routes(endpoints), redirect_slashes=False, lifespan=lifespan)
+    router: ASGIApp = Router(_routes(endpoints), redirect_slashes=False, lifespan=lifespan)
+    if app.admit is not None:
+        router = RateLimits.of(router, app.admit, guard, settings)
     return Shell(router, logger or request_logger(settings.log_level))
 
 

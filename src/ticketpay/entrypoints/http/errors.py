@@ -55,6 +55,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "ORDER_EXPIRED": 409,
     "PAYMENT_CANCELLED": 409,
     "PRICE_CHANGED": 409,
+    "PURCHASE_IN_PROGRESS": 409,
     "QUOTE_EXPIRED": 409,
     "SEAT_UNAVAILABLE": 409,
     "SOLD_OUT": 409,
@@ -71,6 +72,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "REJECTED": 422,
     "TAX_JURISDICTION_UNKNOWN": 422,
     "ZERO_WEIGHTS": 422,
+    "RATE_LIMITED": 429,
     "INTERNAL_ERROR": 500,
     "LEDGER_ERROR": 500,
     "POSTING_UNBALANCED": 500,
@@ -230,9 +232,8 @@ def _headers(status: int, error: TicketpayError) -> dict[str, str]:
         return {"Connection": "close"}
     if isinstance(error, OutcomeUnknown):
         return {"Retry-After": str(_OUTCOME_UNKNOWN_RETRY_SECONDS)}
-    if status == 503:
-        return {"Retry-After": str(getattr(error, "retry_after_seconds", 1))}
-    return {}
+    seconds = getattr(error, "retry_after_seconds", 1 if status == 503 else None)
+    return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
 def _routing_problem(error: HTTPException) -> Response:
