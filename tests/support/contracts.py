@@ -52,6 +52,7 @@ SUITES: Final[dict[str, tuple[str, ...]]] = {
     "Quotes": ("test_catalog",),
     "Random": ("test_system",),
     "Refunds": ("test_orders_and_payments",),
+    "Sales": ("test_sales",),
     "Stock": ("test_stock",),
     "Streams": ("test_streams",),
     "TicketService": ("test_ticket_service",),

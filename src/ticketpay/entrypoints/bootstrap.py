@@ -17,8 +17,10 @@ from ticketpay.domain.messaging import EMITTED, ROUTES, check_routes
 from ticketpay.domain.pricing import FeeSchedule, tax_table
 from ticketpay.domain.processes.bookkeeping import RollUpLedger, TrialBalance, VerifyLedger
 from ticketpay.domain.processes.checkout import Checkout
+from ticketpay.domain.processes.estimating import EstimateFees
 from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
 from ticketpay.domain.processes.janitor import Janitor
+from ticketpay.domain.processes.listing import ListSales, ShowStats
 from ticketpay.domain.processes.payment_actions import (
     CancelPayment,
     ConfirmPayment,
@@ -73,6 +75,9 @@ class App:
 
     parts: Parts
     give_quote: GiveQuote
+    estimate_fees: EstimateFees
+    list_sales: ListSales
+    show_stats: ShowStats
     checkout: Checkout
     confirm_payment: ConfirmPayment
     cancel_payment: CancelPayment
@@ -88,6 +93,7 @@ class App:
     verify_ledger: VerifyLedger
     ready: Callable[[], bool] = attrs.field(default=lambda: True)
     close: Callable[[], None] = attrs.field(default=lambda: None)
+    redis_state: Callable[[], str] = attrs.field(default=lambda: "off")
 
 
 def assemble(
@@ -95,6 +101,7 @@ def assemble(
     *,
     ready: Callable[[], bool] = lambda: True,
     close: Callable[[], None] = lambda: None,
+    redis_state: Callable[[], str] = lambda: "off",
 ) -> App:
     """Wire the use cases; raises ``UnroutedEvent`` when an emitted type has no route."""
     check_routes(EMITTED, ROUTES)
@@ -106,7 +113,11 @@ def assemble(
         parts=parts,
         ready=ready,
         close=close,
+        redis_state=redis_state,
         give_quote=GiveQuote(uow=uow, prices=prices, clock=clock, ids=ids),
+        estimate_fees=EstimateFees(uow=uow, prices=prices, clock=clock),
+        list_sales=ListSales(uow=uow),
+        show_stats=ShowStats(uow=uow, clock=clock),
         checkout=Checkout(uow=uow, gateway=gateway, desk=desk, prices=prices, clock=clock, ids=ids),
         confirm_payment=ConfirmPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         cancel_payment=CancelPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
