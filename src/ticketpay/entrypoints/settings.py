@@ -24,6 +24,7 @@ KNOWN_DEFAULTS: Final = frozenset(
 """Secrets that have stood in public; production refuses them (S02 D4)."""
 
 _NEXT_ADDRESS: Final = re.compile(r"\s+(?=postgres(?:ql)?://)")
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _ENVIRONMENTS: Final = ("development", "staging", "production")
 
@@ -69,6 +70,9 @@ class Settings:
     db_pool_max: int = 8
     worker_pool_max: int = 4
     log_level: str = "info"
+    slow_request_ms: int = 1_000
+    cors_origins: tuple[str, ...] = ()
+    drain_seconds: int = 0
 
     @property
     def livemode(self) -> bool:
@@ -101,6 +105,9 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         db_pool_max=_number(environ, "DB_POOL_MAX", 8, errors),
         worker_pool_max=_number(environ, "WORKER_POOL_MAX", 4, errors),
         log_level=environ.get("LOG_LEVEL", "info"),
+        slow_request_ms=_number(environ, "SLOW_REQUEST_MS", 1_000, errors),
+        cors_origins=_origins(environ, errors),
+        drain_seconds=_drain_seconds(environ, errors),
     )
     errors.extend(_refusals(settings))
     if errors:
@@ -134,6 +141,23 @@ def _counts(settings: Settings) -> list[FieldError]:
         for name, secret in named.items()
         if number and secret and len(secret.parts) != number
     ]
+
+
+def _origins(environ: Mapping[str, str], errors: list[FieldError]) -> tuple[str, ...]:
+    """Exact origins only: a wildcard or "null" would let any page speak for a buyer."""
+    found = tuple(part.strip() for part in environ.get("CORS_ORIGINS", "").split(","))
+    named = tuple(part for part in found if part)
+    if not all(map(_ORIGIN.fullmatch, named)):
+        message = "must list exact origins like https://shop.example, separated by commas"
+        errors.append(FieldError("CORS_ORIGINS", message))
+    return named
+
+
+def _drain_seconds(environ: Mapping[str, str], errors: list[FieldError]) -> int:
+    """Zero is a value here."""
+    if environ.get("DRAIN_SECONDS") == "0":
+        return 0
+    return _number(environ, "DRAIN_SECONDS", 0, errors)
 
 
 def _secrets(text: str) -> tuple[Secret, ...]:
