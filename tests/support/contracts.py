@@ -54,6 +54,7 @@ SUITES: Final[dict[str, tuple[str, ...]]] = {
     "Random": ("test_system",),
     "RateLimiter": ("test_limits",),
     "Refunds": ("test_orders_and_payments",),
+    "Sales": ("test_sales",),
     "Stock": ("test_stock",),
     "Streams": ("test_streams",),
     "TicketService": ("test_ticket_service",),

@@ -18,8 +18,10 @@ from ticketpay.domain.pricing import FeeSchedule, tax_table
 from ticketpay.domain.processes.admission import AdmitRequest, OneAtATime
 from ticketpay.domain.processes.bookkeeping import RollUpLedger, TrialBalance, VerifyLedger
 from ticketpay.domain.processes.checkout import Checkout
+from ticketpay.domain.processes.estimating import EstimateFees
 from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
 from ticketpay.domain.processes.janitor import Janitor
+from ticketpay.domain.processes.listing import ListSales, ShowStats
 from ticketpay.domain.processes.payment_actions import (
     CancelPayment,
     ConfirmPayment,
@@ -80,6 +82,9 @@ class App:
 
     parts: Parts
     give_quote: GiveQuote
+    estimate_fees: EstimateFees
+    list_sales: ListSales
+    show_stats: ShowStats
     checkout: Checkout | OneAtATime
     confirm_payment: ConfirmPayment
     cancel_payment: CancelPayment
@@ -121,6 +126,9 @@ def assemble(
         redis_state=redis_state,
         close=close,
         give_quote=GiveQuote(uow=uow, prices=prices, clock=clock, ids=ids),
+        estimate_fees=EstimateFees(uow=uow, prices=prices, clock=clock),
+        list_sales=ListSales(uow=uow),
+        show_stats=ShowStats(uow=uow, clock=clock),
         checkout=OneAtATime(checkout=checkout, turns=turns, ids=ids) if turns else checkout,
         confirm_payment=ConfirmPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         cancel_payment=CancelPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),

@@ -28,6 +28,7 @@ KNOWN_DEFAULTS: Final = frozenset(
 
 _NEXT_ADDRESS: Final = re.compile(r"\s+(?=postgres(?:ql)?://)")
 _DAY_MS: Final = 24 * 3600 * 1000
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _ENVIRONMENTS: Final = ("development", "staging", "production")
 
@@ -81,6 +82,9 @@ class Settings:
     rate_limit_max_refunds: int = 5
     one_purchase_at_a_time: bool = True
     trusted_proxies: tuple[Network, ...] = ()
+    slow_request_ms: int = 1_000
+    cors_origins: tuple[str, ...] = ()
+    drain_seconds: int = 0
 
     @property
     def livemode(self) -> bool:
@@ -121,6 +125,9 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         rate_limit_max_refunds=_number(environ, "RATE_LIMIT_MAX_REFUNDS", 5, errors),
         one_purchase_at_a_time=_flag(environ, "ONE_PURCHASE_AT_A_TIME", errors, default=True),
         trusted_proxies=_networks(environ, "TRUSTED_PROXIES", errors),
+        slow_request_ms=_number(environ, "SLOW_REQUEST_MS", 1_000, errors),
+        cors_origins=_origins(environ, errors),
+        drain_seconds=_drain_seconds(environ, errors),
     )
     errors.extend(_refusals(settings))
     if errors:
@@ -192,6 +199,23 @@ def _counts(settings: Settings) -> list[FieldError]:
         for name, secret in named.items()
         if number and secret and len(secret.parts) != number
     ]
+
+
+def _origins(environ: Mapping[str, str], errors: list[FieldError]) -> tuple[str, ...]:
+    """Exact origins only: a wildcard or "null" would let any page speak for a buyer."""
+    found = tuple(part.strip() for part in environ.get("CORS_ORIGINS", "").split(","))
+    named = tuple(part for part in found if part)
+    if not all(map(_ORIGIN.fullmatch, named)):
+        message = "must list exact origins like https://shop.example, separated by commas"
+        errors.append(FieldError("CORS_ORIGINS", message))
+    return named
+
+
+def _drain_seconds(environ: Mapping[str, str], errors: list[FieldError]) -> int:
+    """Zero is a value here."""
+    if environ.get("DRAIN_SECONDS") == "0":
+        return 0
+    return _number(environ, "DRAIN_SECONDS", 0, errors)
 
 
 def _secrets(text: str) -> tuple[Secret, ...]:

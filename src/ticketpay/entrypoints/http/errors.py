@@ -29,6 +29,7 @@ __all__ = [
     "MalformedJson",
     "NotStored",
     "Overloaded",
+    "QueryInvalid",
     "TenantRequired",
     "UnsupportedMediaType",
     "json_response",
@@ -39,6 +40,7 @@ __all__ = [
 
 STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "VALIDATION_ERROR": 400,
+    "QUERY_VALIDATION_ERROR": 400,
     "MALFORMED_JSON": 400,
     "IDEMPOTENCY_KEY_MISSING": 400,
     "IDEMPOTENCY_KEY_INVALID": 400,
@@ -99,6 +101,13 @@ _STATUS_OF_CLASS: Final[Mapping[type[TicketpayError], int]] = {
 }
 _OUTCOME_UNKNOWN_RETRY_SECONDS: Final = 5
 _PROBLEM_JSON: Final = "application/problem+json"
+
+
+class QueryInvalid(InvalidInput):
+    """A parameter of the query is wrong, unknown or repeated (S12)."""
+
+    code = "QUERY_VALIDATION_ERROR"
+    title = "Invalid query parameters"
 
 
 class BodyTooLarge(InvalidInput):
