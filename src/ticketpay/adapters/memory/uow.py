@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 import attrs
 
+from ticketpay.adapters.memory.audit import MemoryAudit
 from ticketpay.adapters.memory.catalog import MemoryCatalogReader
 from ticketpay.adapters.memory.idempotency import MemoryIdempotencyKeys
 from ticketpay.adapters.memory.ledger import MemoryLedger
@@ -66,6 +67,7 @@ class MemoryTx:
     refunds: MemoryRefunds
     ledger: MemoryLedger
     outbox: MemoryOutbox
+    audit: MemoryAudit
 
 
 class MemoryUnitOfWork:
@@ -168,6 +170,7 @@ class MemoryUnitOfWork:
             refunds=MemoryRefunds(store, tables),
             ledger=MemoryLedger(store, tables),
             outbox=MemoryOutbox(tenant, store, tables),
+            audit=MemoryAudit(tables),
         )
 
 
