@@ -15,6 +15,7 @@ import attrs
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.messaging import EMITTED, ROUTES, check_routes
 from ticketpay.domain.pricing import FeeSchedule, tax_table
+from ticketpay.domain.processes.auditing import ChainAudit, ShowAudit, VerifyAudit
 from ticketpay.domain.processes.bookkeeping import RollUpLedger, TrialBalance, VerifyLedger
 from ticketpay.domain.processes.checkout import Checkout
 from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
@@ -65,6 +66,7 @@ class Parts:
     random: Random
     alerts: Alerts
     fees: FeeSchedule = attrs.field(factory=FeeSchedule)
+    audit_keys: tuple[bytes, ...] = attrs.field(default=(), repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -86,6 +88,9 @@ class App:
     roll_up_ledger: RollUpLedger
     trial_balance: TrialBalance
     verify_ledger: VerifyLedger
+    chain_audit: ChainAudit
+    show_audit: ShowAudit
+    verify_audit: VerifyAudit
     ready: Callable[[], bool] = attrs.field(default=lambda: True)
     close: Callable[[], None] = attrs.field(default=lambda: None)
 
@@ -131,6 +136,9 @@ def assemble(
         roll_up_ledger=RollUpLedger(uow=uow),
         trial_balance=TrialBalance(uow=uow),
         verify_ledger=VerifyLedger(uow=uow, gateway=gateway),
+        chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),
+        show_audit=ShowAudit(uow=uow),
+        verify_audit=VerifyAudit(uow=uow, keys=parts.audit_keys),
     )
 
 
@@ -170,6 +178,7 @@ def build(settings: Settings, *, worker: bool = False) -> App:
         ids=ids,
         random=SystemRandom(),
         alerts=LogAlerts(),
+        audit_keys=tuple(s.value.encode() for s in settings.audit_keys),
     )
     return assemble(parts, ready=uow.ready, close=uow.close)
 

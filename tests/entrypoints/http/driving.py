@@ -114,6 +114,9 @@ class World:
             roll_up_ledger=unused,
             trial_balance=unused,
             verify_ledger=unused,
+            chain_audit=unused,
+            show_audit=unused,
+            verify_audit=unused,
             close=self.close,
         )
         logger = structlog.wrap_logger(None, processors=[self._log])

@@ -36,7 +36,9 @@ def loop(*answers: int | Exception, full: int = 100, most: float = 1.0) -> Loop:
 
 def worker(tenants: list[TenantId] | None = None, **steps: Callable[..., int]) -> Worker:
     idle = dict.fromkeys(("process_inbox", "relay_outbox", "janitor"), lambda: 0)
-    app: Any = SimpleNamespace(**{**idle, "roll_up_ledger": lambda _: 0, **steps})
+    app: Any = SimpleNamespace(
+        **{**idle, "roll_up_ledger": lambda _: 0, "chain_audit": lambda _: 0, **steps}
+    )
     return Worker(cast("App", app), lambda: tenants or [])
 
 
@@ -69,7 +71,7 @@ def test_an_error_backs_off_and_tells_its_type_only(caplog: pytest.LogCaptureFix
 
 
 def test_every_loop_has_a_thread() -> None:
-    """The inbox, two relays, the janitor and the roll-up run each in its own thread."""
+    """The inbox, two relays, the janitor, the roll-up and the audit run each in its own thread."""
     seen: dict[str, set[str]] = {}
 
     def step(name: str) -> Callable[..., int]:
@@ -79,11 +81,11 @@ def test_every_loop_has_a_thread() -> None:
 
         return run
 
-    names = ("process_inbox", "relay_outbox", "janitor", "roll_up_ledger")
+    names = ("process_inbox", "relay_outbox", "janitor", "roll_up_ledger", "chain_audit")
     team = worker([cast("TenantId", 1)], **{name: step(name) for name in names})
     team.start()
     deadline = time.monotonic() + 5
-    while sum(map(len, seen.values())) < 5 and time.monotonic() < deadline:
+    while sum(map(len, seen.values())) < 6 and time.monotonic() < deadline:
         time.sleep(0.01)
 
     assert team.stop()
@@ -92,6 +94,7 @@ def test_every_loop_has_a_thread() -> None:
         "relay_outbox": {"relay-1", "relay-2"},
         "janitor": {"janitor"},
         "roll_up_ledger": {"roll-up"},
+        "chain_audit": {"audit"},
     }
 
 

@@ -141,7 +141,8 @@ class PostgresAudit:
             "key_id": checkpoint.key_id,
             "seal": checkpoint.seal,
         }
-        self.session.write(_SQL["extend"], self._tenant() | values)
+        for name in ("move_head", "end_waiting", "add_links", "add_checkpoint"):
+            self.session.write(_SQL[name], self._tenant() | values)
 
     def head(self) -> Later[Head]:
         return self.session.read(_SQL["head"], self._tenant(), _head)

@@ -69,7 +69,7 @@ class ChainCheck:
         if link.seq != self.seq + 1:
             self._say(f"link {self.seq + 1} is missing: after {self.seq} comes {link.seq}")
         if entry is None:
-            self._say(f"the entry of link {link.seq} is missing")
+            self._say(f"the entry of link {link.seq} is missing or cannot be read")
         elif entry.id != link.entry_id or link.hash != link_hash(
             self.tenant, link.seq, self._hash, entry
         ):
@@ -111,9 +111,11 @@ class ChainCheck:
         numbers = [c.number for c in checkpoints]
         if numbers != list(range(1, head.checkpoints + 1)):
             self._say(f"{len(numbers)} checkpoints are there, the head says {head.checkpoints}")
-        last = checkpoints[-1].seq if checkpoints else 0
-        if last != head.seq:
-            self._say(f"the last checkpoint is at {last}, the head says {head.seq}")
+        places = [(c.seq, c.hash) for c in checkpoints]
+        if places != sorted(set(places)):
+            self._say("the checkpoints are not in the order of the chain")
+        if (places or [(GENESIS.seq, GENESIS.hash)])[-1] != (head.seq, head.hash):
+            self._say("the last checkpoint is not at the head")
         keyed = False
         for checkpoint in checkpoints:
             self._check_seal(checkpoint, keyed=keyed)

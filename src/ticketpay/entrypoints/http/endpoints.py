@@ -130,6 +130,7 @@ class Endpoints:
             key=key,
             request_hash=request_hash(operation, members),
             payment_id=payment_id,
+            request_id=request.scope.get("ticketpay.request_id", ""),
         )
         return respond(await self.pools.provider.run(lambda: use_case(command)), 200)
 

@@ -62,6 +62,7 @@ class Shell:
         visit = _Visit(_request_id(scope), time.perf_counter_ns())
         # Starlette raises what it cannot route only for an application that says who it is.
         scope["app"] = self
+        scope["ticketpay.request_id"] = visit.request_id.decode()
 
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -35,6 +35,7 @@ _BATCH: Final = 100
 _INBOX_BATCH: Final = 20
 _JANITOR_BATCH: Final = 50
 _POSTINGS: Final = 1_000
+_ENTRIES: Final = 500
 _LOG: Final = logging.getLogger("ticketpay.worker")
 
 
@@ -83,7 +84,7 @@ class Worker:
     _threads: list[threading.Thread] = attrs.field(factory=list, init=False)
 
     def loops(self) -> tuple[Loop, ...]:
-        """The loops: the inbox, two relays, the janitor and the roll-up of the ledger."""
+        """The loops: the inbox, two relays, the janitor, the roll-up of the ledger, the audit."""
         app = self.app
         relays = (
             Loop(name=f"relay-{n}", step=app.relay_outbox, full=_BATCH, idle_seconds_max=1.0)
@@ -96,10 +97,16 @@ class Worker:
             # Nobody waits for a checkpoint: a short tail is as good as none.
             Loop(
                 name="roll-up",
-                step=self._roll_up,
+                step=lambda: self._each("roll-up", app.roll_up_ledger),
                 full=_POSTINGS,
                 idle_seconds_max=_ROLL_UP_SECONDS,
                 partial_seconds=_ROLL_UP_SECONDS,
+            ),
+            Loop(
+                name="audit",
+                step=lambda: self._each("audit", app.chain_audit),
+                full=_ENTRIES,
+                idle_seconds_max=_ROLL_UP_SECONDS,
             ),
         )
 
@@ -120,14 +127,14 @@ class Worker:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _roll_up(self) -> int:
-        """The most that was moved for one tenant; a tenant that fails does not stop the others."""
+    def _each(self, name: str, step: Callable[[TenantId], int]) -> int:
+        """The most that was found for one tenant; a tenant that fails does not stop the others."""
         most = 0
         for tenant in self.tenants():
             try:
-                most = max(most, self.app.roll_up_ledger(tenant))
+                most = max(most, step(tenant))
             except Exception as error:  # noqa: BLE001 - the other tenants' turn must come
-                _LOG.error("roll-up of a tenant failed: %s", type(error).__name__)
+                _LOG.error("%s of a tenant failed: %s", name, type(error).__name__)
         return most
 
 

@@ -35,22 +35,27 @@ VALUES (%(tenant)s, 0, repeat('0', 64), 0)
 ON CONFLICT (tenant_id) DO UPDATE SET seq = h.seq
 RETURNING seq, hash, checkpoints
 
--- name: extend
-WITH taken AS (
-    DELETE FROM audit_waiting WHERE tenant_id = %(tenant)s AND entry_id = ANY(%(ids)s::uuid[])
-    RETURNING 1
-), moved AS (
+-- name: move_head
+WITH moved AS (
     UPDATE audit_heads SET seq = %(seq)s, hash = %(hash)s, checkpoints = %(number)s
     WHERE tenant_id = %(tenant)s AND seq = %(before)s
     RETURNING 1
-), expected AS (
-    SELECT tp_expect((SELECT count(*) FROM moved), 1, 'audit_head') AS head,
-           tp_expect((SELECT count(*) FROM taken), %(count)s, 'audit_waiting') AS entries
-), chained AS (
-    INSERT INTO audit_chain (tenant_id, seq, entry_id, hash)
-    SELECT %(tenant)s, l.*
-    FROM unnest(%(seqs)s::bigint[], %(ids)s::uuid[], %(hashes)s::text[]) AS l, expected
 )
+SELECT tp_expect(count(*), 1, 'audit_head') FROM moved
+
+-- name: end_waiting
+WITH taken AS (
+    DELETE FROM audit_waiting WHERE tenant_id = %(tenant)s AND entry_id = ANY(%(ids)s::uuid[])
+    RETURNING 1
+)
+SELECT tp_expect(count(*), %(count)s, 'audit_waiting') FROM taken
+
+-- name: add_links
+INSERT INTO audit_chain (tenant_id, seq, entry_id, hash)
+SELECT %(tenant)s, l.*
+FROM unnest(%(seqs)s::bigint[], %(ids)s::uuid[], %(hashes)s::text[]) AS l
+
+-- name: add_checkpoint
 INSERT INTO audit_checkpoints (tenant_id, number, seq, hash, at, key_id, seal)
 VALUES (%(tenant)s, %(number)s, %(seq)s, %(hash)s, %(at)s, %(key_id)s, %(seal)s)
 
