@@ -7,7 +7,8 @@ they are used, so that ``ticketpay --help`` loads neither Stripe nor a database 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import attrs
@@ -31,7 +32,11 @@ from ticketpay.domain.processes.quoting import GiveQuote, PriceBook
 from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
     from ticketpay.adapters.postgres.uow import TenantMap
+    from ticketpay.domain.audit import AuditEntry
     from ticketpay.domain.kernel.ids import TenantId
     from ticketpay.entrypoints.settings import Settings
     from ticketpay.ports.catalog import CatalogWriter
@@ -42,12 +47,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "App",
+    "AuditDesk",
     "Parts",
     "assemble",
+    "audit_desk",
     "build",
     "catalog_writer",
     "configure_logging",
+    "fresh_id",
     "migrate",
+    "now",
     "owner_dsns",
     "tenants",
 ]
@@ -178,7 +187,7 @@ def build(settings: Settings, *, worker: bool = False) -> App:
         ids=ids,
         random=SystemRandom(),
         alerts=LogAlerts(),
-        audit_keys=tuple(s.value.encode() for s in settings.audit_keys),
+        audit_keys=_audit_keys(settings),
     )
     return assemble(parts, ready=uow.ready, close=uow.close)
 
@@ -259,6 +268,50 @@ def owner_dsns(settings: Settings) -> tuple[str, ...]:
         wrong = FieldError("MIGRATION_DATABASE_URL", "is required for this command")
         raise InvalidInput(f"{wrong.field} {wrong.message}", errors=(wrong,))
     return settings.migration_database_url.parts
+
+
+@attrs.frozen(kw_only=True)
+class AuditDesk:
+    """What the command line needs of the audit trail."""
+
+    uow: UnitOfWork
+    show: ShowAudit
+    verify: VerifyAudit
+
+    def record(self, tenant: TenantId, entry: AuditEntry) -> None:
+        """Record what has no transaction of its own."""
+        self.uow.run(tenant, lambda tx: tx.audit.record(entry))
+
+
+@contextmanager
+def audit_desk(settings: Settings) -> Iterator[AuditDesk]:
+    """The audit trail alone: DATABASE_URL is all that it takes."""
+    from ticketpay.adapters.postgres.uow import PostgresUnitOfWork
+
+    uow = PostgresUnitOfWork(_databases(settings, worker=False))
+    keys = _audit_keys(settings)
+    try:
+        yield AuditDesk(uow=uow, show=ShowAudit(uow=uow), verify=VerifyAudit(uow=uow, keys=keys))
+    finally:
+        uow.close()
+
+
+def _audit_keys(settings: Settings) -> tuple[bytes, ...]:
+    return tuple(key.value.encode() for key in settings.audit_keys)
+
+
+def fresh_id() -> UUID:
+    """An id as the application makes them."""
+    from ticketpay.adapters.system.ids import Uuid7
+
+    return Uuid7().new()
+
+
+def now() -> datetime:
+    """The time as the application sees it."""
+    from ticketpay.adapters.system.clock import SystemClock
+
+    return SystemClock().now()
 
 
 def catalog_writer(settings: Settings) -> CatalogWriter:

@@ -129,6 +129,7 @@ def trail() -> Iterator[Op]:
     yield lambda tx: tx.audit.latest(9)()
     yield lambda tx: tx.audit.waiting(9)()
     yield lambda tx: tx.audit.findings()()
+    yield lambda tx: tx.audit.lock_head()()
     yield lambda tx: chain(tx, tx.audit.lock_head()(), entry)
     yield lambda tx: tx.audit.head()()
     yield lambda tx: tx.audit.linked(0, 9)()
