@@ -140,8 +140,14 @@ def catalog_load(file: Path) -> None:
     from ticketpay.entrypoints.catalog_file import read_catalog
 
     found = read_catalog(file)
-    counts = {"venues": len(found.venues), "events": len(found.events), "types": len(found.types)}
-    entry = operator_entry("catalog.load", "tenant", found.tenant.id, **counts)
+    entry = operator_entry(
+        "catalog.load",
+        "tenant",
+        found.tenant.id,
+        venues=len(found.venues),
+        events=len(found.events),
+        types=len(found.types),
+    )
     bootstrap.catalog_writer(_settings("MIGRATION_DATABASE_URL")).load(found, entry)
     click.echo(
         f"loaded {found.tenant.name} ({found.tenant.id}): {len(found.venues)} venues, "
