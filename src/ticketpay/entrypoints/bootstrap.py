@@ -8,7 +8,7 @@ they are used, so that ``ticketpay --help`` loads neither Stripe nor a database 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import attrs
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ticketpay.adapters.postgres.uow import TenantMap
     from ticketpay.domain.audit import AuditEntry
     from ticketpay.domain.kernel.ids import TenantId
+    from ticketpay.entrypoints.metrics import Metrics
     from ticketpay.entrypoints.settings import Settings
     from ticketpay.ports.catalog import CatalogWriter
     from ticketpay.ports.messaging import TicketService
@@ -58,6 +59,7 @@ __all__ = [
     "migrate",
     "now",
     "owner_dsns",
+    "scraped",
     "tenants",
 ]
 
@@ -76,6 +78,7 @@ class Parts:
     alerts: Alerts
     fees: FeeSchedule = attrs.field(factory=FeeSchedule)
     audit_keys: tuple[bytes, ...] = attrs.field(default=(), repr=False)
+    metrics: Metrics | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -100,6 +103,7 @@ class App:
     chain_audit: ChainAudit
     show_audit: ShowAudit
     verify_audit: VerifyAudit
+    metrics: Metrics | None = None
     ready: Callable[[], bool] = attrs.field(default=lambda: True)
     close: Callable[[], None] = attrs.field(default=lambda: None)
 
@@ -113,11 +117,12 @@ def assemble(
     """Wire the use cases; raises ``UnroutedEvent`` when an emitted type has no route."""
     check_routes(EMITTED, ROUTES)
     uow, clock, ids, alerts = parts.uow, parts.clock, parts.ids, parts.alerts
-    gateway, random = parts.gateway, parts.random
+    gateway, random = _metered(parts.gateway, parts.metrics), parts.random
     desk = FactDesk(ids=ids, alerts=alerts)
     prices = PriceBook(fees=parts.fees, taxes=tax_table())
     return App(
         parts=parts,
+        metrics=parts.metrics,
         ready=ready,
         close=close,
         give_quote=GiveQuote(uow=uow, prices=prices, clock=clock, ids=ids),
@@ -151,6 +156,24 @@ def assemble(
     )
 
 
+def _metered(gateway: PaymentGateway, metrics: Metrics | None) -> PaymentGateway:
+    """The gateway, measured if somebody counts."""
+    if metrics is None:
+        return gateway
+    from ticketpay.entrypoints.metrics import MeteredGateway
+
+    return MeteredGateway(gateway, metrics)
+
+
+def _metrics(settings: Settings) -> Metrics | None:
+    """A registry of its own; None when ENABLE_METRICS says no."""
+    if not settings.enable_metrics:
+        return None
+    from ticketpay.entrypoints.metrics import Metrics
+
+    return Metrics()
+
+
 def build(settings: Settings, *, worker: bool = False) -> App:
     """The production application: PostgreSQL, Stripe, the ticket service.
 
@@ -158,6 +181,7 @@ def build(settings: Settings, *, worker: bool = False) -> App:
     role would make row-level security void.
     """
     from ticketpay.adapters.outbound.tickets import HttpTicketService
+    from ticketpay.adapters.postgres.backlog import backlog
     from ticketpay.adapters.postgres.uow import PostgresUnitOfWork
     from ticketpay.adapters.stripe.gateway import StripeGateway
     from ticketpay.adapters.stripe.webhook import StripeWebhooks
@@ -167,6 +191,7 @@ def build(settings: Settings, *, worker: bool = False) -> App:
     from ticketpay.adapters.system.ids import Uuid7
 
     _require(settings, worker=worker)
+    metrics = _metrics(settings)
     uow = PostgresUnitOfWork(
         _databases(settings, worker=worker),
         takeover_seconds=settings.idempotency_takeover_seconds,
@@ -188,7 +213,10 @@ def build(settings: Settings, *, worker: bool = False) -> App:
         random=SystemRandom(),
         alerts=LogAlerts(),
         audit_keys=_audit_keys(settings),
+        metrics=metrics,
     )
+    if metrics is not None:
+        metrics.watch_database(lambda: backlog(uow, clock.now()))
     return assemble(parts, ready=uow.ready, close=uow.close)
 
 
@@ -268,6 +296,11 @@ def owner_dsns(settings: Settings) -> tuple[str, ...]:
         wrong = FieldError("MIGRATION_DATABASE_URL", "is required for this command")
         raise InvalidInput(f"{wrong.field} {wrong.message}", errors=(wrong,))
     return settings.migration_database_url.parts
+
+
+def scraped(app: App, host: str, port: int) -> AbstractContextManager[None]:
+    """While it is open, Prometheus may ask for what ``app`` counts, if it does."""
+    return nullcontext() if app.metrics is None else app.metrics.served(host, port)
 
 
 @attrs.frozen(kw_only=True)

@@ -70,6 +70,10 @@ class Settings:
     db_pool_max: int = 8
     worker_pool_max: int = 4
     log_level: str = "info"
+    enable_metrics: bool = False
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 9090
+    worker_metrics_port: int = 9091
 
     @property
     def livemode(self) -> bool:
@@ -103,6 +107,10 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         db_pool_max=_number(environ, "DB_POOL_MAX", 8, errors),
         worker_pool_max=_number(environ, "WORKER_POOL_MAX", 4, errors),
         log_level=environ.get("LOG_LEVEL", "info"),
+        enable_metrics=_flag(environ, "ENABLE_METRICS", errors),
+        metrics_host=environ.get("METRICS_HOST", "127.0.0.1"),
+        metrics_port=_number(environ, "METRICS_PORT", 9090, errors),
+        worker_metrics_port=_number(environ, "WORKER_METRICS_PORT", 9091, errors),
     )
     errors.extend(_refusals(settings))
     if errors:

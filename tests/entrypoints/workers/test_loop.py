@@ -37,7 +37,13 @@ def loop(*answers: int | Exception, full: int = 100, most: float = 1.0) -> Loop:
 def worker(tenants: list[TenantId] | None = None, **steps: Callable[..., int]) -> Worker:
     idle = dict.fromkeys(("process_inbox", "relay_outbox", "janitor"), lambda: 0)
     app: Any = SimpleNamespace(
-        **{**idle, "roll_up_ledger": lambda _: 0, "chain_audit": lambda _: 0, **steps}
+        **{
+            **idle,
+            "roll_up_ledger": lambda _: 0,
+            "chain_audit": lambda _: 0,
+            "metrics": None,
+            **steps,
+        }
     )
     return Worker(cast("App", app), lambda: tenants or [])
 

@@ -39,5 +39,8 @@ def serve_settings(settings: Settings, *, host: str, port: int) -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    with suppress(KeyboardInterrupt):
+    with (
+        suppress(KeyboardInterrupt),
+        bootstrap.scraped(app, settings.metrics_host, settings.metrics_port),
+    ):
         uvicorn.Server(config).run()

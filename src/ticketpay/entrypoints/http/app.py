@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import attrs
 from anyio.to_thread import run_sync
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
@@ -33,9 +34,10 @@ def create_app(
 
     Raises ``InvalidInput`` when the JWT secret has fewer than 32 characters.
     """
-    endpoints = Endpoints(
-        app=app, guard=Guard.of(settings), pools=pools or Pools(), ready_probe=ready
-    )
+    pools, metrics = pools or Pools(), app.metrics
+    if metrics is not None:
+        metrics.watch_pools(attrs.asdict(pools, recurse=False))
+    endpoints = Endpoints(app=app, guard=Guard.of(settings), pools=pools, ready_probe=ready)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -45,7 +47,7 @@ def create_app(
             await run_sync(app.close)
 
     router = Router(_routes(endpoints), redirect_slashes=False, lifespan=lifespan)
-    return Shell(router, logger or request_logger(settings.log_level))
+    return Shell(router, logger or request_logger(settings.log_level), metrics)
 
 
 def _routes(endpoints: Endpoints) -> list[Route]:

@@ -70,6 +70,8 @@ class Endpoints:
         key = _key(request, actor)
         command = _order(actor, key, read_members(body), read_payment(body))
         answer = await self.pools.provider.run(lambda: self.app.checkout(command))
+        if self.app.metrics is not None:
+            self.app.metrics.sale(answer)
         return respond(answer, 201)
 
     async def confirm(self, request: Request) -> Response:

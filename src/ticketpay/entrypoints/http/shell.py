@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import attrs
@@ -18,6 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ticketpay.domain.kernel.errors import TicketpayError
 from ticketpay.entrypoints.http.errors import problem_of, status_of
 from ticketpay.entrypoints.http.logs import Logger
+
+if TYPE_CHECKING:
+    from ticketpay.entrypoints.metrics import Metrics
 
 __all__ = ["Shell"]
 
@@ -53,6 +56,7 @@ class Shell:
 
     inner: ASGIApp
     logger: Logger
+    metrics: Metrics | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -94,11 +98,15 @@ class Shell:
 
     def _log(self, visit: _Visit, scope: Scope) -> None:
         route = scope.get("route")
+        path = route.path if route is not None else "unknown"
+        if self.metrics is not None:
+            seconds = (time.perf_counter_ns() - visit.began_ns) / 1e9
+            self.metrics.request(scope["method"], path, visit.status, seconds)
         self.logger.info(
             "request",
             id=visit.request_id.decode(),
             method=scope["method"],
-            path=route.path if route is not None else "unknown",
+            path=path,
             status=visit.status,
             ms=visit.milliseconds,
         )

@@ -51,6 +51,7 @@ class Loop:
     full: int
     idle_seconds_max: float
     partial_seconds: float = _PARTIAL_SECONDS
+    told: Callable[[str, bool], None] = attrs.field(default=lambda _name, _failed: None)
     _idle_seconds: float = attrs.field(default=_IDLE_SECONDS, init=False)
 
     def run(self, stopping: threading.Event) -> None:
@@ -61,11 +62,12 @@ class Loop:
     def turn(self) -> float:
         """One step; the seconds to wait before the next."""
         try:
-            found = self.step()
+            found, failed = self.step(), False
         except Exception as error:  # noqa: BLE001 - whatever it is, the loop must live on
             # The type alone: a message may quote what must not be in a log.
             _LOG.error("loop %s failed: %s", self.name, type(error).__name__)
-            found = 0
+            found, failed = 0, True
+        self.told(self.name, failed)
         if found:
             self._idle_seconds = _IDLE_SECONDS
             return 0.0 if found >= self.full else self.partial_seconds
@@ -113,6 +115,7 @@ class Worker:
     def start(self) -> None:
         """Start a thread for each loop."""
         for loop in self.loops():
+            loop.told = self._told
             thread = threading.Thread(
                 target=loop.run, args=(self._stopping,), name=loop.name, daemon=True
             )
@@ -126,6 +129,11 @@ class Worker:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
+
+    def _told(self, name: str, failed: bool) -> None:  # noqa: FBT001 - what a loop tells
+        metrics = self.app.metrics
+        if metrics is not None:
+            metrics.step(name, self.app.parts.clock.now(), failed=failed)
 
     def _each(self, name: str, step: Callable[[TenantId], int]) -> int:
         """The most that was found for one tenant; a tenant that fails does not stop the others."""
@@ -146,10 +154,11 @@ def run_worker(settings: Settings) -> bool:
     app = bootstrap.build(settings, worker=True)
     worker = Worker(app, lambda: bootstrap.tenants(settings))
     asked = _end_on_signals()
-    worker.start()
-    _LOG.info(READY)
-    _wait(asked)
-    clean = worker.stop()
+    with bootstrap.scraped(app, settings.metrics_host, settings.worker_metrics_port):
+        worker.start()
+        _LOG.info(READY)
+        _wait(asked)
+        clean = worker.stop()
     if clean:
         app.close()
     _LOG.info("worker stopped" if clean else "worker gave up on a step that would not end")
