@@ -30,6 +30,7 @@ STOP_SECONDS: Final = 10.0
 _PARTIAL_SECONDS: Final = 0.15
 _IDLE_SECONDS: Final = 0.05
 _ROLL_UP_SECONDS: Final = 5.0
+_CHECK_SECONDS: Final = 600.0
 _LOOK_SECONDS: Final = 0.5
 _BATCH: Final = 100
 _INBOX_BATCH: Final = 20
@@ -110,6 +111,12 @@ class Worker:
                 full=_ENTRIES,
                 idle_seconds_max=_ROLL_UP_SECONDS,
             ),
+            Loop(
+                name="ledger-check",
+                step=self._check_ledger,
+                full=1,
+                idle_seconds_max=_CHECK_SECONDS,
+            ),
         )
 
     def start(self) -> None:
@@ -129,6 +136,18 @@ class Worker:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
+
+    def _check_ledger(self) -> int:
+        """Tell whether the accounts of every tenant sum up to nothing, for who watches."""
+        metrics = self.app.metrics
+        if metrics is not None:
+            sums: dict[tuple[TenantId, str], int] = {}
+            for tenant in self.tenants():
+                for balance in self.app.trial_balance(tenant):
+                    key = (tenant, balance.account.currency.code)
+                    sums[key] = sums.get(key, 0) + balance.cents
+            metrics.ledger_checked(self.app.parts.clock.now(), ok=not any(sums.values()))
+        return 0
 
     def _told(self, name: str, failed: bool) -> None:  # noqa: FBT001 - what a loop tells
         metrics = self.app.metrics
