@@ -7,7 +7,8 @@ they are used, so that ``ticketpay --help`` loads neither Stripe nor a database 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -16,6 +17,7 @@ from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.messaging import EMITTED, ROUTES, check_routes
 from ticketpay.domain.pricing import FeeSchedule, tax_table
 from ticketpay.domain.processes.admission import AdmitRequest, OneAtATime
+from ticketpay.domain.processes.auditing import ChainAudit, ShowAudit, VerifyAudit
 from ticketpay.domain.processes.bookkeeping import RollUpLedger, TrialBalance, VerifyLedger
 from ticketpay.domain.processes.checkout import Checkout
 from ticketpay.domain.processes.estimating import EstimateFees
@@ -33,9 +35,14 @@ from ticketpay.domain.processes.quoting import GiveQuote, PriceBook
 from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
     from ticketpay.adapters.postgres.uow import TenantMap
     from ticketpay.adapters.redis import RedisClient
+    from ticketpay.domain.audit import AuditEntry
     from ticketpay.domain.kernel.ids import TenantId
+    from ticketpay.entrypoints.metrics import Metrics
     from ticketpay.entrypoints.settings import Settings
     from ticketpay.ports.catalog import CatalogWriter
     from ticketpay.ports.limits import PurchaseTurns
@@ -46,13 +53,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "App",
+    "AuditDesk",
     "Parts",
     "assemble",
+    "audit_desk",
     "build",
     "catalog_writer",
     "configure_logging",
+    "fresh_id",
     "migrate",
+    "now",
     "owner_dsns",
+    "scraped",
     "tenants",
 ]
 
@@ -74,6 +86,8 @@ class Parts:
     fees: FeeSchedule = attrs.field(factory=FeeSchedule)
     admit: AdmitRequest | None = None
     turns: PurchaseTurns | None = None
+    audit_keys: tuple[bytes, ...] = attrs.field(default=(), repr=False)
+    metrics: Metrics | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -98,6 +112,10 @@ class App:
     roll_up_ledger: RollUpLedger
     trial_balance: TrialBalance
     verify_ledger: VerifyLedger
+    chain_audit: ChainAudit
+    show_audit: ShowAudit
+    verify_audit: VerifyAudit
+    metrics: Metrics | None = None
     admit: AdmitRequest | None = None
     ready: Callable[[], bool] = attrs.field(default=lambda: True)
     redis_state: Callable[[], str] = attrs.field(default=lambda: "off")
@@ -114,7 +132,7 @@ def assemble(
     """Wire the use cases; raises ``UnroutedEvent`` when an emitted type has no route."""
     check_routes(EMITTED, ROUTES)
     uow, clock, ids, alerts = parts.uow, parts.clock, parts.ids, parts.alerts
-    gateway, random = parts.gateway, parts.random
+    gateway, random = _metered(parts.gateway, parts.metrics), parts.random
     desk = FactDesk(ids=ids, alerts=alerts)
     prices = PriceBook(fees=parts.fees, taxes=tax_table())
     checkout = Checkout(uow=uow, gateway=gateway, desk=desk, prices=prices, clock=clock, ids=ids)
@@ -122,6 +140,7 @@ def assemble(
     return App(
         parts=parts,
         admit=parts.admit,
+        metrics=parts.metrics,
         ready=ready,
         redis_state=redis_state,
         close=close,
@@ -153,7 +172,28 @@ def assemble(
         roll_up_ledger=RollUpLedger(uow=uow),
         trial_balance=TrialBalance(uow=uow),
         verify_ledger=VerifyLedger(uow=uow, gateway=gateway),
+        chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),
+        show_audit=ShowAudit(uow=uow),
+        verify_audit=VerifyAudit(uow=uow, keys=parts.audit_keys),
     )
+
+
+def _metered(gateway: PaymentGateway, metrics: Metrics | None) -> PaymentGateway:
+    """The gateway, measured if somebody counts."""
+    if metrics is None:
+        return gateway
+    from ticketpay.entrypoints.metrics import MeteredGateway
+
+    return MeteredGateway(gateway, metrics)
+
+
+def _metrics(settings: Settings) -> Metrics | None:
+    """A registry of its own; None when ENABLE_METRICS says no."""
+    if not settings.enable_metrics:
+        return None
+    from ticketpay.entrypoints.metrics import Metrics
+
+    return Metrics()
 
 
 def build(settings: Settings, *, worker: bool = False) -> App:
@@ -163,6 +203,7 @@ def build(settings: Settings, *, worker: bool = False) -> App:
     role would make row-level security void.
     """
     from ticketpay.adapters.outbound.tickets import HttpTicketService
+    from ticketpay.adapters.postgres.backlog import backlog
     from ticketpay.adapters.postgres.uow import PostgresUnitOfWork
     from ticketpay.adapters.stripe.gateway import StripeGateway
     from ticketpay.adapters.stripe.webhook import StripeWebhooks
@@ -172,6 +213,7 @@ def build(settings: Settings, *, worker: bool = False) -> App:
     from ticketpay.adapters.system.ids import Uuid7
 
     _require(settings, worker=worker)
+    metrics = _metrics(settings)
     uow = PostgresUnitOfWork(
         _databases(settings, worker=worker),
         takeover_seconds=settings.idempotency_takeover_seconds,
@@ -193,6 +235,8 @@ def build(settings: Settings, *, worker: bool = False) -> App:
         ids=ids,
         random=SystemRandom(),
         alerts=alerts,
+        audit_keys=_audit_keys(settings),
+        metrics=metrics,
         admit=_admission(redis, clock) if settings.enable_rate_limiting else None,
         turns=_turns(settings, redis) if settings.one_purchase_at_a_time else None,
     )
@@ -202,6 +246,8 @@ def build(settings: Settings, *, worker: bool = False) -> App:
         if redis is not None:
             redis.close()
 
+    if metrics is not None:
+        metrics.watch_database(lambda: backlog(uow, clock.now()))
     state = redis.state if redis is not None else (lambda: "off")
     return assemble(parts, ready=uow.ready, redis_state=state, close=close)
 
@@ -312,6 +358,55 @@ def owner_dsns(settings: Settings) -> tuple[str, ...]:
         wrong = FieldError("MIGRATION_DATABASE_URL", "is required for this command")
         raise InvalidInput(f"{wrong.field} {wrong.message}", errors=(wrong,))
     return settings.migration_database_url.parts
+
+
+def scraped(app: App, host: str, port: int) -> AbstractContextManager[None]:
+    """While it is open, Prometheus may ask for what ``app`` counts, if it does."""
+    return nullcontext() if app.metrics is None else app.metrics.served(host, port)
+
+
+@attrs.frozen(kw_only=True)
+class AuditDesk:
+    """What the command line needs of the audit trail."""
+
+    uow: UnitOfWork
+    show: ShowAudit
+    verify: VerifyAudit
+
+    def record(self, tenant: TenantId, entry: AuditEntry) -> None:
+        """Record what has no transaction of its own."""
+        self.uow.run(tenant, lambda tx: tx.audit.record(entry))
+
+
+@contextmanager
+def audit_desk(settings: Settings) -> Iterator[AuditDesk]:
+    """The audit trail alone: DATABASE_URL is all that it takes."""
+    from ticketpay.adapters.postgres.uow import PostgresUnitOfWork
+
+    uow = PostgresUnitOfWork(_databases(settings, worker=False))
+    keys = _audit_keys(settings)
+    try:
+        yield AuditDesk(uow=uow, show=ShowAudit(uow=uow), verify=VerifyAudit(uow=uow, keys=keys))
+    finally:
+        uow.close()
+
+
+def _audit_keys(settings: Settings) -> tuple[bytes, ...]:
+    return tuple(key.value.encode() for key in settings.audit_keys)
+
+
+def fresh_id() -> UUID:
+    """An id as the application makes them."""
+    from ticketpay.adapters.system.ids import Uuid7
+
+    return Uuid7().new()
+
+
+def now() -> datetime:
+    """The time as the application sees it."""
+    from ticketpay.adapters.system.clock import SystemClock
+
+    return SystemClock().now()
 
 
 def catalog_writer(settings: Settings) -> CatalogWriter:

@@ -68,6 +68,7 @@ class Settings:
     jwt_issuer: str = "tickettoken"
     jwt_audience: str = "tickettoken-platform"
     internal_webhook_secret: Secret = Secret("")
+    audit_keys: tuple[Secret, ...] = ()
     ticket_service_url: str = "http://localhost:3004"
     payment_timeout_ms: int = 30_000
     idempotency_takeover_seconds: int = 90
@@ -85,6 +86,10 @@ class Settings:
     slow_request_ms: int = 1_000
     cors_origins: tuple[str, ...] = ()
     drain_seconds: int = 0
+    enable_metrics: bool = False
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 9090
+    worker_metrics_port: int = 9091
 
     @property
     def livemode(self) -> bool:
@@ -111,6 +116,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         jwt_issuer=environ.get("JWT_ISSUER", "tickettoken"),
         jwt_audience=environ.get("JWT_AUDIENCE", "tickettoken-platform"),
         internal_webhook_secret=Secret(environ.get("INTERNAL_WEBHOOK_SECRET", "")),
+        audit_keys=_secrets(environ.get("AUDIT_KEY", "")),
         ticket_service_url=environ.get("TICKET_SERVICE_URL", "http://localhost:3004"),
         payment_timeout_ms=_number(environ, "PAYMENT_TIMEOUT_MS", 30_000, errors),
         idempotency_takeover_seconds=_number(environ, "IDEMPOTENCY_TAKEOVER_SECONDS", 90, errors),
@@ -128,6 +134,10 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         slow_request_ms=_number(environ, "SLOW_REQUEST_MS", 1_000, errors),
         cors_origins=_origins(environ, errors),
         drain_seconds=_drain_seconds(environ, errors),
+        enable_metrics=_flag(environ, "ENABLE_METRICS", errors),
+        metrics_host=environ.get("METRICS_HOST", "127.0.0.1"),
+        metrics_port=_number(environ, "METRICS_PORT", 9090, errors),
+        worker_metrics_port=_number(environ, "WORKER_METRICS_PORT", 9091, errors),
     )
     errors.extend(_refusals(settings))
     if errors:
@@ -241,6 +251,8 @@ def _refusals(settings: Settings) -> list[FieldError]:
     secret = settings.jwt_secret.value
     if secret and len(secret) < 32:
         errors.append(FieldError("JWT_SECRET", "must have at least 32 characters (RFC 7518 3.2)"))
+    if any(len(key.value) < 32 for key in settings.audit_keys):
+        errors.append(FieldError("AUDIT_KEY", "must have at least 32 characters"))
     if settings.app_env == "production":
         errors.extend(_production_refusals(settings))
     return errors

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from ticketpay.domain.kernel.ids import TenantId
+from ticketpay.ports.audit import AuditTrail
 from ticketpay.ports.catalog import CatalogReader
 from ticketpay.ports.inventory import Stock
 from ticketpay.ports.ledger import LedgerBook
@@ -62,6 +63,8 @@ class Tx(PlatformTx, Protocol):
     def ledger(self) -> LedgerBook: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def audit(self) -> AuditTrail: ...
 
 
 class UnitOfWork(Protocol):

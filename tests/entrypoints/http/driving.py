@@ -124,6 +124,9 @@ class World:
             trial_balance=unused,
             verify_ledger=unused,
             admit=self.admit,
+            chain_audit=unused,
+            show_audit=unused,
+            verify_audit=unused,
             close=self.close,
         )
         logger = structlog.wrap_logger(None, processors=[self._log])

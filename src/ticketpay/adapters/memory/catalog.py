@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ticketpay.adapters.memory.store import StockRow, TenantTables, known
+from ticketpay.domain.audit import AuditEntry
 from ticketpay.domain.catalog import Catalog, Offer, Place, StockedType
 from ticketpay.domain.inventory import SoldOut
 from ticketpay.domain.kernel.errors import Conflict
@@ -17,6 +18,7 @@ from ticketpay.ports.later import Later
 
 if TYPE_CHECKING:
     from ticketpay.adapters.memory.uow import MemoryUnitOfWork
+    from ticketpay.ports.transactions import Tx
 
 __all__ = ["MemoryCatalog", "MemoryCatalogReader"]
 
@@ -73,9 +75,15 @@ class MemoryCatalog:
 
     uow: MemoryUnitOfWork
 
-    def load(self, catalog: Catalog) -> None:
+    def load(self, catalog: Catalog, entry: AuditEntry | None = None) -> None:
         tenant = catalog.tenant.id
-        self.uow.run(tenant, lambda _: _load(self.uow.store.of(tenant), catalog))
+
+        def load(tx: Tx) -> None:
+            _load(self.uow.store.of(tenant), catalog)
+            if entry is not None:
+                tx.audit.record(entry)
+
+        self.uow.run(tenant, load)
 
 
 def _load(tables: TenantTables, catalog: Catalog) -> None:

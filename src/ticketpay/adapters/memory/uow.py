@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 import attrs
 
+from ticketpay.adapters.memory.audit import MemoryAudit
 from ticketpay.adapters.memory.catalog import MemoryCatalogReader
 from ticketpay.adapters.memory.idempotency import MemoryIdempotencyKeys
 from ticketpay.adapters.memory.ledger import MemoryLedger
@@ -68,6 +69,7 @@ class MemoryTx:
     sales: MemorySales
     ledger: MemoryLedger
     outbox: MemoryOutbox
+    audit: MemoryAudit
 
 
 class MemoryUnitOfWork:
@@ -171,6 +173,7 @@ class MemoryUnitOfWork:
             sales=MemorySales(tables),
             ledger=MemoryLedger(store, tables),
             outbox=MemoryOutbox(tenant, store, tables),
+            audit=MemoryAudit(tables),
         )
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import psycopg
 
+from ticketpay.adapters.postgres.audit import RECORD, entry_values
 from ticketpay.adapters.postgres.documents import quote_from, quote_to
 from ticketpay.adapters.postgres.errors import connect, translate
 from ticketpay.adapters.postgres.places import place_of
 from ticketpay.adapters.postgres.statements import load
+from ticketpay.domain.audit import AuditEntry
 from ticketpay.domain.catalog import Catalog, Event, Offer, Place, StockedType, TicketType, Venue
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TenantId, TicketTypeId, VenueId
 from ticketpay.domain.money import Currency, Money
@@ -128,11 +130,13 @@ class PostgresCatalogWriter:
 
     dsns: tuple[str, ...] = attrs.field(repr=False, converter=_several)
 
-    def load(self, catalog: Catalog) -> None:
+    def load(self, catalog: Catalog, entry: AuditEntry | None = None) -> None:
         dsn = self.dsns[place_of(catalog.tenant.id, len(self.dsns))]
         try:
             with connect(dsn) as connection:
                 _load(connection, catalog)
+                if entry is not None:
+                    connection.execute(RECORD, entry_values(catalog.tenant.id, entry))
         except psycopg.Error as error:
             raise translate(error) from error
 

@@ -19,6 +19,7 @@ import psycopg
 from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from ticketpay.adapters.postgres.audit import PostgresAudit
 from ticketpay.adapters.postgres.catalog import PostgresCatalog, PostgresQuotes
 from ticketpay.adapters.postgres.errors import is_retryable, translate
 from ticketpay.adapters.postgres.idempotency import PostgresIdempotencyKeys
@@ -152,6 +153,10 @@ class PostgresTx:
     @property
     def outbox(self) -> PostgresOutbox:
         return PostgresOutbox(self.session)
+
+    @property
+    def audit(self) -> PostgresAudit:
+        return PostgresAudit(self.session)
 
     @property
     def inbox(self) -> PostgresInbox:

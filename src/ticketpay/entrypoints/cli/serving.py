@@ -81,5 +81,8 @@ def serve_settings(settings: Settings, *, host: str, port: int) -> None:
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     server = DrainingServer(config, settings.drain_seconds)
-    with suppress(KeyboardInterrupt):
+    with (
+        suppress(KeyboardInterrupt),
+        bootstrap.scraped(app, settings.metrics_host, settings.metrics_port),
+    ):
         server.run()

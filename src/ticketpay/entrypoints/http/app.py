@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import attrs
 from anyio.to_thread import run_sync
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
@@ -35,8 +36,10 @@ def create_app(
 
     Raises ``InvalidInput`` when the JWT secret has fewer than 32 characters.
     """
-    guard = Guard.of(settings)
-    endpoints = Endpoints(app=app, guard=guard, pools=pools or Pools())
+    guard, pools, metrics = Guard.of(settings), pools or Pools(), app.metrics
+    if metrics is not None:
+        metrics.watch_pools(attrs.asdict(pools, recurse=False))
+    endpoints = Endpoints(app=app, guard=guard, pools=pools)
     health = Health(
         ready_probe=ready,
         redis_state=app.redis_state,
@@ -59,7 +62,7 @@ def create_app(
         cors_origins=settings.cors_origins,
         hsts=settings.app_env == "production",
     )
-    return Shell(router, logger or request_logger(settings.log_level), manners)
+    return Shell(router, logger or request_logger(settings.log_level), manners, metrics)
 
 
 def _features(app: App, settings: Settings) -> dict[str, object]:

@@ -84,6 +84,8 @@ class Endpoints:
         checkpoint("order")
         answer = await self.pools.provider.run(lambda: self.app.checkout(command))
         checkpoint("sale")
+        if self.app.metrics is not None:
+            self.app.metrics.sale(answer)
         return respond(answer, 201)
 
     async def confirm(self, request: Request) -> Response:
@@ -158,6 +160,7 @@ class Endpoints:
             key=key,
             request_hash=request_hash(operation, members),
             payment_id=payment_id,
+            request_id=request.scope.get("ticketpay.request_id", ""),
         )
         return respond(await self.pools.provider.run(lambda: use_case(command)), 200)
 

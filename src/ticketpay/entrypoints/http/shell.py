@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from contextvars import ContextVar
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import attrs
@@ -21,6 +21,9 @@ from structlog.contextvars import bind_contextvars
 from ticketpay.domain.kernel.errors import TicketpayError
 from ticketpay.entrypoints.http.errors import problem_of, status_of
 from ticketpay.entrypoints.http.logs import Logger
+
+if TYPE_CHECKING:
+    from ticketpay.entrypoints.metrics import Metrics
 
 __all__ = ["Manners", "Shell", "checkpoint"]
 
@@ -87,12 +90,19 @@ class Shell:
 
     logger: Logger
     manners: Manners
+    metrics: Metrics | None
     _inner: ASGIApp
     _guarded: ASGIApp
     _headers: tuple[tuple[bytes, bytes], ...]
 
-    def __init__(self, inner: ASGIApp, logger: Logger, manners: Manners | None = None) -> None:
-        self.logger, self._inner = logger, inner
+    def __init__(
+        self,
+        inner: ASGIApp,
+        logger: Logger,
+        manners: Manners | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.logger, self.metrics, self._inner = logger, metrics, inner
         self.manners = manners or Manners()
         self._headers = (*_SECURITY, _HSTS) if self.manners.hsts else _SECURITY
         self._guarded = self._answer
@@ -117,6 +127,7 @@ class Shell:
         bind_contextvars(request_id=visit.request_id.decode())
         # Starlette raises what it cannot route only for an application that says who it is.
         scope["app"] = self
+        scope["ticketpay.request_id"] = visit.request_id.decode()
 
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -164,6 +175,9 @@ class Shell:
         route, milliseconds = scope.get("route"), visit.milliseconds
         request_id = visit.request_id.decode()
         path = route.path if route is not None else "unknown"
+        if self.metrics is not None:
+            seconds = (time.perf_counter_ns() - visit.began_ns) / 1e9
+            self.metrics.request(scope["method"], path, visit.status, seconds)
         self.logger.info(
             "request",
             id=request_id,
