@@ -65,8 +65,9 @@ class Limited(World):
         self.admit = AdmitRequest(local=MemoryRateLimiter(self.clock), shared=self.shared)
 
 
-def buy(world: World, **headers: str | None) -> httpx.Response:
-    return world.post(PAYMENTS, purchase(), **headers)
+def buy(world: World, authorization: str | None = None) -> httpx.Response:
+    known = authorization or f"Bearer {token()}"
+    return world.post(PAYMENTS, purchase(), authorization=known)
 
 
 @pytest.mark.spec("S10")
