@@ -117,7 +117,7 @@ def assemble(
     """Wire the use cases; raises ``UnroutedEvent`` when an emitted type has no route."""
     check_routes(EMITTED, ROUTES)
     uow, clock, ids, alerts = parts.uow, parts.clock, parts.ids, parts.alerts
-    gateway, random = _metered(parts.gateway, parts.metrics), parts.random
+    gateway, random = parts.gateway, parts.random
     desk = FactDesk(ids=ids, alerts=alerts)
     prices = PriceBook(fees=parts.fees, taxes=tax_table())
     return App(
@@ -199,10 +199,13 @@ def build(settings: Settings, *, worker: bool = False) -> App:
     clock, ids = SystemClock(), Uuid7()
     parts = Parts(
         uow=uow,
-        gateway=StripeGateway.create(
-            settings.stripe_secret_key.value,
-            api_base=settings.stripe_api_base,
-            timeout_seconds=settings.payment_timeout_ms / 1000,
+        gateway=_metered(
+            StripeGateway.create(
+                settings.stripe_secret_key.value,
+                api_base=settings.stripe_api_base,
+                timeout_seconds=settings.payment_timeout_ms / 1000,
+            ),
+            metrics,
         ),
         reader=StripeWebhooks(tuple(s.value for s in settings.stripe_webhook_secrets)),
         tickets=HttpTicketService(
