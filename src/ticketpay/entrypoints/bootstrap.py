@@ -132,7 +132,7 @@ def assemble(
     """Wire the use cases; raises ``UnroutedEvent`` when an emitted type has no route."""
     check_routes(EMITTED, ROUTES)
     uow, clock, ids, alerts = parts.uow, parts.clock, parts.ids, parts.alerts
-    gateway, random = _metered(parts.gateway, parts.metrics), parts.random
+    gateway, random = parts.gateway, parts.random
     desk = FactDesk(ids=ids, alerts=alerts)
     prices = PriceBook(fees=parts.fees, taxes=tax_table())
     checkout = Checkout(uow=uow, gateway=gateway, desk=desk, prices=prices, clock=clock, ids=ids)
@@ -222,10 +222,13 @@ def build(settings: Settings, *, worker: bool = False) -> App:
     redis = None if worker else _redis(settings, alerts)
     parts = Parts(
         uow=uow,
-        gateway=StripeGateway.create(
-            settings.stripe_secret_key.value,
-            api_base=settings.stripe_api_base,
-            timeout_seconds=settings.payment_timeout_ms / 1000,
+        gateway=_metered(
+            StripeGateway.create(
+                settings.stripe_secret_key.value,
+                api_base=settings.stripe_api_base,
+                timeout_seconds=settings.payment_timeout_ms / 1000,
+            ),
+            metrics,
         ),
         reader=StripeWebhooks(tuple(s.value for s in settings.stripe_webhook_secrets)),
         tickets=HttpTicketService(

@@ -187,7 +187,9 @@ def test_the_ledger_is_checked_and_told(cents: tuple[int, int], ok: float) -> No
     account = SimpleNamespace(currency=SimpleNamespace(code="USD"))
     team = worker(
         [cast("TenantId", 1)],
-        trial_balance=lambda _: [SimpleNamespace(account=account, cents=c) for c in cents],
+        trial_balance=cast(
+            "Any", lambda _: [SimpleNamespace(account=account, cents=c) for c in cents]
+        ),
     )
     team.app.metrics, team.app.parts = metrics, SimpleNamespace(clock=clock)  # type: ignore[misc,assignment] # it is no real application
     step = next(loop for loop in team.loops() if loop.name == "ledger-check")
