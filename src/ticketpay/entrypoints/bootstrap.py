@@ -154,27 +154,50 @@ def assemble(
         show_payment=ShowPayment(uow=uow),
         show_order=ShowOrder(uow=uow),
         receive_webhook=ReceiveWebhook(uow=uow, reader=parts.reader, clock=clock, alerts=alerts),
-        process_inbox=ProcessInbox(
-            uow=uow, reader=parts.reader, desk=desk, clock=clock, random=random, alerts=alerts
-        ),
-        relay_outbox=RelayOutbox(
-            uow=uow,
-            tickets=parts.tickets,
-            routes=ROUTES,
-            clock=clock,
-            random=random,
-            alerts=alerts,
-        ),
+        process_inbox=_inbox(parts, desk),
+        relay_outbox=_relay(parts),
         replay_stream=ReplayStream(uow=uow, clock=clock),
-        janitor=Janitor(
-            uow=uow, gateway=gateway, desk=desk, clock=clock, ids=ids, random=random, alerts=alerts
-        ),
+        janitor=_janitor(parts, gateway, desk),
         roll_up_ledger=RollUpLedger(uow=uow),
         trial_balance=TrialBalance(uow=uow),
         verify_ledger=VerifyLedger(uow=uow, gateway=gateway),
         chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),
         show_audit=ShowAudit(uow=uow),
         verify_audit=VerifyAudit(uow=uow, keys=parts.audit_keys),
+    )
+
+
+def _inbox(parts: Parts, desk: FactDesk) -> ProcessInbox:
+    return ProcessInbox(
+        uow=parts.uow,
+        reader=parts.reader,
+        desk=desk,
+        clock=parts.clock,
+        random=parts.random,
+        alerts=parts.alerts,
+    )
+
+
+def _relay(parts: Parts) -> RelayOutbox:
+    return RelayOutbox(
+        uow=parts.uow,
+        tickets=parts.tickets,
+        routes=ROUTES,
+        clock=parts.clock,
+        random=parts.random,
+        alerts=parts.alerts,
+    )
+
+
+def _janitor(parts: Parts, gateway: PaymentGateway, desk: FactDesk) -> Janitor:
+    return Janitor(
+        uow=parts.uow,
+        gateway=gateway,
+        desk=desk,
+        clock=parts.clock,
+        ids=parts.ids,
+        random=parts.random,
+        alerts=parts.alerts,
     )
 
 
@@ -205,7 +228,6 @@ def build(settings: Settings, *, worker: bool = False) -> App:
     from ticketpay.adapters.outbound.tickets import HttpTicketService
     from ticketpay.adapters.postgres.backlog import backlog
     from ticketpay.adapters.postgres.uow import PostgresUnitOfWork
-    from ticketpay.adapters.stripe.gateway import StripeGateway
     from ticketpay.adapters.stripe.webhook import StripeWebhooks
     from ticketpay.adapters.system.alerts import LogAlerts
     from ticketpay.adapters.system.chance import SystemRandom
@@ -222,14 +244,7 @@ def build(settings: Settings, *, worker: bool = False) -> App:
     redis = None if worker else _redis(settings, alerts)
     parts = Parts(
         uow=uow,
-        gateway=_metered(
-            StripeGateway.create(
-                settings.stripe_secret_key.value,
-                api_base=settings.stripe_api_base,
-                timeout_seconds=settings.payment_timeout_ms / 1000,
-            ),
-            metrics,
-        ),
+        gateway=_metered(_stripe(settings), metrics),
         reader=StripeWebhooks(tuple(s.value for s in settings.stripe_webhook_secrets)),
         tickets=HttpTicketService(
             settings.ticket_service_url, settings.internal_webhook_secret.value, clock, ids
@@ -253,6 +268,16 @@ def build(settings: Settings, *, worker: bool = False) -> App:
         metrics.watch_database(lambda: backlog(uow, clock.now()))
     state = redis.state if redis is not None else (lambda: "off")
     return assemble(parts, ready=uow.ready, redis_state=state, close=close)
+
+
+def _stripe(settings: Settings) -> PaymentGateway:
+    from ticketpay.adapters.stripe.gateway import StripeGateway
+
+    return StripeGateway.create(
+        settings.stripe_secret_key.value,
+        api_base=settings.stripe_api_base,
+        timeout_seconds=settings.payment_timeout_ms / 1000,
+    )
 
 
 def _redis(settings: Settings, alerts: Alerts) -> RedisClient | None:
