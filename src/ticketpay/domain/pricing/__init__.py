@@ -12,6 +12,7 @@ from __future__ import annotations
 from ticketpay.domain.pricing.errors import (
     PriceChanged,
     QuoteExpired,
+    TaxDataInvalid,
     TaxJurisdictionUnknown,
     TicketTypeUnknown,
 )
@@ -25,10 +26,12 @@ from ticketpay.domain.pricing.model import (
     TicketLine,
 )
 from ticketpay.domain.pricing.quote import QUOTE_SECONDS_VALID, price_demand
-from ticketpay.domain.pricing.taxes import TaxRule, TaxTable, tax_table
+from ticketpay.domain.pricing.tax_data import STATES, read_table, tax_table
+from ticketpay.domain.pricing.taxes import TaxRule, TaxTable
 
 __all__ = [
     "QUOTE_SECONDS_VALID",
+    "STATES",
     "Charge",
     "ChargeKind",
     "Demand",
@@ -38,6 +41,7 @@ __all__ = [
     "PriceChanged",
     "Quote",
     "QuoteExpired",
+    "TaxDataInvalid",
     "TaxJurisdictionUnknown",
     "TaxRule",
     "TaxTable",
@@ -46,5 +50,6 @@ __all__ = [
     "Tier",
     "calculate_fees",
     "price_demand",
+    "read_table",
     "tax_table",
 ]

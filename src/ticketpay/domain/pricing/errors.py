@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ticketpay.domain.kernel.errors import Conflict, NotFound, Rejected
+from ticketpay.domain.kernel.errors import Conflict, InvalidInput, NotFound, Rejected
 
 __all__ = [
     "EventNotOnSale",
     "PriceChanged",
     "QuoteExpired",
+    "TaxDataInvalid",
     "TaxJurisdictionUnknown",
     "TicketTypeUnknown",
     "WrongCurrency",
@@ -54,3 +55,10 @@ class TaxJurisdictionUnknown(Rejected):
 
     code = "TAX_JURISDICTION_UNKNOWN"
     title = "No tax rule for the venue's state"
+
+
+class TaxDataInvalid(InvalidInput):
+    """A tax data file cannot be used; ``errors`` names file, row and what is wrong (S58 D8)."""
+
+    code = "TAX_DATA_INVALID"
+    title = "The tax data cannot be used"
