@@ -14,10 +14,13 @@ from ticketpay.domain.pricing.errors import (
     QuoteExpired,
     TaxDataInvalid,
     TaxJurisdictionUnknown,
+    TaxNeeded,
     TicketTypeUnknown,
 )
 from ticketpay.domain.pricing.fees import FeeBreakdown, FeeSchedule, Tier, calculate_fees
+from ticketpay.domain.pricing.inquiry import TaxAnswer, TaxInquiry, TaxPart, TaxQuestion
 from ticketpay.domain.pricing.model import (
+    Address,
     Charge,
     ChargeKind,
     Demand,
@@ -32,6 +35,7 @@ from ticketpay.domain.pricing.taxes import TaxRule, TaxTable
 __all__ = [
     "QUOTE_SECONDS_VALID",
     "STATES",
+    "Address",
     "Charge",
     "ChargeKind",
     "Demand",
@@ -41,8 +45,13 @@ __all__ = [
     "PriceChanged",
     "Quote",
     "QuoteExpired",
+    "TaxAnswer",
     "TaxDataInvalid",
+    "TaxInquiry",
     "TaxJurisdictionUnknown",
+    "TaxNeeded",
+    "TaxPart",
+    "TaxQuestion",
     "TaxRule",
     "TaxTable",
     "TicketLine",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from ticketpay.domain.kernel.errors import Conflict, InvalidInput, NotFound, Rejected
+from typing import TYPE_CHECKING
+
+from ticketpay.domain.kernel.errors import Conflict, InvalidInput, NotFound, Rejected, Unavailable
+
+if TYPE_CHECKING:
+    from ticketpay.domain.pricing.inquiry import TaxQuestion
 
 __all__ = [
     "EventNotOnSale",
@@ -10,6 +15,7 @@ __all__ = [
     "QuoteExpired",
     "TaxDataInvalid",
     "TaxJurisdictionUnknown",
+    "TaxNeeded",
     "TicketTypeUnknown",
     "WrongCurrency",
 ]
@@ -60,5 +66,10 @@ class TaxJurisdictionUnknown(Rejected):
 class TaxDataInvalid(InvalidInput):
     """A tax data file cannot be used; ``errors`` names file, row and what is wrong (S58 D8)."""
 
-    code = "TAX_DATA_INVALID"
-    title = "The tax data cannot be used"
+
+class TaxNeeded(Unavailable):
+    """The tax must be asked for, outside of the transaction; ``question`` says what to ask."""
+
+    def __init__(self, question: TaxQuestion) -> None:
+        super().__init__("the offer changed while its tax was asked for")
+        self.question = question
