@@ -33,7 +33,7 @@ from ticketpay.domain.processes.payment_actions import (
 from ticketpay.domain.processes.provider_facts import FactDesk
 from ticketpay.domain.processes.quoting import GiveQuote, PriceBook
 from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
-from ticketpay.domain.processes.taxing import TaxDesk
+from ticketpay.domain.processes.taxing import ListEstimatedTaxes, TaxDesk
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -101,6 +101,7 @@ class App:
     give_quote: GiveQuote
     estimate_fees: EstimateFees
     list_sales: ListSales
+    list_estimated_taxes: ListEstimatedTaxes
     show_stats: ShowStats
     checkout: Checkout | OneAtATime
     confirm_payment: ConfirmPayment
@@ -150,6 +151,7 @@ def assemble(
         give_quote=GiveQuote(uow=uow, prices=prices, clock=clock, ids=ids, taxing=taxing),
         estimate_fees=EstimateFees(uow=uow, prices=prices, clock=clock),
         list_sales=ListSales(uow=uow),
+        list_estimated_taxes=ListEstimatedTaxes(uow=uow),
         show_stats=ShowStats(uow=uow, clock=clock),
         checkout=checkout,
         confirm_payment=ConfirmPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),

@@ -129,6 +129,7 @@ def test_a_failure_is_an_estimate_that_can_be_found() -> None:
 
     quote = system.app.give_quote(system.scenery.actor(), system.scenery.demand(1), HOME)
     assert quote.tax_estimated
+    assert system.app.list_estimated_taxes(system.scenery.tenant) == (order.id,)
     shown = system.app.show_order(
         attrs.evolve(system.scenery.actor(), user_id=order.user_id), order.id
     )

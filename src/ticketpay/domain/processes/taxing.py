@@ -15,12 +15,13 @@ from ticketpay.domain.kernel.errors import TicketpayError
 from ticketpay.domain.pricing import TaxAnswer, TaxInquiry, TaxNeeded, TaxQuestion
 
 if TYPE_CHECKING:
-    from ticketpay.domain.kernel.ids import TenantId
+    from ticketpay.domain.kernel.ids import OrderId, TenantId
     from ticketpay.domain.pricing import Address
     from ticketpay.ports.system import Alerts
     from ticketpay.ports.tax import TaxRates
+    from ticketpay.ports.transactions import UnitOfWork
 
-__all__ = ["TaxDesk"]
+__all__ = ["ListEstimatedTaxes", "TaxDesk"]
 
 T = TypeVar("T")
 _ASKED_MAX: Final = 2
@@ -64,3 +65,14 @@ class TaxDesk:
                 tenant=str(tenant_id),
             )
             return TaxAnswer(question, None)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ListEstimatedTaxes:
+    """The sales of a tenant whose tax is to be calculated again, oldest first (S58 D3)."""
+
+    uow: UnitOfWork
+
+    def __call__(self, tenant_id: TenantId, limit: int = 100) -> tuple[OrderId, ...]:
+        """At most ``limit`` orders."""
+        return self.uow.run(tenant_id, lambda tx: tx.orders.with_estimated_tax(limit)())
