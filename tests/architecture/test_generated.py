@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import gen_spec, gen_states, planted_contracts
+from ticketpay.domain.pricing import TaxTable
+from tools import gen_spec, gen_states, gen_tax, planted_contracts
 
 
 @pytest.mark.spec("S30", "S31")
@@ -24,6 +25,14 @@ def test_a_stale_states_page_is_found() -> None:
     assert gen_states.rendered(page.replace("| created | submit | payment_pending |\n", "")) == page
     with pytest.raises(ValueError, match="no markers"):
         gen_states.rendered("")
+
+
+@pytest.mark.spec("S58", "S58 D8")
+def test_the_tax_rates_page_is_current() -> None:
+    """The page of tax rates shows every rule that ships, and nothing else."""
+    assert gen_tax.rendered() == gen_tax.PAGE.read_text("utf-8"), "run python tools/gen_tax.py"
+    assert gen_tax.rendered().count("| rule book S58") == 62 + 1
+    assert gen_tax.rendered(TaxTable(())) != gen_tax.rendered()
 
 
 def test_the_specification_is_current() -> None:
