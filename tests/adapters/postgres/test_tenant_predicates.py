@@ -109,7 +109,6 @@ def sale(home: Scenery) -> Iterator[Op]:
 def sale_reads(home: Scenery) -> Iterator[Op]:
     yield lambda tx: tx.catalog.offer(home.event_id)()
     yield lambda tx: tx.catalog.place(home.venue_id)()
-    yield lambda tx: tx.orders.with_estimated_tax(9)()
 
 
 def estimated(order: Order) -> Order:
@@ -157,6 +156,7 @@ def books(home: Scenery, total: Any, order: Any, payment: Any) -> Iterator[Op]:
         taxes_cents=order.taxes_cents,
         posted_at=START,
     )
+    yield lambda tx: tx.orders.with_estimated_tax(9)()
     yield lambda tx: tx.ledger.post(posting)
     yield lambda tx: tx.ledger.balances()()
     yield lambda tx: tx.ledger.booked_by_payment()()
