@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ticketpay.entrypoints.settings import declarations
-
 from tests.architecture.sources import ROOT
+from ticketpay.entrypoints.settings import declarations
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))

@@ -7,7 +7,7 @@ they are used, so that ``ticketpay --help`` loads neither Stripe nor a database 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 
@@ -132,7 +132,7 @@ def assemble(
     """Wire the use cases; raises ``UnroutedEvent`` when an emitted type has no route."""
     check_routes(EMITTED, ROUTES)
     uow, clock, ids, alerts = parts.uow, parts.clock, parts.ids, parts.alerts
-    gateway, random = parts.gateway, parts.random
+    gateway = parts.gateway
     desk = FactDesk(ids=ids, alerts=alerts)
     prices = PriceBook(fees=parts.fees, taxes=tax_table())
     checkout = Checkout(uow=uow, gateway=gateway, desk=desk, prices=prices, clock=clock, ids=ids)
@@ -259,15 +259,16 @@ def build(settings: Settings, *, worker: bool = False) -> App:
         turns=_turns(settings, redis) if settings.one_purchase_at_a_time else None,
     )
 
-    def close() -> None:
-        uow.close()
-        if redis is not None:
-            redis.close()
-
     if metrics is not None:
         metrics.watch_database(lambda: backlog(uow, clock.now()))
     state = redis.state if redis is not None else (lambda: "off")
-    return assemble(parts, ready=uow.ready, redis_state=state, close=close)
+    closing = [uow.close, *([redis.close] if redis is not None else [])]
+    return assemble(parts, ready=uow.ready, redis_state=state, close=lambda: _close(closing))
+
+
+def _close(closing: Iterable[Callable[[], None]]) -> None:
+    for close in closing:
+        close()
 
 
 def _stripe(settings: Settings) -> PaymentGateway:
