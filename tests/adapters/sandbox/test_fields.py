@@ -37,6 +37,8 @@ def _unknown(shown: Any, kind: type[Any], path: str) -> list[str]:
             unknown.append(where)
             continue
         classes = _classes(kind.__annotations__[name])
+        if isinstance(value, dict) and value.get("object") == "list":
+            value = value["data"]
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, dict) and classes:
                 tries: list[list[str]] = [_unknown(item, each, where) for each in classes]
@@ -101,7 +103,7 @@ def _after_the_sale() -> tuple[Driver, list[Any]]:
     stripe, hand = driver()
     bank = {"object": "bank_account", "account_number": "000111111116"}
     _, venue = stripe.post("/v1/accounts", country="US", external_account=bank)
-    transfer = {"transfer_data": {"destination": venue["id"]}, "application_fee_amount": 9}
+    transfer: Any = {"transfer_data": {"destination": venue["id"]}, "application_fee_amount": 9}
     _, sold = stripe.pay("pm_card_bypassPending", capture_method="manual", **transfer)
     stripe.post(f"/v1/payment_intents/{sold['id']}/capture")
     back = {"reverse_transfer": True, "refund_application_fee": True, "amount": 100}

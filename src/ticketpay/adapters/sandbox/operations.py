@@ -10,6 +10,7 @@ import attrs
 from ticketpay.adapters.sandbox import (
     accounts,
     balances,
+    catalog,
     disputes,
     endpoints,
     intents,
@@ -17,6 +18,7 @@ from ticketpay.adapters.sandbox import (
     payouts,
     refunds,
     schemas,
+    subscriptions,
     transfers,
 )
 from ticketpay.adapters.sandbox.checks import Args, Schema
@@ -203,8 +205,10 @@ _PARTS: Final = (
     _ROUTES,
     accounts.ROUTES,
     balances.ROUTES,
+    catalog.ROUTES,
     disputes.ROUTES,
     payouts.ROUTES,
+    subscriptions.ROUTES,
     transfers.ROUTES,
 )
 
