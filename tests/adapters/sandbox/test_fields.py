@@ -37,9 +37,9 @@ def _unknown(shown: Any, kind: type[Any], path: str) -> list[str]:
             unknown.append(where)
             continue
         classes = _classes(kind.__annotations__[name])
-        if isinstance(value, dict) and value.get("object") == "list":
-            value = value["data"]
-        for item in value if isinstance(value, list) else [value]:
+        listed = isinstance(value, dict) and value.get("object") == "list"
+        items = value["data"] if listed else value
+        for item in items if isinstance(items, list) else [items]:
             if isinstance(item, dict) and classes:
                 tries: list[list[str]] = [_unknown(item, each, where) for each in classes]
                 best: list[str] = min(tries, key=len)

@@ -33,6 +33,7 @@ from ticketpay.adapters.sandbox.operation import (
     writing,
 )
 from ticketpay.adapters.sandbox.records import Record
+from ticketpay.adapters.sandbox.response import Json
 from ticketpay.adapters.sandbox.world import PLATFORM, Call
 
 __all__ = ["FAILURES", "ROUTES", "automatic", "fail", "pay"]
@@ -121,42 +122,42 @@ def _made(call: Call, args: Args, *, automatic: bool) -> Record:
         fee = instant_fee(cents)
         parts.append(fee_detail(fee, currency, "stripe_fee", "Instant payout fee"))
     entry = call.post("payout", -cents, currency, ident, fee_details=parts)
-    bank = _bank(call)
-    payout = call.add(
-        Record(
-            {
-                "id": ident,
-                "object": "payout",
-                "amount": cents,
-                "application_fee": None,
-                "application_fee_amount": None,
-                "arrival_date": call.now + 60 * 30 if instant else midnight_after(call.time, 2),
-                "automatic": automatic,
-                "balance_transaction": entry.id,
-                "created": call.now,
-                "currency": currency,
-                "description": args.get("description"),
-                "destination": args.get("destination") or (bank and bank.id) or "ba_sandbox",
-                "failure_balance_transaction": None,
-                "failure_code": None,
-                "failure_message": None,
-                "livemode": False,
-                "metadata": args.get("metadata", {}),
-                "method": "instant" if instant else "standard",
-                "original_payout": None,
-                "reconciliation_status": "in_progress" if automatic else "not_applicable",
-                "reversed_by": None,
-                "source_type": "card",
-                "statement_descriptor": args.get("statement_descriptor"),
-                "status": "in_transit" if instant else "pending",
-                "trace_id": None,
-                "type": "card" if instant else "bank_account",
-            }
-        )
-    )
+    payout = call.add(Record(_new(call, entry, args, automatic=automatic)))
     call.emit("payout.created", payout)
     _send(call, payout, instant=instant)
     return payout
+
+
+def _new(call: Call, entry: Record, args: Args, *, automatic: bool) -> Json:
+    instant, bank = args.get("method") == "instant", _bank(call)
+    return {
+        "id": entry["source"],
+        "object": "payout",
+        "amount": args["amount"],
+        "application_fee": None,
+        "application_fee_amount": None,
+        "arrival_date": call.now + _INSTANT_SECONDS if instant else midnight_after(call.time, 2),
+        "automatic": automatic,
+        "balance_transaction": entry.id,
+        "created": call.now,
+        "currency": args["currency"],
+        "description": args.get("description"),
+        "destination": args.get("destination") or (bank and bank.id) or "ba_sandbox",
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "failure_message": None,
+        "livemode": False,
+        "metadata": args.get("metadata", {}),
+        "method": "instant" if instant else "standard",
+        "original_payout": None,
+        "reconciliation_status": "in_progress" if automatic else "not_applicable",
+        "reversed_by": None,
+        "source_type": "card",
+        "statement_descriptor": args.get("statement_descriptor"),
+        "status": "in_transit" if instant else "pending",
+        "trace_id": None,
+        "type": "card" if instant else "bank_account",
+    }
 
 
 def _send(call: Call, payout: Record, *, instant: bool) -> None:

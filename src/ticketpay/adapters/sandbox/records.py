@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -33,6 +34,18 @@ class Record:
         """What the object is: `refund`, `payout` and so on."""
         kind: str = self.shown["object"]
         return kind
+
+    @property
+    def amount(self) -> int:
+        """Its amount in cents."""
+        amount: int = self.shown["amount"]
+        return amount
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What was written on it."""
+        metadata: Mapping[str, str] = self.shown["metadata"]
+        return metadata
 
     def but(self, **changes: Any) -> Record:
         """The next version."""

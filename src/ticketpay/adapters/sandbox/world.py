@@ -45,6 +45,11 @@ class Account:
             return self.ledger.entries
         return self.records.setdefault(kind, Collection())
 
+    @property
+    def refunds(self) -> Collection[Record]:
+        """The refunds of the account."""
+        return self.of("refund")
+
     def find(self, ident: str) -> Rendered | None:
         """The object with this id, whatever it is."""
         found: Rendered | None = self.intents.get(ident) or self.charges.get(ident)
