@@ -214,6 +214,8 @@ def test_payouts(client: sdk.StripeClient, control: Control) -> None:
 def test_instant_payout(client: sdk.StripeClient, control: Control) -> None:
     """An instant payout costs a fee, cannot be canceled and is paid after half an hour."""
     _pay(client)
+    with pytest.raises(sdk.InvalidRequestError):  # there is no money for the fee
+        client.v1.payouts.create({"amount": 9600, "currency": "usd", "method": "instant"})
     payout = client.v1.payouts.create({"amount": 9000, "currency": "usd", "method": "instant"})
     assert (payout.status, _free(client)) == ("in_transit", 590)
     with pytest.raises(sdk.InvalidRequestError):
