@@ -21,6 +21,7 @@ from tests.simulation.world import World
 __all__ = ["End", "boundaries", "end_of"]
 
 SEED = 1
+_OF_THE_WORKER = ("process_inbox", "relay_outbox", "janitor", "roll_up_ledger", "chain_audit")
 End = dict[str, object]
 PASSING = ("answers", "told")
 AGAIN_SECONDS = 200
@@ -80,8 +81,7 @@ def _prepared(scenario: Scenario) -> World:
 
 def _act(world: World, scenario: Scenario, faults: CrashAt) -> None:
     world.faults = faults
-    of_worker = scenario.use_case in ("process_inbox", "relay_outbox", "janitor", "roll_up_ledger")
-    process = world.processes[-1] if of_worker else world.processes[0]
+    process = world.processes[-1 if scenario.use_case in _OF_THE_WORKER else 0]
     start_in(world, process, scenario.act)
     finish(world)
     world.faults = CrashAt(0)

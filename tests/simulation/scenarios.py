@@ -18,6 +18,8 @@ from tests.support import sandboxed
 from tests.support.sandboxed import place_order
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
 from ticketpay.domain.messaging import KeyScope, request_hash
+from ticketpay.domain.parties import Role
+from ticketpay.domain.processes.listing import SalesQuery
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 
 __all__ = ["SCENARIOS", "Scenario"]
@@ -130,13 +132,28 @@ def look(world: World, process: Process) -> str:
     """Somebody looks at a payment and its order."""
     payment, actor = world.payments()[-1], world.requests[-1].command.actor
     process.app.show_order(actor, payment.order_id)
+    process.app.list_sales(actor, SalesQuery(limit=1))
+    process.app.estimate_fees(actor, payment.venue_id, 1_000, 1)
     return str(process.app.show_payment(actor, payment.id)["status"])
 
 
 def audit(world: World, process: Process) -> str:
     """Somebody looks at the books."""
     tenant = world.scenery.tenant
+    process.app.show_stats(attrs.evolve(world.scenery.actor(world.uuid()), role=Role.ADMIN))
     return f"{len(process.app.trial_balance(tenant))} {process.app.verify_ledger(tenant).ok}"
+
+
+def chain(world: World, process: Process) -> str:
+    """A worker chains the audit trail."""
+    return str(process.app.chain_audit(world.scenery.tenant))
+
+
+def prove(world: World, process: Process) -> str:
+    """Somebody looks at the audit trail."""
+    tenant = world.scenery.tenant
+    process.app.show_audit.latest(tenant, 10)
+    return str(process.app.verify_audit(tenant).ok)
 
 
 def done(task: Task) -> Prepare:
@@ -254,4 +271,6 @@ SCENARIOS: Final = (
     Scenario("roll_up_ledger", "a posting", roll_up, PAID),
     Scenario("show_payment", "and its order", look, PAID),
     Scenario("verify_ledger", "and the trial balance", audit, PAID),
+    Scenario("chain_audit", "a cancellation", chain, (*WAITING, done(cancel))),
+    Scenario("verify_audit", "and a look at it", prove, (*WAITING, done(cancel), done(chain))),
 )
