@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import uuid4
 
 import attrs
@@ -11,7 +12,7 @@ from tests.support.backend import Backend
 from tests.support.scenery import ref
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId
-from ticketpay.domain.orders import ORDER_MACHINE, OrderEvent, OrderState
+from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent, OrderState
 from ticketpay.domain.payments import (
     PAYMENT_MACHINE,
     Failure,
@@ -19,6 +20,7 @@ from ticketpay.domain.payments import (
     PaymentEvent,
     PaymentState,
 )
+from ticketpay.domain.pricing import Charge
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent, RefundState
 
 
@@ -40,6 +42,35 @@ def test_an_order_comes_back_as_it_was(backend: Backend) -> None:
     assert locked.tickets == ()
     assert backend.run(lambda tx: tx.orders.get(OrderId(uuid4()))()) is None
     assert backend.run(lambda tx: tx.orders.lock(OrderId(uuid4()))()) is None
+
+
+@pytest.mark.spec("S58 D3", "S58 D7")
+def test_an_estimated_tax_is_kept_and_found(backend: Backend) -> None:
+    """The flag of a charge comes back with order and tickets, and leads to the order, oldest first."""
+    sure = backend.stored_order()
+    estimated = []
+    for _ in range(3):
+        order = _estimated(backend.home.order(backend.now(), backend.home.demand(2)))
+        order = attrs.evolve(order, created_at=order.created_at - timedelta(days=len(estimated)))
+        backend.run(lambda tx, order=order: tx.orders.add(order))
+        estimated.append(order)
+    assert backend.run(lambda tx: tx.orders.get(estimated[0].id)()) == estimated[0]
+    found = backend.run(lambda tx: tx.orders.with_estimated_tax(100)())
+    ours = [order.id for order in reversed(estimated)]
+    assert [order_id for order_id in found if order_id in ours] == ours
+    assert sure.id not in found
+    assert len(backend.run(lambda tx: tx.orders.with_estimated_tax(2)())) == 2
+    assert backend.run_as_other(lambda tx: tx.orders.with_estimated_tax(100)()) == ()
+
+
+def _estimated(order: Order) -> Order:
+    """The same order with every charge flagged."""
+
+    def flagged(charges: tuple[Charge, ...]) -> tuple[Charge, ...]:
+        return tuple(attrs.evolve(charge, estimated=charge.kind.is_tax) for charge in charges)
+
+    tickets = tuple(attrs.evolve(t, charges=flagged(t.charges)) for t in order.tickets)
+    return attrs.evolve(order, charges=flagged(order.charges), tickets=tickets)
 
 
 @pytest.mark.spec("S31")

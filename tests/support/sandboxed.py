@@ -27,9 +27,10 @@ from ticketpay.domain.kernel.ids import QuoteId
 from ticketpay.domain.messaging import KeyScope, request_hash
 from ticketpay.domain.parties import Actor
 from ticketpay.domain.payments import Payment, PaymentMethod, ProviderFact
-from ticketpay.domain.pricing import Demand
+from ticketpay.domain.pricing import Address, Demand
 from ticketpay.domain.processes.checkout import PlaceOrder
 from ticketpay.entrypoints.bootstrap import App, Parts, assemble
+from ticketpay.ports.tax import TaxRates
 
 __all__ = [
     "PROVIDER_SECONDS",
@@ -64,6 +65,7 @@ def place_order(
     quote_id: QuoteId | None = None,
     metadata: Mapping[str, str] | None = None,
     expected_total_cents: int | None = None,
+    customer: Address | None = None,
 ) -> PlaceOrder:
     """The command that a buyer sends; ``card`` is a ``pm_`` name or what follows ``pm_card_``."""
     method = card if card.startswith("pm_") else f"pm_card_{card}"
@@ -78,6 +80,7 @@ def place_order(
         device_fingerprint="device",
         metadata=tuple(sorted((metadata or {}).items())),
         expected_total_cents=expected_total_cents,
+        customer=customer,
     )
 
 
@@ -117,6 +120,9 @@ class Sandboxed:
     seed: int = 0
     capacity: int = 5
     on_step: Callable[[str], None] = _quiet
+    city: str = "Nashville"
+    state: str = "TN"
+    tax_rates: TaxRates | None = None
     scenery: Scenery = attrs.field(init=False)
     clock: VirtualClock = attrs.field(init=False)
     model: SandboxModel = attrs.field(init=False)
@@ -127,7 +133,9 @@ class Sandboxed:
     app: App = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.scenery = Scenery.seeded(self.seed, capacity=self.capacity)
+        self.scenery = Scenery.seeded(
+            self.seed, capacity=self.capacity, city=self.city, state=self.state
+        )
         self.clock = VirtualClock(START)
         self.model = SandboxModel(self.seed, self.clock.unix)
         self.model.add_endpoint("http://ticketpay/webhooks/stripe", SECRET, HEARD)
@@ -146,6 +154,7 @@ class Sandboxed:
                 ids=SeededIds(self.seed),
                 random=SeededRandom(self.seed),
                 alerts=self.alerts,
+                tax_rates=self.tax_rates,
             )
         )
 

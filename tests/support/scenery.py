@@ -104,9 +104,13 @@ class Scenery:
     seated: TicketTypeId = attrs.field(factory=lambda: TicketTypeId(uuid4()))
     capacity: int = STANDING
     seats: tuple[str, ...] = SEATS
+    city: str = "Nashville"
+    state: str = "TN"
 
     @classmethod
-    def seeded(cls, seed: int, *, capacity: int = STANDING) -> Scenery:
+    def seeded(
+        cls, seed: int, *, capacity: int = STANDING, city: str = "Nashville", state: str = "TN"
+    ) -> Scenery:
         """The same ids for the same seed."""
         ids = [UUID(int=(0x5CE0 << 112) + (seed << 16) + place) for place in range(5)]
         return cls(
@@ -116,6 +120,8 @@ class Scenery:
             standing=TicketTypeId(ids[3]),
             seated=TicketTypeId(ids[4]),
             capacity=capacity,
+            city=city,
+            state=state,
         )
 
     @property
@@ -127,7 +133,12 @@ class Scenery:
         )
         slug = f"t-{self.tenant.hex}"
         return Catalog(
-            tenant=Tenant(id=self.tenant, name="The Platform", slug=slug),
+            tenant=Tenant(
+                id=self.tenant,
+                name="The Platform",
+                slug=slug,
+                nexus_states=frozenset({"TN", self.state}),
+            ),
             venues=(self._venue,),
             events=(self._event,),
             types=types,
@@ -139,7 +150,7 @@ class Scenery:
         return Offer(
             event=self._event,
             venue=self._venue,
-            nexus_states=frozenset({"TN"}),
+            nexus_states=frozenset({"TN", self.state}),
             types=self._types,
         )
 
@@ -199,8 +210,8 @@ class Scenery:
         return Venue(
             id=self.venue_id,
             name="The Room",
-            city="Nashville",
-            state="TN",
+            city=self.city,
+            state=self.state,
             time_zone="America/Chicago",
         )
 

@@ -33,6 +33,7 @@ from ticketpay.domain.processes.payment_actions import (
 from ticketpay.domain.processes.provider_facts import FactDesk
 from ticketpay.domain.processes.quoting import GiveQuote, PriceBook
 from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
+from ticketpay.domain.processes.taxing import ListEstimatedTaxes, TaxDesk
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from ticketpay.ports.messaging import TicketService
     from ticketpay.ports.payments import PaymentGateway, WebhookReader
     from ticketpay.ports.system import Alerts, Clock, Ids, Random
+    from ticketpay.ports.tax import TaxRates
     from ticketpay.ports.transactions import UnitOfWork
 
 __all__ = [
@@ -88,6 +90,7 @@ class Parts:
     turns: PurchaseTurns | None = None
     audit_keys: tuple[bytes, ...] = attrs.field(default=(), repr=False)
     metrics: Metrics | None = None
+    tax_rates: TaxRates | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -98,6 +101,7 @@ class App:
     give_quote: GiveQuote
     estimate_fees: EstimateFees
     list_sales: ListSales
+    list_estimated_taxes: ListEstimatedTaxes
     show_stats: ShowStats
     checkout: Checkout | OneAtATime
     confirm_payment: ConfirmPayment
@@ -135,8 +139,8 @@ def assemble(
     gateway = parts.gateway
     desk = FactDesk(ids=ids, alerts=alerts)
     prices = PriceBook(fees=parts.fees, taxes=tax_table())
-    checkout = Checkout(uow=uow, gateway=gateway, desk=desk, prices=prices, clock=clock, ids=ids)
-    turns = parts.turns
+    taxing = TaxDesk(rates=parts.tax_rates, alerts=alerts)
+    checkout = _checkout(parts, desk, prices, taxing)
     return App(
         parts=parts,
         admit=parts.admit,
@@ -144,11 +148,12 @@ def assemble(
         ready=ready,
         redis_state=redis_state,
         close=close,
-        give_quote=GiveQuote(uow=uow, prices=prices, clock=clock, ids=ids),
+        give_quote=GiveQuote(uow=uow, prices=prices, clock=clock, ids=ids, taxing=taxing),
         estimate_fees=EstimateFees(uow=uow, prices=prices, clock=clock),
         list_sales=ListSales(uow=uow),
+        list_estimated_taxes=ListEstimatedTaxes(uow=uow),
         show_stats=ShowStats(uow=uow, clock=clock),
-        checkout=OneAtATime(checkout=checkout, turns=turns, ids=ids) if turns else checkout,
+        checkout=checkout,
         confirm_payment=ConfirmPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         cancel_payment=CancelPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         show_payment=ShowPayment(uow=uow),
@@ -165,6 +170,23 @@ def assemble(
         show_audit=ShowAudit(uow=uow),
         verify_audit=VerifyAudit(uow=uow, keys=parts.audit_keys),
     )
+
+
+def _checkout(
+    parts: Parts, desk: FactDesk, prices: PriceBook, taxing: TaxDesk
+) -> Checkout | OneAtATime:
+    checkout = Checkout(
+        uow=parts.uow,
+        gateway=parts.gateway,
+        desk=desk,
+        prices=prices,
+        clock=parts.clock,
+        ids=parts.ids,
+        taxing=taxing,
+    )
+    if parts.turns is None:
+        return checkout
+    return OneAtATime(checkout=checkout, turns=parts.turns, ids=parts.ids)
 
 
 def _inbox(parts: Parts, desk: FactDesk) -> ProcessInbox:
@@ -257,6 +279,7 @@ def build(settings: Settings, *, worker: bool = False) -> App:
         metrics=metrics,
         admit=_admission(redis, clock) if settings.enable_rate_limiting else None,
         turns=_turns(settings, redis) if settings.one_purchase_at_a_time else None,
+        tax_rates=None if worker else _tax_rates(settings),
     )
 
     if metrics is not None:
@@ -278,6 +301,19 @@ def _stripe(settings: Settings) -> PaymentGateway:
         settings.stripe_secret_key.value,
         api_base=settings.stripe_api_base,
         timeout_seconds=settings.payment_timeout_ms / 1000,
+    )
+
+
+def _tax_rates(settings: Settings) -> TaxRates | None:
+    """TaxJar, if there is a key for it."""
+    if not settings.taxjar_api_key:
+        return None
+    from ticketpay.adapters.taxjar import TaxJarRates
+
+    return TaxJarRates.create(
+        settings.taxjar_api_key.value,
+        api_base=settings.taxjar_api_base,
+        timeout_seconds=settings.taxjar_timeout_ms / 1000,
     )
 
 

@@ -1,6 +1,6 @@
 """The catalogue file: a tenant's venues, events, ticket types and stock as JSON.
 
-``{"tenant": {id, name, slug, nexusStates}, "venues": [{id, name, city, state, timeZone}],
+``{"tenant": {id, name, slug, nexusStates?}, "venues": [{id, name, city, state, timeZone}],
 "events": [{id, venueId, name, startsAt, currency}],
 "ticketTypes": [{id, eventId, name, priceCents, capacity, seats?}]}``; ids are UUIDs, prices are
 cents, starts are RFC 3339 in UTC. All wrong fields are named at once, by their dotted paths.
@@ -34,22 +34,26 @@ _CAPACITY_MAX: Final = 1_000_000
 _NAME_MAX: Final = 200
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NIL: Final = UUID(int=0)
+_NEXUS_STATES: Final = frozenset({"TN"})
 _NO_TEXTS: Final[tuple[str, ...]] = ()
 _NOTHING: Final[Mapping[str, object]] = {}
 _SECTIONS: Final = ("tenant", "venues", "events", "ticketTypes")
 
 
-def read_catalog(path: Path) -> Catalog:
-    """The catalogue in the file; raises ``InvalidInput`` naming every wrong field."""
+def read_catalog(path: Path, nexus_states: frozenset[str] = _NEXUS_STATES) -> Catalog:
+    """The catalogue in the file; raises ``InvalidInput`` naming every wrong field.
+
+    ``nexus_states`` are the tenant's if the file does not say (S59).
+    """
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise InvalidInput(f"cannot read {path}: {reason}") from error
-    return parse_catalog(text)
+    return parse_catalog(text, nexus_states)
 
 
-def parse_catalog(text: str) -> Catalog:
+def parse_catalog(text: str, nexus_states: frozenset[str] = _NEXUS_STATES) -> Catalog:
     """The catalogue that the JSON ``text`` describes; raises ``InvalidInput``."""
     try:
         given = json.loads(text)
@@ -59,7 +63,7 @@ def parse_catalog(text: str) -> Catalog:
     root = _Fields("", given if isinstance(given, dict) else {}, notes)
     if not isinstance(given, dict):
         root.wrong("catalogue", "must be an object")
-    catalog = _catalog(root)
+    catalog = _catalog(root, nexus_states)
     if notes:
         listed = "; ".join(f"{note.field}: {note.message}" for note in notes)
         raise InvalidInput(listed, errors=tuple(notes))
@@ -116,7 +120,9 @@ class _Fields:
     def currency(self, name: str) -> Currency:
         return self._read(name, _as_currency, "one of USD, EUR, GBP, CAD", USD)
 
-    def states(self, name: str) -> frozenset[str]:
+    def states(self, name: str, default: frozenset[str]) -> frozenset[str]:
+        if name not in self.given:
+            return default
         want = "a list of two-letter states"
         return frozenset(self._read(name, lambda v: _as_texts(v, r"[A-Z]{2}"), want, _NO_TEXTS))
 
@@ -198,7 +204,7 @@ def _as_list(value: object) -> list[object] | None:
     return value if isinstance(value, list) and value else None
 
 
-def _catalog(root: _Fields) -> Catalog:
+def _catalog(root: _Fields, nexus_states: frozenset[str]) -> Catalog:
     root.only(*_SECTIONS)
     catalog_venues = [(f, _venue(f)) for f in root.objects("venues")]
     events = [(f, _event(f)) for f in root.objects("events")]
@@ -210,21 +216,21 @@ def _catalog(root: _Fields) -> Catalog:
     _known("venueId", [(f, e.venue_id) for f, e in events], {v.id for _, v in catalog_venues})
     _known("eventId", [(f, s.type.event_id) for f, s in types], set(prices))
     return Catalog(
-        tenant=_tenant(root.object("tenant")),
+        tenant=_tenant(root.object("tenant"), nexus_states),
         venues=tuple(venue for _, venue in catalog_venues),
         events=tuple(event for _, event in events),
         types=tuple(stocked for _, stocked in types),
     )
 
 
-def _tenant(fields: _Fields) -> Tenant:
+def _tenant(fields: _Fields, nexus_states: frozenset[str]) -> Tenant:
     fields.only("id", "name", "slug", "nexusStates")
     slug = r"[a-z0-9]+(-[a-z0-9]+)*"
     return Tenant(
         id=TenantId(fields.id("id")),
         name=fields.name("name"),
         slug=fields.text("slug", slug, "lower-case letters, digits and single hyphens"),
-        nexus_states=fields.states("nexusStates"),
+        nexus_states=fields.states("nexusStates", nexus_states),
     )
 
 

@@ -115,6 +115,17 @@ def _origins(text: str) -> tuple[str, ...]:
     return named
 
 
+def _states(text: str) -> frozenset[str]:
+    """States by their two letters; a place without a tax rule would refuse every sale there."""
+    from ticketpay.domain.pricing import STATES
+
+    named = frozenset(filter(None, (part.strip() for part in text.split(","))))
+    if named - STATES:
+        unknown = ", ".join(sorted(named - STATES))
+        raise ValueError(f"{unknown}: must be two-letter states or DC, separated by commas")
+    return named
+
+
 _KINDS: Final[Mapping[Callable[[str], object], str]] = {
     _text: "text",
     Secret: "secret",
@@ -124,6 +135,7 @@ _KINDS: Final[Mapping[Callable[[str], object], str]] = {
     _whole: "integer, 0 or more",
     _networks: "addresses and CIDR blocks, separated by commas",
     _origins: "origins, separated by commas",
+    _states: "two-letter states, separated by commas",
 }
 _EMPTY_IS_NONE: Final = (_number, _whole, _flag)
 
@@ -304,6 +316,26 @@ class Settings:
     worker_metrics_port: int = _setting(
         "WORKER_METRICS_PORT", _number, 9091, "worker", "the worker's metrics"
     )
+    nexus_states: frozenset[str] = _setting(
+        "NEXUS_STATES",
+        _states,
+        frozenset({"TN"}),
+        "catalog load",
+        "where a tenant collects sales tax whose catalogue does not say",
+    )
+    taxjar_api_key: Secret = _setting(
+        "TAXJAR_API_KEY",
+        Secret,
+        Secret(""),
+        "api",
+        "TaxJar's key; without it venues outside Tennessee pay the state's rate",
+    )
+    taxjar_api_base: str = _setting(
+        "TAXJAR_API_BASE", _text, "", "api", "another address of TaxJar: a test server"
+    )
+    taxjar_timeout_ms: int = _setting(
+        "TAXJAR_TIMEOUT_MS", _number, 3_000, "api", "how long a price waits for TaxJar"
+    )
 
     @property
     def livemode(self) -> bool:
@@ -422,4 +454,6 @@ def _production_refusals(settings: Settings) -> list[FieldError]:
         errors.append(FieldError("STRIPE_SECRET_KEY", "a test key is refused in production"))
     if settings.stripe_api_base:
         errors.append(FieldError("STRIPE_API_BASE", "the sandbox is refused in production"))
+    if settings.taxjar_api_base:
+        errors.append(FieldError("TAXJAR_API_BASE", "a test server is refused in production"))
     return errors

@@ -25,6 +25,10 @@ class Orders(Protocol):
         """The order with its tickets, unlocked; None if there is none."""
         ...
 
+    def with_estimated_tax(self, limit: int) -> Later[tuple[OrderId, ...]]:
+        """At most ``limit`` orders whose tax is to be calculated again, oldest first (S58 D3)."""
+        ...
+
     def lock(self, order_id: OrderId) -> Later[Order | None]:
         """The order without its tickets, locked until the transaction ends."""
         ...

@@ -45,6 +45,16 @@ def test_the_example_is_read() -> None:
     assert {s.type.price.cents for s in catalog.types} >= {5_000, 12_500}
 
 
+@pytest.mark.spec("S59", "S58 D5")
+def test_nexus_comes_from_the_catalogue_or_the_settings(given: Any) -> None:
+    """A tenant that states nexus has that, even none; one that is silent has that of the settings."""
+    given["tenant"]["nexusStates"] = []
+    assert parse_catalog(json.dumps(given), frozenset({"CA"})).tenant.nexus_states == frozenset()
+    del given["tenant"]["nexusStates"]
+    assert parse_catalog(json.dumps(given), frozenset({"CA"})).tenant.nexus_states == {"CA"}
+    assert parse_catalog(json.dumps(given)).tenant.nexus_states == {"TN"}
+
+
 @pytest.mark.parametrize(
     ("section", "field", "value"),
     [

@@ -109,6 +109,7 @@ class World:
             estimate_fees=cast("Any", self.estimate_fees),
             list_sales=cast("Any", self.list_sales),
             show_stats=cast("Any", self.show_stats),
+            list_estimated_taxes=unused,
             redis_state=self.redis_state,
             checkout=cast("Any", self.checkout),
             confirm_payment=cast("Any", self.confirm),

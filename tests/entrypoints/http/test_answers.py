@@ -94,8 +94,9 @@ def test_quotes() -> None:
         body = {"eventId": str(THING), "tickets": purchase()["tickets"], "currency": "usd"}
         response = world.post("/api/v1/quotes", body, authorization=sent, idempotency_key=None)
     assert (response.status_code, response.json()) == (201, {"id": "q"})
-    ((_, demand),) = world.give_quote.calls
+    ((_, demand, customer),) = world.give_quote.calls
     assert demand.quantity_of(THING) == 2
+    assert customer is None
 
 
 @pytest.mark.spec("S11")

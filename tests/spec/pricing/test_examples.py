@@ -137,8 +137,8 @@ def test_no_nexus_no_tax() -> None:
 @pytest.mark.spec("S58 D6")
 def test_an_unknown_jurisdiction_is_an_error() -> None:
     """A state with nexus and without a rule is refused, never taxed at zero in silence."""
-    with pytest.raises(TaxJurisdictionUnknown, match="no tax rule for DC"):
-        _taxes(10_000, "Washington", "DC", nexus=("DC",))
+    with pytest.raises(TaxJurisdictionUnknown, match="no tax rule for PR"):
+        _taxes(10_000, "San Juan", "PR", nexus=("PR",))
 
 
 @pytest.mark.spec("S58 D8")

@@ -222,17 +222,6 @@ def test_the_cities_of_tennessee(city: str, ppm: int) -> None:
     assert local[0] in tax_table().rules
 
 
-@pytest.mark.spec("S58")
-def test_the_states() -> None:
-    """Tennessee takes 7 % and Texas 6.25 % statewide, each under its name."""
-    statewide = [(r.state, r.kind, r.name, r.rate) for r in tax_table().rules if r.city is None]
-
-    assert statewide == [
-        ("TN", ChargeKind.STATE_TAX, "Tennessee Sales Tax", Rate(70_000)),
-        ("TX", ChargeKind.STATE_TAX, "Texas Sales Tax", Rate(62_500)),
-    ]
-
-
 def _rule(city: str | None, first: date, last: date | None, kind: ChargeKind) -> TaxRule:
     return TaxRule(
         state="TN",

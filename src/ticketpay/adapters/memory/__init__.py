@@ -13,6 +13,7 @@ from ticketpay.adapters.memory.system import (
     SeededRandom,
     VirtualClock,
 )
+from ticketpay.adapters.memory.tax import MemoryTaxRates
 from ticketpay.adapters.memory.uow import MemoryUnitOfWork
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "MemoryCatalog",
     "MemoryPurchaseTurns",
     "MemoryRateLimiter",
+    "MemoryTaxRates",
     "MemoryUnitOfWork",
     "RecordingAlerts",
     "RecordingTickets",

@@ -48,6 +48,11 @@ class MemoryOrders:
     def get(self, order_id: OrderId) -> Later[Order | None]:
         return known(self.tables.orders.get(order_id))
 
+    def with_estimated_tax(self, limit: int) -> Later[tuple[OrderId, ...]]:
+        found = [order for order in self.tables.orders.values() if order.tax_estimated]
+        oldest = sorted(found, key=lambda order: (order.created_at, order.id))
+        return known(tuple(order.id for order in oldest[:limit]))
+
     def lock(self, order_id: OrderId) -> Later[Order | None]:
         return known(self._locked(order_id))
 

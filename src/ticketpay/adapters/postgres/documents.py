@@ -21,9 +21,12 @@ def dump(value: object) -> str:
 
 
 def charges_to(charges: Iterable[Charge]) -> list[list[object]]:
-    """Charges as short arrays: kind, name, ppm or null, cents, refundable."""
+    """Charges as short arrays: kind, name, ppm or null, cents, refundable, and true if estimated."""
     return [
-        [c.kind.value, c.name, None if c.rate is None else c.rate.ppm, c.cents, c.refundable]
+        [
+            *(c.kind.value, c.name, None if c.rate is None else c.rate.ppm, c.cents, c.refundable),
+            *([True] if c.estimated else []),
+        ]
         for c in charges
     ]
 
@@ -31,8 +34,15 @@ def charges_to(charges: Iterable[Charge]) -> list[list[object]]:
 def charges_from(rows: Iterable[Any]) -> tuple[Charge, ...]:
     """The inverse of ``charges_to``."""
     return tuple(
-        Charge(ChargeKind(kind), name, None if ppm is None else Rate(ppm), cents, refundable)
-        for kind, name, ppm, cents, refundable in rows
+        Charge(
+            ChargeKind(kind),
+            name,
+            None if ppm is None else Rate(ppm),
+            cents,
+            refundable,
+            *estimated,
+        )
+        for kind, name, ppm, cents, refundable, *estimated in rows
     )
 
 

@@ -56,6 +56,10 @@ def _tickets(rows: Sequence[tuple[Any, ...]]) -> tuple[TicketLine, ...]:
     )
 
 
+def _ids(rows: Sequence[tuple[Any, ...]]) -> tuple[OrderId, ...]:
+    return tuple(OrderId(row[0]) for row in rows)
+
+
 @attrs.frozen
 class PostgresOrders:
     """Fulfils ``Orders``."""
@@ -83,6 +87,7 @@ class PostgresOrders:
                 "created_at": order.created_at,
                 "expires_at": order.expires_at,
                 "version": order.version,
+                "tax_estimated": order.tax_estimated,
             },
         )
         self._add_tickets(order)
@@ -111,6 +116,10 @@ class PostgresOrders:
             return None if order is None else attrs.evolve(order, tickets=tickets())
 
         return whole
+
+    def with_estimated_tax(self, limit: int) -> Later[tuple[OrderId, ...]]:
+        values = {"tenant": self.session.tenant_id, "limit": limit}
+        return self.session.read(_SQL["orders_with_estimated_tax"], values, _ids)
 
     def lock(self, order_id: OrderId) -> Later[Order | None]:
         values = {"tenant": self.session.tenant_id, "id": order_id}

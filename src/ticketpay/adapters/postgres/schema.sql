@@ -197,8 +197,10 @@ CREATE TABLE orders (
     expires_at       timestamptz NOT NULL,
     updated_at       timestamptz NOT NULL,
     version          bigint NOT NULL,
+    tax_estimated    boolean NOT NULL DEFAULT false,
     PRIMARY KEY (tenant_id, id)
 );
+CREATE INDEX orders_tax_estimated ON orders (tenant_id, created_at, id) WHERE tax_estimated;
 
 CREATE TABLE order_tickets (
     tenant_id   uuid NOT NULL,

@@ -50,6 +50,11 @@ class Order:
         """What is charged."""
         return Money(self.tickets_cents + self.fees_cents + self.taxes_cents, self.currency)
 
+    @property
+    def tax_estimated(self) -> bool:
+        """Whether one of the taxes is only estimated; known as long as the charges are here."""
+        return any(charge.estimated for charge in self.charges)
+
     @classmethod
     def of(cls, quote: Quote, *, order_id: OrderId, now: datetime, expires_at: datetime) -> Order:
         """A new order in state ``created`` with everything that ``quote`` promised."""

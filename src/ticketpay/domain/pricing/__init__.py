@@ -12,11 +12,15 @@ from __future__ import annotations
 from ticketpay.domain.pricing.errors import (
     PriceChanged,
     QuoteExpired,
+    TaxDataInvalid,
     TaxJurisdictionUnknown,
+    TaxNeeded,
     TicketTypeUnknown,
 )
 from ticketpay.domain.pricing.fees import FeeBreakdown, FeeSchedule, Tier, calculate_fees
+from ticketpay.domain.pricing.inquiry import TaxAnswer, TaxInquiry, TaxPart, TaxQuestion
 from ticketpay.domain.pricing.model import (
+    Address,
     Charge,
     ChargeKind,
     Demand,
@@ -25,10 +29,13 @@ from ticketpay.domain.pricing.model import (
     TicketLine,
 )
 from ticketpay.domain.pricing.quote import QUOTE_SECONDS_VALID, price_demand
-from ticketpay.domain.pricing.taxes import TaxRule, TaxTable, tax_table
+from ticketpay.domain.pricing.tax_data import STATES, read_table, tax_table
+from ticketpay.domain.pricing.taxes import TaxRule, TaxTable
 
 __all__ = [
     "QUOTE_SECONDS_VALID",
+    "STATES",
+    "Address",
     "Charge",
     "ChargeKind",
     "Demand",
@@ -38,7 +45,13 @@ __all__ = [
     "PriceChanged",
     "Quote",
     "QuoteExpired",
+    "TaxAnswer",
+    "TaxDataInvalid",
+    "TaxInquiry",
     "TaxJurisdictionUnknown",
+    "TaxNeeded",
+    "TaxPart",
+    "TaxQuestion",
     "TaxRule",
     "TaxTable",
     "TicketLine",
@@ -46,5 +59,6 @@ __all__ = [
     "Tier",
     "calculate_fees",
     "price_demand",
+    "read_table",
     "tax_table",
 ]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from ticketpay.domain.kernel.errors import Conflict, NotFound, Rejected
+from typing import TYPE_CHECKING
+
+from ticketpay.domain.kernel.errors import Conflict, InvalidInput, NotFound, Rejected, Unavailable
+
+if TYPE_CHECKING:
+    from ticketpay.domain.pricing.inquiry import TaxQuestion
 
 __all__ = [
     "EventNotOnSale",
     "PriceChanged",
     "QuoteExpired",
+    "TaxDataInvalid",
     "TaxJurisdictionUnknown",
+    "TaxNeeded",
     "TicketTypeUnknown",
     "WrongCurrency",
 ]
@@ -54,3 +61,15 @@ class TaxJurisdictionUnknown(Rejected):
 
     code = "TAX_JURISDICTION_UNKNOWN"
     title = "No tax rule for the venue's state"
+
+
+class TaxDataInvalid(InvalidInput):
+    """A tax data file cannot be used; ``errors`` names file, row and what is wrong (S58 D8)."""
+
+
+class TaxNeeded(Unavailable):
+    """The tax must be asked for, outside of the transaction; ``question`` says what to ask."""
+
+    def __init__(self, question: TaxQuestion) -> None:
+        super().__init__("the offer changed while its tax was asked for")
+        self.question = question

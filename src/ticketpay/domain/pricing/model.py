@@ -10,7 +10,18 @@ import attrs
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TicketTypeId, UserId, VenueId
 from ticketpay.domain.money import Currency, Money, Rate
 
-__all__ = ["Charge", "ChargeKind", "Demand", "DemandLine", "Quote", "TicketLine"]
+__all__ = ["Address", "Charge", "ChargeKind", "Demand", "DemandLine", "Quote", "TicketLine"]
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Address:
+    """Where a buyer lives, for the tax alone: it is never printed and never kept (R13)."""
+
+    street: str
+    city: str
+    state: str
+    zip: str
+    country: str = "US"
 
 
 class ChargeKind(StrEnum):
@@ -33,7 +44,8 @@ class Charge:
     """One fee or tax on a ticket or an order: its name, exact rate, cents and refundability.
 
     ``rate`` is None for a fixed amount per ticket. ``refundable`` is what the buyer was shown
-    and what a refund will follow (field notes 3.1).
+    and what a refund will follow (field notes 3.1). ``estimated`` is a tax that could not be asked
+    for and has to be calculated again (S58 D3).
     """
 
     kind: ChargeKind
@@ -41,6 +53,7 @@ class Charge:
     rate: Rate | None
     cents: int
     refundable: bool
+    estimated: bool = False
 
 
 @attrs.frozen
@@ -125,6 +138,11 @@ class Quote:
     def total(self) -> Money:
         """What is charged."""
         return Money(self.tickets_cents + self.fees_cents + self.taxes_cents, self.currency)
+
+    @property
+    def tax_estimated(self) -> bool:
+        """Whether one of the taxes is only estimated."""
+        return any(charge.estimated for charge in self.charges)
 
     def demand(self) -> Demand:
         """The demand that this quote prices, one line per ticket type."""

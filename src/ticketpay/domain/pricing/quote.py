@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+import attrs
+
 from ticketpay.domain.catalog.model import Offer, TicketType
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.kernel.ids import QuoteId, UserId
@@ -17,6 +19,7 @@ from ticketpay.domain.kernel.time import day_in
 from ticketpay.domain.money.allocation import allocate_cents
 from ticketpay.domain.pricing.errors import EventNotOnSale, PriceChanged, TicketTypeUnknown
 from ticketpay.domain.pricing.fees import FeeSchedule, Tier
+from ticketpay.domain.pricing.inquiry import TaxInquiry, inquired
 from ticketpay.domain.pricing.model import Charge, ChargeKind, Demand, DemandLine, Quote, TicketLine
 from ticketpay.domain.pricing.taxes import TaxTable
 
@@ -35,11 +38,12 @@ def price_demand(
     fees: FeeSchedule,
     taxes: TaxTable,
     now: datetime,
+    inquiry: TaxInquiry | None = None,
 ) -> Quote:
     """Price ``demand`` against ``offer``; see the module docstring.
 
-    Raises ``InvalidInput`` (a quantity that is no positive integer, or differs from its seats), ``TicketTypeUnknown``, ``EventNotOnSale``, ``PriceChanged`` (a sent price differs) and
-    ``TaxJurisdictionUnknown``.
+    Raises ``InvalidInput`` (a quantity that is no positive integer, or differs from its seats), ``TicketTypeUnknown``, ``EventNotOnSale``, ``PriceChanged`` (a sent price differs),
+    ``TaxJurisdictionUnknown``, and ``TaxNeeded`` when the ``inquiry`` has no fitting answer yet.
     """
     _check_demand(demand)
     if not offer.event.on_sale:
@@ -49,11 +53,10 @@ def price_demand(
     prices = [ticket_type.price.cents for ticket_type, _ in faces]
     tax_day = day_in(now, offer.venue.time_zone)
     charges = [*_fees(sum(prices), len(prices), tier, fees)]
-    for rule in taxes.rules_for(
+    rules = taxes.rules_for(
         state=offer.venue.state, city=offer.venue.city, day=tax_day, nexus_states=offer.nexus_states
-    ):
-        cents = rule.rate.of_cents(sum(prices))
-        charges.append(Charge(rule.kind, rule.name, rule.rate, cents, refundable=True))
+    )
+    charges += inquired(offer, sum(prices), rules, inquiry)
     return Quote(
         id=quote_id,
         user_id=user_id,
@@ -134,7 +137,7 @@ def _lines(
             seat=seat,
             price_cents=ticket_type.price.cents,
             charges=tuple(
-                Charge(c.kind, c.name, c.rate, share[index], c.refundable)
+                attrs.evolve(c, cents=share[index])
                 for c, share in zip(charges, shares, strict=True)
             ),
         )

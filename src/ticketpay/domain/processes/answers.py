@@ -81,6 +81,8 @@ def _charge_view(charge: Charge) -> dict[str, object]:
     }
     if charge.rate is not None:
         view["ratePercent"] = charge.rate.percent
+    if charge.estimated:
+        view["estimated"] = True
     return view
 
 

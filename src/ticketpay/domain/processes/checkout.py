@@ -46,10 +46,11 @@ from ticketpay.domain.payments import (
     PaymentState,
     ProviderFact,
 )
-from ticketpay.domain.pricing import Demand, PriceChanged, Quote
+from ticketpay.domain.pricing import Address, Demand, PriceChanged, Quote, TaxInquiry
 from ticketpay.domain.processes.answers import answer_of, refusal
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_claimed
 from ticketpay.domain.processes.quoting import PriceBook, taken_quote
+from ticketpay.domain.processes.taxing import TaxDesk
 from ticketpay.domain.reconciliation import HOLD_SECONDS, KEY_SECONDS_MAX, first_look_at
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class PlaceOrder:
     device_fingerprint: str
     metadata: tuple[tuple[str, str], ...] = ()
     expected_total_cents: int | None = None
+    customer: Address | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
@@ -105,6 +107,7 @@ class Checkout:
     prices: PriceBook
     clock: Clock
     ids: Ids
+    taxing: TaxDesk
 
     def __call__(self, command: PlaceOrder) -> Answer:
         """Sell; see the module docstring.
@@ -113,7 +116,11 @@ class Checkout:
         ``OutcomeUnknown``; everything else is an ``Answer``, stored under the key.
         """
         tenant = command.actor.tenant_id
-        opened = self.uow.run(tenant, lambda tx: self._open(tx, command))
+        opened = self.taxing.priced(
+            tenant,
+            command.customer,
+            lambda inquiry: self.uow.run(tenant, lambda tx: self._open(tx, command, inquiry)),
+        )
         try:
             if opened.answer is None and opened.payment is None:
                 # Not in the same transaction: whoever locks a payment locks stock after it.
@@ -129,7 +136,7 @@ class Checkout:
                 )
             raise
 
-    def _open(self, tx: Tx, command: PlaceOrder) -> _Opened:
+    def _open(self, tx: Tx, command: PlaceOrder, inquiry: TaxInquiry | None) -> _Opened:
         now = self.clock.now()
         claimed = tx.idempotency.claim(command.key, command.request_hash, now)
         offer = _read_offer(tx, command)
@@ -143,7 +150,7 @@ class Checkout:
             return _Opened(claim)
         try:
             _check_method(command.method)
-            quote = self._quote(tx, command, offer(), quoted() if quoted else None, now)
+            quote = self._quote(tx, command, offer(), quoted() if quoted else None, now, inquiry)
             _check_total(quote, command.expected_total_cents)
             check_available(stock(), quote.demand())
             order = self._new_order(quote, command, now)
@@ -153,12 +160,18 @@ class Checkout:
         return self._write(tx, claim, order, payment, quote, now)
 
     def _quote(
-        self, tx: Tx, command: PlaceOrder, offer: Offer | None, quoted: Quote | None, now: datetime
+        self,
+        tx: Tx,
+        command: PlaceOrder,
+        offer: Offer | None,
+        quoted: Quote | None,
+        now: datetime,
+        inquiry: TaxInquiry | None,
     ) -> Quote:
         if command.quote_id is not None:
             return taken_quote(quoted, command.actor, command.demand, now)
         assert command.demand is not None, "a purchase names a quote or a demand"
-        return self.prices.price(tx, offer, command.demand, command.actor, self.ids, now)
+        return self.prices.price(tx, offer, command.demand, command.actor, self.ids, now, inquiry)
 
     def _refuse(self, tx: Tx, claim: Claim, error: TicketpayError, now: datetime) -> _Opened:
         answer = refusal(error)

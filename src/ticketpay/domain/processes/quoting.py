@@ -24,7 +24,8 @@ from ticketpay.domain.pricing import (
 if TYPE_CHECKING:
     from ticketpay.domain.catalog import Offer, Venue
     from ticketpay.domain.parties import Actor
-    from ticketpay.domain.pricing import Tier
+    from ticketpay.domain.pricing import Address, TaxInquiry, Tier
+    from ticketpay.domain.processes.taxing import TaxDesk
     from ticketpay.ports.system import Clock, Ids
     from ticketpay.ports.transactions import Tx, UnitOfWork
 
@@ -42,7 +43,14 @@ class PriceBook:
     _volumes: dict[VenueId, tuple[datetime, int]] = attrs.field(factory=dict, init=False)
 
     def price(
-        self, tx: Tx, offer: Offer | None, demand: Demand, actor: Actor, ids: Ids, now: datetime
+        self,
+        tx: Tx,
+        offer: Offer | None,
+        demand: Demand,
+        actor: Actor,
+        ids: Ids,
+        now: datetime,
+        inquiry: TaxInquiry | None = None,
     ) -> Quote:
         """Price ``demand`` from the server's own data; raises what ``price_demand`` raises."""
         if offer is None:
@@ -56,6 +64,7 @@ class PriceBook:
             fees=self.fees,
             taxes=self.taxes,
             now=now,
+            inquiry=inquiry,
         )
 
     def tier(self, tx: Tx, venue: Venue, now: datetime) -> Tier:
@@ -111,15 +120,19 @@ class GiveQuote:
     prices: PriceBook
     clock: Clock
     ids: Ids
+    taxing: TaxDesk
 
-    def __call__(self, actor: Actor, demand: Demand) -> Quote:
+    def __call__(self, actor: Actor, demand: Demand, customer: Address | None = None) -> Quote:
         """The stored quote; raises ``NotFound``, ``PriceChanged`` and the tax errors."""
 
-        def give(tx: Tx) -> Quote:
+        def give(tx: Tx, inquiry: TaxInquiry | None) -> Quote:
             now = self.clock.now()
             offer = tx.catalog.offer(demand.event_id)()
-            quote = self.prices.price(tx, offer, demand, actor, self.ids, now)
+            quote = self.prices.price(tx, offer, demand, actor, self.ids, now, inquiry)
             tx.quotes.add(quote)
             return quote
 
-        return self.uow.run(actor.tenant_id, give)
+        tenant = actor.tenant_id
+        return self.taxing.priced(
+            tenant, customer, lambda inquiry: self.uow.run(tenant, lambda tx: give(tx, inquiry))
+        )

@@ -139,7 +139,7 @@ def catalog_load(file: Path) -> None:
     from ticketpay.entrypoints import bootstrap
     from ticketpay.entrypoints.catalog_file import read_catalog
 
-    found = read_catalog(file)
+    found = read_catalog(file, _settings().nexus_states)
     entry = operator_entry(
         "catalog.load",
         "tenant",

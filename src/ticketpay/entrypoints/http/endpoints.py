@@ -71,8 +71,10 @@ class Endpoints:
     async def quote(self, request: Request) -> Response:
         """``POST /api/v1/quotes``."""
         actor, raw = await self._caller(request, *_QUOTERS)
-        demand = read_quote(_json(request, raw))
-        quote = await self.pools.reads.run(lambda: self.app.give_quote(actor, demand))
+        demand, customer = read_quote(_json(request, raw))
+        # Whoever names an address may wait for the tax calculator, and nobody else with him.
+        pool = self.pools.reads if customer is None else self.pools.provider
+        quote = await pool.run(lambda: self.app.give_quote(actor, demand, customer))
         return json_response(quote_view(quote), 201)
 
     async def pay(self, request: Request) -> Response:
@@ -211,4 +213,5 @@ def _order(
         device_fingerprint=body.device_fingerprint,
         metadata=body.metadata,
         expected_total_cents=body.total_cents,
+        customer=body.customer,
     )

@@ -6,6 +6,7 @@ the value; whoever checks the parts of a value collects their errors. Unknown fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias, TypeVar
 from uuid import UUID
@@ -15,7 +16,7 @@ import attrs
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TicketTypeId, VenueId
 from ticketpay.domain.payments import PaymentMethod
-from ticketpay.domain.pricing import Demand, DemandLine
+from ticketpay.domain.pricing import Address, Demand, DemandLine
 from ticketpay.entrypoints.http.auth import uuid_of
 
 __all__ = [
@@ -50,6 +51,7 @@ class PaymentBody:
     device_fingerprint: str
     metadata: tuple[tuple[str, str], ...]
     total_cents: int | None
+    customer: Address | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
@@ -77,6 +79,7 @@ def read_payment(body: object) -> PaymentBody:
     fingerprint = fields.required("deviceFingerprint", _text(1, 255))
     metadata = fields.optional("metadata", _metadata)
     total = fields.optional("totalCents", _integer(1, _CENTS_MAX))
+    customer = fields.optional("billingAddress", _address)
     fields.optional("currency", _currency)
     fields.raise_errors()
     return PaymentBody(
@@ -86,16 +89,18 @@ def read_payment(body: object) -> PaymentBody:
         device_fingerprint=_known(fingerprint),
         metadata=metadata or (),
         total_cents=total,
+        customer=customer,
     )
 
 
-def read_quote(body: object) -> Demand:
-    """The body of ``POST /quotes``; raises ``InvalidInput`` naming every wrong field."""
+def read_quote(body: object) -> tuple[Demand, Address | None]:
+    """The body of ``POST /quotes``: demand and billing address; raises ``InvalidInput`` naming every wrong field."""
     fields = _Fields(read_members(body))
     demand = _demand(fields, venue=False, required=True)
+    customer = fields.optional("billingAddress", _address)
     fields.optional("currency", _currency)
     fields.raise_errors()
-    return _known(demand)
+    return _known(demand), customer
 
 
 def read_estimate(body: object) -> EstimateBody:
@@ -223,6 +228,29 @@ def _object(value: object) -> _Fields:
     if not isinstance(value, dict):
         raise _wrong("must be an object")
     return _Fields(value)
+
+
+def _address(value: object) -> Address:
+    fields = _object(value)
+    street = fields.required("street", _text(1, 200))
+    city = fields.required("city", _text(1, 100))
+    state = fields.required("state", _text(2, 50))
+    code = fields.required("zip", _text(1, 20))
+    country = fields.optional("country", _country)
+    fields.raise_errors()
+    return Address(
+        street=_known(street),
+        city=_known(city),
+        state=_known(state),
+        zip=_known(code),
+        country=country or "US",
+    )
+
+
+def _country(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Z]{2}", value):
+        raise _wrong("must be a two-letter ISO country")
+    return value
 
 
 def _line(value: object) -> DemandLine:

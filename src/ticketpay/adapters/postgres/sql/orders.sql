@@ -9,10 +9,11 @@ SELECT document FROM quotes WHERE tenant_id = %(tenant)s AND id = %(id)s
 -- name: add_order
 INSERT INTO orders (tenant_id, id, user_id, event_id, venue_id, state, currency, tickets_cents,
     fees_cents, taxes_cents, ticket_count, tax_jurisdiction, tax_date, charges, created_at,
-    expires_at, updated_at, version)
+    expires_at, updated_at, version, tax_estimated)
 VALUES (%(tenant)s, %(id)s, %(user)s, %(event)s, %(venue)s, %(state)s, %(currency)s,
     %(tickets_cents)s, %(fees_cents)s, %(taxes_cents)s, %(ticket_count)s, %(jurisdiction)s,
-    %(tax_date)s, %(charges)s, %(created_at)s, %(expires_at)s, %(created_at)s, %(version)s)
+    %(tax_date)s, %(charges)s, %(created_at)s, %(expires_at)s, %(created_at)s, %(version)s,
+    %(tax_estimated)s)
 
 -- name: add_tickets
 INSERT INTO order_tickets (tenant_id, order_id, number, type_id, seat, price_cents, charges)
@@ -31,6 +32,12 @@ SELECT number, type_id, seat, price_cents, charges
 FROM order_tickets
 WHERE tenant_id = %(tenant)s AND order_id = %(id)s
 ORDER BY number
+
+-- name: orders_with_estimated_tax
+SELECT id FROM orders
+WHERE tenant_id = %(tenant)s AND tax_estimated
+ORDER BY created_at, id
+LIMIT %(limit)s
 
 -- name: lock_order
 SELECT id, user_id, event_id, venue_id, state, currency, tickets_cents, fees_cents, taxes_cents,
