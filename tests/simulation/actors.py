@@ -101,7 +101,7 @@ def buy(world: World, process: Process) -> str:
     card = rng.choice(CARDS)
     hints = {"sandbox_delivery": rng.choice(DELIVERIES), "sandbox_fault": rng.choice(FAULTS)}
     key = world.uuid()
-    quote = process.app.give_quote(actor, demand) if rng.random() < 0.3 else None
+    quote = process.app.give_quote(actor, demand, world.home) if rng.random() < 0.3 else None
     command = place_order(
         actor,
         key,
@@ -109,6 +109,7 @@ def buy(world: World, process: Process) -> str:
         card,
         quote_id=quote.id if quote else None,
         metadata={name: value for name, value in hints.items() if value},
+        customer=world.home,
     )
     world.requests.append(Request(command))
     return f"{card}: {_send(process, world.requests[-1])}"

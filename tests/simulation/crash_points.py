@@ -69,7 +69,7 @@ def end_of(scenario: Scenario, place: int) -> End:
 
 
 def _prepared(scenario: Scenario) -> World:
-    world = World(SEED)
+    world = World(SEED, taxed=scenario.taxed)
     world.webhooks_lost = False
     world.faults = CrashAt(0)
     world.stop_faults()
@@ -103,6 +103,12 @@ def _end(world: World) -> End:
         "taken": sorted(row.taken for row in tables.stock.values()),
         "balances": [(str(b.account.kind), str(b.account.bucket), b.cents) for b in balances],
         "intents": sorted(str(fact.status) for fact in world.provider_facts()),
+        "taxes": sorted(
+            (str(c.kind), c.cents, c.estimated)
+            for order in tables.orders.values()
+            for c in order.charges
+            if c.kind.is_tax
+        ),
         "sent back": len(refunds),
         "told": sorted(tuple(types) for types in streams.values()),
         "delivered": sorted(delivered.values()),

@@ -310,6 +310,21 @@ def _check_shares(tables: TenantTables, payment: Payment, order: Order) -> None:
         assert booked == due, f"{booked} cents are booked on {kind}, {due} are due"
 
 
+def _check_taxes(world: World, tables: TenantTables) -> None:
+    """In Texas an order has the calculator's tax, or the state's alone, which is flagged and listed."""
+    if not world.taxed:
+        return
+    listed = world.uow.run(world.scenery.tenant, lambda tx: tx.orders.with_estimated_tax(1_000)())
+    told = world.alerts.kinds().count("tax_estimated")
+    assert len(listed) <= told, f"{len(listed)} taxes are estimated, {told} were told"
+    for order in tables.orders.values():
+        state = (order.tickets_cents * 625 + 5_000) // 10_000
+        local = (order.tickets_cents * 2 + 50) // 100
+        found = [(c.cents, c.estimated) for c in order.charges if c.kind.is_tax]
+        expected = [(state, True)] if order.id in listed else [(state, False), (local, False)]
+        assert found == expected, f"the taxes of order {order.id} are {found}, not {expected}"
+
+
 def _check_order_of_deliveries(world: World, tables: TenantTables) -> None:
     """Of each stream the first delivery of a message comes after that of the one before it."""
     streams = {
@@ -327,6 +342,7 @@ def _check_order_of_deliveries(world: World, tables: TenantTables) -> None:
 
 
 def _check_deliveries(world: World, tables: TenantTables) -> None:
+    _check_taxes(world, tables)
     _check_order_of_deliveries(world, tables)
     paid = {order.id for order in tables.orders.values() if order.state in PAID}
     sent = [m for m in world.tickets.delivered if m.type == "order.paid"]

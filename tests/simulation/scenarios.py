@@ -41,6 +41,7 @@ class Scenario:
     act: Task
     prepare: tuple[Prepare, ...] = ()
     moves_on: bool = False
+    taxed: bool = False
 
 
 def order(card: str = "visa", *seats: str, count: int = 1) -> Prepare:
@@ -49,7 +50,7 @@ def order(card: str = "visa", *seats: str, count: int = 1) -> Prepare:
     def decide(world: World) -> None:
         actor, key = world.scenery.actor(world.uuid()), world.uuid()
         demand = world.scenery.demand(count, *seats)
-        world.requests.append(Request(place_order(actor, key, demand, card)))
+        world.requests.append(Request(place_order(actor, key, demand, card, customer=world.home)))
 
     return decide
 
@@ -59,6 +60,16 @@ def quoted(world: World) -> None:
     actor, key = world.scenery.actor(world.uuid()), world.uuid()
     quote = world.processes[0].app.give_quote(actor, world.scenery.demand(1, "A1"))
     world.requests.append(Request(place_order(actor, key, None, quote_id=quote.id)))
+
+
+def calculator_fails(world: World) -> None:
+    """The tax calculator gives no answer, whenever it is asked."""
+    world.tax_failures = 1_000
+
+
+def list_estimated(world: World, process: Process) -> str:
+    """Somebody looks for the taxes that are to be calculated again."""
+    return str(len(process.app.list_estimated_taxes(world.scenery.tenant)))
 
 
 def pay(world: World, process: Process) -> str:
@@ -224,6 +235,15 @@ SCENARIOS: Final = (
     Scenario("checkout", "a card that works", pay, (order(),)),
     Scenario("checkout", "seats and standing", pay, (order("visa", "A1", "A2"),)),
     Scenario("checkout", "by quote", pay, (quoted,)),
+    Scenario("checkout", "its tax is asked for", pay, (order(count=2),), taxed=True),
+    Scenario("checkout", "its tax is estimated", pay, (order(), calculator_fails), taxed=True),
+    Scenario(
+        "list_estimated_taxes",
+        "one",
+        list_estimated,
+        (order(), calculator_fails, done(pay)),
+        taxed=True,
+    ),
     Scenario("checkout", "declined", pay, (order("visa_chargeDeclined"),)),
     Scenario("checkout", "refused without an intent", pay, (order("pm_card_nonsense"),)),
     Scenario("checkout", "the bank asks", pay, (order("threeDSecureRequired"),)),

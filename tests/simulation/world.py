@@ -23,6 +23,7 @@ from tests.support.scenery import START, Scenery
 from tests.support.watched import WatchedUnitOfWork
 from ticketpay.adapters.memory import (
     MemoryCatalog,
+    MemoryTaxRates,
     MemoryUnitOfWork,
     RecordingAlerts,
     RecordingTickets,
@@ -38,6 +39,7 @@ from ticketpay.adapters.stripe import StripeGateway, StripeWebhooks
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Unavailable
 from ticketpay.domain.messaging import Answer, Message
 from ticketpay.domain.payments import Payment, ProviderFact
+from ticketpay.domain.pricing import Address, TaxPart, TaxQuestion
 from ticketpay.domain.processes.checkout import PlaceOrder
 from ticketpay.entrypoints.bootstrap import App, Parts, assemble
 from ticketpay.ports.messaging import TicketDelivery
@@ -56,7 +58,17 @@ LATE_SECONDS: Final = (5, 40, 1000, 2000)
 SDK_EVERY: Final = 16
 """Every so many seeds speak through the official SDK instead of the quick gateway."""
 
-OUTSIDE: Final = ("provider.before", "tickets.before")
+TAX_SECONDS: Final = 3
+"""How long a price waits for the tax calculator."""
+
+TAX_SILENT_SHARE: Final = 0.4
+
+TAXED_EVERY: Final = 4
+"""In every so manieth world the venue is in Texas, and buyers say where they live."""
+
+HOME: Final = Address(street="1 Elm St", city="Austin", state="TX", zip="78701")
+
+OUTSIDE: Final = ("provider.before", "tickets.before", "tax.before")
 """Calls that nobody makes while a transaction is open: it could be lost after the effect."""
 
 SILENCE: Final = Response(status=0, headers={}, body=b"", hang=True)
@@ -123,12 +135,32 @@ class WatchedTickets:
         return answer
 
 
-class World:
-    """Everything that a history is made of."""
+class WatchedTaxRates:
+    """``TaxRates`` whose calls are heard; while faults are on, some time out or fail at once."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, world: World) -> None:
+        self._world, self._inner = world, MemoryTaxRates()
+
+    def ask(self, question: TaxQuestion) -> tuple[TaxPart, ...]:
+        world = self._world
+        world._hear("tax.before")
+        if world.tax_fails():
+            raise Unavailable("the tax calculator does not answer")
+        answer = self._inner.ask(question)
+        world._hear("tax.after")
+        return answer
+
+
+class World:
+    """Everything that a history is made of; ``taxed`` ones ask a calculator for the tax."""
+
+    def __init__(self, seed: int, *, taxed: bool | None = None) -> None:
         self.rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
-        self.scenery = Scenery.seeded(seed, capacity=6)
+        self.taxed = seed % TAXED_EVERY == TAXED_EVERY - 1 if taxed is None else taxed
+        self.home = HOME if self.taxed else None
+        self.tax_failures = 0
+        place = {"city": "Dallas", "state": "TX"} if self.taxed else {}
+        self.scenery = Scenery.seeded(seed, capacity=6, **place)
         self.clock = VirtualClock(START)
         self.alerts, self.tickets = RecordingAlerts(), RecordingTickets()
         self.model = SandboxModel(seed, self.clock.unix)
@@ -172,9 +204,21 @@ class World:
                 ids=ids,
                 random=chance,
                 alerts=self.alerts,
+                tax_rates=WatchedTaxRates(self),
             )
         )
         return Process(name, clock, app)
+
+    def tax_fails(self) -> bool:
+        """Whether the calculator gives no answer now, at once or after its time-out."""
+        if not self.tax_failures:
+            if not self.faults.on or self.rng.random() >= TAX_SILENT_SHARE:
+                return False
+            self.tax_failures = 1
+        self.tax_failures -= 1
+        if self.rng.random() < 0.5:
+            self.scheduler.sleep(TAX_SECONDS)
+        return True
 
     def tell(self, line: str) -> None:
         """Add a line to the story."""
