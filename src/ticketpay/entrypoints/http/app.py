@@ -14,6 +14,7 @@ from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http.auth import Guard
 from ticketpay.entrypoints.http.endpoints import Endpoints
 from ticketpay.entrypoints.http.logs import Logger, request_logger
+from ticketpay.entrypoints.http.operations import OPERATIONS
 from ticketpay.entrypoints.http.pools import Pools
 from ticketpay.entrypoints.http.shell import Shell
 from ticketpay.entrypoints.settings import Settings
@@ -49,16 +50,7 @@ def create_app(
 
 
 def _routes(endpoints: Endpoints) -> list[Route]:
-    """The hot routes first: Starlette tries them in order."""
-    post, get = ["POST"], ["GET"]
     return [
-        Route("/api/v1/payments", endpoints.pay, methods=post),
-        Route("/api/v1/quotes", endpoints.quote, methods=post),
-        Route("/api/v1/webhooks/stripe", endpoints.webhook, methods=post),
-        Route("/api/v1/payments/{id}", endpoints.show_payment, methods=get),
-        Route("/api/v1/orders/{id}", endpoints.show_order, methods=get),
-        Route("/api/v1/payments/{id}/confirm", endpoints.confirm, methods=post),
-        Route("/api/v1/payments/{id}/cancel", endpoints.cancel, methods=post),
-        Route("/health/live", endpoints.live, methods=get),
-        Route("/health/ready", endpoints.ready, methods=get),
+        Route(row.path, getattr(endpoints, row.endpoint), methods=[row.method])
+        for row in OPERATIONS
     ]

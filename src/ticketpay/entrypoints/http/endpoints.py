@@ -21,7 +21,7 @@ from ticketpay.domain.kernel.errors import (
 )
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
 from ticketpay.domain.messaging import Answer, KeyScope, request_hash
-from ticketpay.domain.parties import Actor, Role
+from ticketpay.domain.parties import Actor
 from ticketpay.domain.payments import SignatureInvalid
 from ticketpay.domain.processes.answers import quote_view
 from ticketpay.domain.processes.checkout import PlaceOrder
@@ -37,12 +37,12 @@ from ticketpay.entrypoints.http.errors import (
     Overloaded,
     json_response,
 )
+from ticketpay.entrypoints.http.operations import roles_of
 from ticketpay.entrypoints.http.pools import Pools
 from ticketpay.entrypoints.http.wire import PaymentBody, read_members, read_payment, read_quote
 
 __all__ = ["Endpoints"]
 
-_QUOTERS: Final = (Role.CUSTOMER, Role.SUPPORT, Role.ADMIN, Role.VENUE_MANAGER)
 _KEY_MISSING: Final = "All payment operations require an Idempotency-Key header with a UUID value"
 _KEY_INVALID: Final = "Use a UUID v4 format like: 123e4567-e89b-12d3-a456-426614174000"
 
@@ -58,14 +58,14 @@ class Endpoints:
 
     async def quote(self, request: Request) -> Response:
         """``POST /api/v1/quotes``."""
-        actor, raw = await self._caller(request, *_QUOTERS)
+        actor, raw = await self._caller(request, "quote")
         demand = read_quote(_json(request, raw))
         quote = await self.pools.reads.run(lambda: self.app.give_quote(actor, demand))
         return json_response(quote_view(quote), 201)
 
     async def pay(self, request: Request) -> Response:
         """``POST /api/v1/payments``."""
-        actor, raw = await self._caller(request, Role.CUSTOMER)
+        actor, raw = await self._caller(request, "pay")
         body = _json(request, raw)
         key = _key(request, actor)
         command = _order(actor, key, read_members(body), read_payment(body))
@@ -82,13 +82,17 @@ class Endpoints:
 
     async def show_payment(self, request: Request) -> Response:
         """``GET /api/v1/payments/{id}``."""
-        actor, payment_id = self.guard.actor(request), PaymentId(_id(request, "payment"))
+        actor = self.guard.actor(request)
+        actor.require(*roles_of("show_payment"))
+        payment_id = PaymentId(_id(request, "payment"))
         view = await self.pools.reads.run(lambda: self.app.show_payment(actor, payment_id))
         return json_response(view)
 
     async def show_order(self, request: Request) -> Response:
         """``GET /api/v1/orders/{id}``."""
-        actor, order_id = self.guard.actor(request), OrderId(_id(request, "order"))
+        actor = self.guard.actor(request)
+        actor.require(*roles_of("show_order"))
+        order_id = OrderId(_id(request, "order"))
         view = await self.pools.reads.run(lambda: self.app.show_order(actor, order_id))
         return json_response(view)
 
@@ -119,7 +123,7 @@ class Endpoints:
     async def _act(
         self, request: Request, verb: str, use_case: Callable[[PaymentCommand], Answer]
     ) -> Response:
-        actor, raw = await self._caller(request, Role.CUSTOMER)
+        actor, raw = await self._caller(request, verb)
         body = _json(request, raw) if raw else {}
         key = _key(request, actor)
         members = read_members(body)
@@ -133,10 +137,10 @@ class Endpoints:
         )
         return respond(await self.pools.provider.run(lambda: use_case(command)), 200)
 
-    async def _caller(self, request: Request, *roles: Role) -> tuple[Actor, bytes]:
+    async def _caller(self, request: Request, endpoint: str) -> tuple[Actor, bytes]:
         raw = await read_bytes(request)
         actor = self.guard.actor(request)
-        actor.require(*roles)
+        actor.require(*roles_of(endpoint))
         return actor, raw
 
 
