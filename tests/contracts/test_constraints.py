@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.backend import Backend
 from tests.support.databases import Database
-from tests.support.scenery import Scenery, ref
+from tests.support.scenery import Scenery, audit_entry, chain, ref
 from ticketpay.adapters.postgres.errors import CONSTRAINTS
 from ticketpay.domain.inventory import SeatUnavailable, SoldOut
 from ticketpay.domain.kernel.errors import Conflict, TicketpayError
@@ -159,6 +159,22 @@ def key_taken_over(backend: Backend) -> Act:
     return lambda tx: tx.idempotency.finish(mine, Answer(Outcome.COMPLETED, {}), later)
 
 
+def recorded(backend: Backend) -> Act:
+    entry = audit_entry(backend.now())
+    return lambda tx: tx.audit.record(entry)
+
+
+def moved_head(backend: Backend) -> Act:
+    entry = audit_entry(backend.now())
+    backend.run(lambda tx: tx.audit.record(entry))
+    return lambda tx: chain(tx, attrs.evolve(tx.audit.lock_head()(), seq=7), entry)
+
+
+def chained_unrecorded(backend: Backend) -> Act:
+    entry = audit_entry(backend.now())
+    return lambda tx: chain(tx, tx.audit.lock_head()(), entry)
+
+
 def event_without_venue(backend: Backend) -> Callable[[], object]:
     catalog = attrs.evolve(Scenery().catalog, tenant=backend.catalog.tenant, venues=(), types=())
     return lambda: backend.writer.load(catalog)
@@ -208,6 +224,9 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "refund_version": Refusal(Conflict, twice(moved_refund)),
     "provider_ref_owner": Refusal(Conflict, intent_of_another),
     "idempotency_epoch": Refusal(Conflict, key_taken_over),
+    "audit_entries_pkey": Refusal(Conflict, twice(recorded)),
+    "audit_head": Refusal(Conflict, moved_head),
+    "audit_waiting": Refusal(Conflict, chained_unrecorded),
 }
 """Every named constraint and expectation that a caller of a port can run into."""
 
@@ -227,8 +246,14 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
         "timers_pkey",
         "venues_pkey",
         "webhook_inbox_pkey",
+        "audit_heads_pkey",
     ),
     "the statement inserts or has locked the parent row itself": (
+        "audit_chain_pkey",
+        "audit_chain_tenant_id_entry_id_fkey",
+        "audit_chain_tenant_id_entry_id_key",
+        "audit_checkpoints_pkey",
+        "audit_waiting_pkey",
         "ledger_entries_pkey",
         "ledger_entries_tenant_id_account_id_fkey",
         "ledger_entries_tenant_id_posting_key_fkey",
@@ -245,6 +270,8 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
         "venues_tenant_id_fkey",
     ),
     "the domain's types and machines refuse it before; the database is the last line": (
+        "audit_chain_seq_check",
+        "audit_checkpoints_number_check",
         "ledger_entries_cents_check",
         "order_tickets_price_cents_check",
         "orders_fees_cents_check",
@@ -276,7 +303,8 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
 
 # One statement writes all three rows; which of them is refused first is the server's choice.
 ALIKE: Final = {
-    "ledger_postings_pkey": ("ledger_postings_pkey", "ledger_entries_pkey", "ledger_unrolled_pkey")
+    "ledger_postings_pkey": ("ledger_postings_pkey", "ledger_entries_pkey", "ledger_unrolled_pkey"),
+    "audit_entries_pkey": ("audit_entries_pkey", "audit_waiting_pkey"),
 }
 
 CONSTRAINT_NAMES: Final = """

@@ -107,7 +107,18 @@ def test_start_up_refuses_an_owner(database: Database) -> None:
 
 
 @pytest.mark.spec("S20")
-@pytest.mark.parametrize("table", ["ledger_postings", "ledger_entries", "state_moves", "outbox"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "ledger_postings",
+        "ledger_entries",
+        "state_moves",
+        "outbox",
+        "audit_entries",
+        "audit_chain",
+        "audit_checkpoints",
+    ],
+)
 def test_history_is_append_only_by_grant(database: Database, table: str) -> None:
     """Neither role may change or delete what has been booked or recorded."""
     for dsn in (database.app, database.worker):

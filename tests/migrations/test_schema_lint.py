@@ -39,6 +39,11 @@ TENANT: Final = frozenset(
         "ledger_entries",
         "ledger_unrolled",
         "ledger_checkpoints",
+        "audit_entries",
+        "audit_waiting",
+        "audit_chain",
+        "audit_checkpoints",
+        "audit_heads",
     }
 )
 OTHERS: Final = {

@@ -20,7 +20,7 @@ from ticketpay.domain.messaging import KeyScope, Outcome, request_hash
 from ticketpay.domain.payments import Payment, PaymentState
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 
-__all__ = ["CHOICES", "buy", "hand_over", "inbox", "janitor", "relay", "start", "start_in"]
+__all__ = ["CHOICES", "buy", "chain", "hand_over", "inbox", "janitor", "relay", "start", "start_in"]
 
 CARDS: Final = (
     "visa",
@@ -204,6 +204,11 @@ def roll_up(world: World, process: Process) -> str:
     return str(process.app.roll_up_ledger(world.scenery.tenant))
 
 
+def chain(world: World, process: Process) -> str:
+    """A worker chains the audit trail."""
+    return str(process.app.chain_audit(world.scenery.tenant))
+
+
 def authenticate(world: World) -> str:
     """A buyer answers the bank's question."""
     payment = world.some_payment()
@@ -270,6 +275,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
     Choice(_task(relay, "worker"), 10, lambda world: world.is_due("streams")),
     Choice(_task(janitor, "worker"), 14, lambda world: world.is_due("timers")),
     Choice(_task(roll_up, "worker"), 1),
+    Choice(_task(chain, "worker"), 1),
     Choice(_event(authenticate), 2, lambda world: bool(world.requests)),
     Choice(_event(try_card), 2, lambda world: bool(world.requests)),
     Choice(_event(pick_up), 14, World.has_deliveries),

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from tests.simulation.actors import CHOICES, hand_over, inbox, janitor, relay, start
+from tests.simulation.actors import CHOICES, chain, hand_over, inbox, janitor, relay, start
 from tests.simulation.oracles import Auditor, check_healed
 from tests.simulation.scheduler import NEVER
 from tests.simulation.world import World
@@ -141,6 +141,7 @@ def _work(world: World) -> None:
     for queue, task in (("waiting", inbox), ("timers", janitor), ("streams", relay)):
         if world.is_due(queue):
             start(world, task, "worker")
+    start(world, chain, "worker")
     finish(world)
 
 

@@ -50,6 +50,7 @@ class Auditor:
             (self._tables.stock,),
             (self._tables.seats,),
             (platform.streams,),
+            (self._tables.audit_head,),
         )
         self._ranks = {id(t): rank for rank, tables in enumerate(in_order) for t in tables}
 
@@ -209,6 +210,7 @@ def check_healed(world: World) -> None:
     assert all(state is RefundState.COMPLETED for state in refunds), f"refunds are {refunds}"
     _check_deliveries(world, tables)
     _check_answers(world, tables)
+    _check_audit(world, tables)
     rung = [
         f"{alert.kind}: {alert.detail}"
         for alert in world.alerts.raised
@@ -333,6 +335,18 @@ def _check_deliveries(world: World, tables: TenantTables) -> None:
     assert len(ids) == len(paid), "order.paid was told under two ids"
     issued = {order.state for order in tables.orders.values() if order.id in paid}
     assert issued <= {OrderState.FULFILLED}, "tickets are issued, but the order is not fulfilled"
+
+
+def _check_audit(world: World, tables: TenantTables) -> None:
+    """Every act of a buyer who cancelled is in the chain once, and the chain is whole."""
+    report = world.processes[0].app.verify_audit(world.scenery.tenant)
+    assert report.ok, f"the audit trail is not whole: {report.differences}"
+    assert report.waiting == 0, f"{report.waiting} audit entries were never chained"
+    links = sorted(tables.audit_chain.items())
+    assert [seq for seq, _ in links] == list(range(1, len(tables.audit_entries) + 1))
+    told = {entry.subject_id for entry in tables.audit_entries.values()}
+    missing = {str(payment_id) for payment_id in world.cancelled} - told
+    assert not missing, f"nothing tells who cancelled {missing}"
 
 
 def _check_answers(world: World, tables: TenantTables) -> None:

@@ -36,6 +36,7 @@ __all__ = [
 
 SUITES: Final[dict[str, tuple[str, ...]]] = {
     "Alerts": ("test_system",),
+    "AuditTrail": ("test_audit",),
     "CatalogReader": ("test_catalog",),
     "CatalogWriter": ("test_catalog",),
     "Clock": ("test_system",),
@@ -49,9 +50,12 @@ SUITES: Final[dict[str, tuple[str, ...]]] = {
     "PaymentGateway": ("test_payment_gateway",),
     "Payments": ("test_orders_and_payments",),
     "PlatformTx": ("test_transactions",),
+    "PurchaseTurns": ("test_limits",),
     "Quotes": ("test_catalog",),
     "Random": ("test_system",),
+    "RateLimiter": ("test_limits",),
     "Refunds": ("test_orders_and_payments",),
+    "Sales": ("test_sales",),
     "Stock": ("test_stock",),
     "Streams": ("test_streams",),
     "TicketService": ("test_ticket_service",),

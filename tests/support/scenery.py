@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import attrs
 
+from ticketpay.domain.audit import ActorKind, AuditEntry, Head, extend, seal
 from ticketpay.domain.catalog import Catalog, Event, Offer, StockedType, TicketType, Venue
 from ticketpay.domain.kernel.ids import (
     EventId,
@@ -34,8 +35,9 @@ from ticketpay.domain.pricing import (
     price_demand,
     tax_table,
 )
+from ticketpay.ports.transactions import Tx
 
-__all__ = ["START", "Scenery", "message", "ref"]
+__all__ = ["START", "Scenery", "audit_entry", "chain", "message", "ref"]
 
 START: Final = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 STANDING: Final = 5
@@ -65,6 +67,30 @@ def message(
         occurred_at=now,
         data=data,
     )
+
+
+def audit_entry(now: datetime, **changes: Any) -> AuditEntry:
+    """An entry as an operator leaves it."""
+    values: dict[str, Any] = {
+        "id": uuid4(),
+        "at": now,
+        "actor_kind": ActorKind.OPERATOR,
+        "actor_id": "ops@desk",
+        "action": "outbox.replay",
+        "subject_type": "stream",
+        "subject_id": "order:1",
+        "reason": "the ticket service is back",
+        "details": {"cents": 12_345, "before": "parked", "dry": False, "none": None},
+        "request_id": "r-1",
+    }
+    return AuditEntry(**{**values, **changes})
+
+
+def chain(tx: Tx, head: Head, *entries: AuditEntry, key: bytes = b"") -> None:
+    """Chain these entries after ``head``."""
+    links = extend(tx.tenant_id, head, entries)
+    moved = Head(seq=links[-1].seq, hash=links[-1].hash, checkpoints=head.checkpoints + 1)
+    tx.audit.extend(head, links, seal(tx.tenant_id, moved, START, key))
 
 
 @attrs.frozen(kw_only=True)

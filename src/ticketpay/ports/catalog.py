@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from ticketpay.domain.catalog import Catalog, Offer
+from ticketpay.domain.audit import AuditEntry
+from ticketpay.domain.catalog import Catalog, Offer, Place
 from ticketpay.domain.kernel.ids import EventId, QuoteId, VenueId
 from ticketpay.ports.later import Later
 
@@ -23,6 +24,10 @@ class CatalogReader(Protocol):
         """The offer of the event that a quote is for."""
         ...
 
+    def place(self, venue_id: VenueId) -> Later[Place | None]:
+        """The venue with its tenant's nexus states; None if the tenant has no such venue."""
+        ...
+
     def volume_cents(self, venue_id: VenueId, since: datetime) -> Later[int]:
         """The sum in cents of the venue's completed payments since an instant (S18)."""
         ...
@@ -31,8 +36,10 @@ class CatalogReader(Protocol):
 class CatalogWriter(Protocol):
     """**Protocol:** loads a tenant's catalogue; repeating a load changes nothing."""
 
-    def load(self, catalog: Catalog) -> None:
+    def load(self, catalog: Catalog, entry: AuditEntry | None = None) -> None:
         """Insert or update the tenant, venues, events, types and stock, all or nothing.
+
+        ``entry`` says in the audit trail who did it.
 
         Capacities may grow; lowering one below what is taken raises ``Conflict``.
         """

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from ticketpay.domain.kernel.ids import TenantId
+from ticketpay.ports.audit import AuditTrail
 from ticketpay.ports.catalog import CatalogReader
 from ticketpay.ports.inventory import Stock
 from ticketpay.ports.ledger import LedgerBook
@@ -19,6 +20,7 @@ from ticketpay.ports.orders import Orders
 from ticketpay.ports.payments import Payments
 from ticketpay.ports.pricing import Quotes
 from ticketpay.ports.refunds import Refunds
+from ticketpay.ports.sales import Sales
 
 __all__ = ["PlatformTx", "Tx", "UnitOfWork"]
 
@@ -56,9 +58,13 @@ class Tx(PlatformTx, Protocol):
     @property
     def refunds(self) -> Refunds: ...
     @property
+    def sales(self) -> Sales: ...
+    @property
     def ledger(self) -> LedgerBook: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def audit(self) -> AuditTrail: ...
 
 
 class UnitOfWork(Protocol):

@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.databases import Database
 from tests.support.leaks import Probe, Recorded, Recording, named_statements, strip
-from tests.support.scenery import START, Scenery, message, ref
+from tests.support.scenery import START, Scenery, audit_entry, chain, message, ref
 from ticketpay.adapters.postgres import catalog as catalog_adapter
 from ticketpay.adapters.postgres.session import RoundTrips
 from ticketpay.adapters.postgres.uow import PostgresTx
@@ -35,6 +35,7 @@ from ticketpay.domain.messaging import (
 )
 from ticketpay.domain.orders import ORDER_MACHINE, OrderState
 from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent
+from ticketpay.domain.payments.sales import NEWEST
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent
 
 pytestmark = pytest.mark.server
@@ -45,6 +46,10 @@ NOTHING_TO_CUT: Final = {
     "catalog.put_type": "an insert names its tenant, and only the owner may",
     "catalog.put_stock": "an insert names its tenant, and only the owner may",
     "catalog.put_seats": "an insert names its tenant, and only the owner may",
+    "audit.record": "an insert names its tenant",
+    "audit.add_checkpoint": "an insert names its tenant",
+    "audit.add_links": "an insert names its tenant",
+    "audit.lock_head": "an insert names its tenant",
     "ledger.post": "an insert names its tenant",
     "messaging.emit": "an insert names its tenant",
     "orders.add_quote": "an insert names its tenant",
@@ -63,6 +68,7 @@ def sale(home: Scenery) -> Iterator[Op]:
     """Every method of every repository, in an order in which each finds what it works on."""
     yield from sale_reads(home)
     yield from keys(home)
+    yield from trail()
     quote = home.quote(home.demand(2, "A1"), START)
     order = home.order(START, home.demand(2, "A1"))
     payment = home.payment(order, START)
@@ -102,6 +108,7 @@ def sale(home: Scenery) -> Iterator[Op]:
 
 def sale_reads(home: Scenery) -> Iterator[Op]:
     yield lambda tx: tx.catalog.offer(home.event_id)()
+    yield lambda tx: tx.catalog.place(home.venue_id)()
 
 
 def keys(home: Scenery) -> Iterator[Op]:
@@ -115,6 +122,20 @@ def keys(home: Scenery) -> Iterator[Op]:
     yield lambda tx: tx.idempotency.release(mine, START)
     yield lambda tx: tx.idempotency.finish(mine, answer, START)
     yield lambda tx: tx.idempotency.purge(START + timedelta(days=9))()
+
+
+def trail() -> Iterator[Op]:
+    entry = audit_entry(START)
+    yield lambda tx: tx.audit.record(entry)
+    yield lambda tx: tx.audit.get(entry.id)()
+    yield lambda tx: tx.audit.latest(9)()
+    yield lambda tx: tx.audit.waiting(9)()
+    yield lambda tx: tx.audit.findings()()
+    yield lambda tx: tx.audit.lock_head()()
+    yield lambda tx: chain(tx, tx.audit.lock_head()(), entry)
+    yield lambda tx: tx.audit.head()()
+    yield lambda tx: tx.audit.linked(0, 9)()
+    yield lambda tx: tx.audit.checkpoints()()
 
 
 def books(home: Scenery, total: Any, order: Any, payment: Any) -> Iterator[Op]:
@@ -151,6 +172,9 @@ def after_the_sale(payment: Any) -> Iterator[Op]:
     yield lambda tx: tx.refunds.add(refund)
     yield lambda tx: tx.refunds.lock(refund.id)()
     yield lambda tx: tx.refunds.move(done, step, START)
+    yield lambda tx: tx.sales.of_user(payment.user_id, NEWEST, 9)()
+    yield lambda tx: tx.sales.of_venue(payment.venue_id, NEWEST, 9)()
+    yield lambda tx: tx.sales.counts(START)()
     yield lambda tx: tx.outbox.emit([message("order.paid", payment.order_id, START)])
     yield lambda tx: tx.outbox.pending(
         StreamClaim(

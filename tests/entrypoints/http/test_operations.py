@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from inspect import iscoroutinefunction
+
 import pytest
 
+from tests.entrypoints.http.driving import SETTINGS, World
 from ticketpay.domain.parties import Role
+from ticketpay.entrypoints.http.auth import Guard
 from ticketpay.entrypoints.http.endpoints import Endpoints
+from ticketpay.entrypoints.http.health import Health
 from ticketpay.entrypoints.http.operations import OPERATIONS, Operation
+from ticketpay.entrypoints.http.routing import routes
 
 
 @pytest.mark.spec("S08")
@@ -17,8 +23,21 @@ def test_an_operation_says_exactly_once_who_may_call_it(access: dict[str, object
         Operation(method="GET", path="/x", endpoint="x", summary="X", **access)  # type: ignore[arg-type]  # drawn
 
 
-def test_every_public_method_of_the_endpoints_is_an_operation() -> None:
+def test_every_endpoint_is_an_operation() -> None:
     """No endpoint is without a row, and no row without its endpoint."""
-    served = {name for name in vars(Endpoints) if not name.startswith("_")}
-    methods = {name for name in served if callable(getattr(Endpoints, name))}
-    assert {operation.endpoint for operation in OPERATIONS} == methods
+    named = sorted(operation.endpoint for operation in OPERATIONS)
+    assert named == sorted(
+        name
+        for servant in (Endpoints, Health)
+        for name, found in vars(servant).items()
+        if iscoroutinefunction(found) and not name.startswith("_")
+    )
+
+
+@pytest.mark.spec("S08")
+@pytest.mark.parametrize("servants", [(), (object(),), (World(), World())])
+def test_a_row_without_its_one_endpoint_is_refused(servants: tuple[object, ...]) -> None:
+    """An operation that nobody serves, or two, stops the start."""
+    row = Operation(method="GET", path="/x", endpoint="ready", summary="X", public=True)
+    with pytest.raises(LookupError, match=r"ready is served by [02] endpoints"):
+        routes((row,), servants, Guard.of(SETTINGS))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ticketpay.adapters.memory.store import StockRow, TenantTables, known
-from ticketpay.domain.catalog import Catalog, Offer, StockedType
+from ticketpay.domain.audit import AuditEntry
+from ticketpay.domain.catalog import Catalog, Offer, Place, StockedType
 from ticketpay.domain.inventory import SoldOut
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TenantId, VenueId
@@ -17,6 +18,7 @@ from ticketpay.ports.later import Later
 
 if TYPE_CHECKING:
     from ticketpay.adapters.memory.uow import MemoryUnitOfWork
+    from ticketpay.ports.transactions import Tx
 
 __all__ = ["MemoryCatalog", "MemoryCatalogReader"]
 
@@ -34,6 +36,11 @@ class MemoryCatalogReader:
     def offer_of_quote(self, quote_id: QuoteId) -> Later[Offer | None]:
         quote = self.tables.quotes.get(quote_id)
         return known(self._offer(quote.event_id) if quote else None)
+
+    def place(self, venue_id: VenueId) -> Later[Place | None]:
+        venue = self.tables.venues.get(venue_id)
+        tenant = self.tables.tenants.get(self.tenant_id)
+        return known(Place(venue, tenant.nexus_states) if venue and tenant else None)
 
     def volume_cents(self, venue_id: VenueId, since: datetime) -> Later[int]:
         return known(
@@ -68,9 +75,15 @@ class MemoryCatalog:
 
     uow: MemoryUnitOfWork
 
-    def load(self, catalog: Catalog) -> None:
+    def load(self, catalog: Catalog, entry: AuditEntry | None = None) -> None:
         tenant = catalog.tenant.id
-        self.uow.run(tenant, lambda _: _load(self.uow.store.of(tenant), catalog))
+
+        def load(tx: Tx) -> None:
+            _load(self.uow.store.of(tenant), catalog)
+            if entry is not None:
+                tx.audit.record(entry)
+
+        self.uow.run(tenant, load)
 
 
 def _load(tables: TenantTables, catalog: Catalog) -> None:

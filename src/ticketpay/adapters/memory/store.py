@@ -13,6 +13,7 @@ from uuid import UUID
 
 import attrs
 
+from ticketpay.domain.audit import AuditEntry, Checkpoint, Head, Link
 from ticketpay.domain.catalog import Event, TicketType, Venue
 from ticketpay.domain.inventory import HoldState
 from ticketpay.domain.kernel.fsm import Step
@@ -297,6 +298,11 @@ class TenantTables:
         self.postings: Table[str, Posting] = Table(store)
         self.tail: Table[int, Posting] = Table(store)
         self.checkpoints: Table[Account, int] = Table(store)
+        self.audit_entries: Table[UUID, AuditEntry] = Table(store)
+        self.audit_waiting: Table[UUID, None] = Table(store)
+        self.audit_chain: Table[int, Link] = Table(store)
+        self.audit_checkpoints: Table[int, Checkpoint] = Table(store)
+        self.audit_head: Table[None, Head] = Table(store)
 
 
 class PlatformTables:

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 import attrs
 
+from ticketpay.adapters.memory.audit import MemoryAudit
 from ticketpay.adapters.memory.catalog import MemoryCatalogReader
 from ticketpay.adapters.memory.idempotency import MemoryIdempotencyKeys
 from ticketpay.adapters.memory.ledger import MemoryLedger
@@ -26,6 +27,7 @@ from ticketpay.adapters.memory.messaging import (
 from ticketpay.adapters.memory.orders import MemoryOrders, MemoryQuotes
 from ticketpay.adapters.memory.payments import MemoryPayments
 from ticketpay.adapters.memory.refunds import MemoryRefunds
+from ticketpay.adapters.memory.sales import MemorySales
 from ticketpay.adapters.memory.stock import MemoryStock
 from ticketpay.adapters.memory.store import SerializationFailure, Store, Transaction
 from ticketpay.domain.kernel.errors import Conflict
@@ -64,8 +66,10 @@ class MemoryTx:
     orders: MemoryOrders
     payments: MemoryPayments
     refunds: MemoryRefunds
+    sales: MemorySales
     ledger: MemoryLedger
     outbox: MemoryOutbox
+    audit: MemoryAudit
 
 
 class MemoryUnitOfWork:
@@ -166,8 +170,10 @@ class MemoryUnitOfWork:
             orders=MemoryOrders(store, tables),
             payments=MemoryPayments(tenant, store, tables),
             refunds=MemoryRefunds(store, tables),
+            sales=MemorySales(tables),
             ledger=MemoryLedger(store, tables),
             outbox=MemoryOutbox(tenant, store, tables),
+            audit=MemoryAudit(tables),
         )
 
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import psycopg
 
+from ticketpay.adapters.postgres.audit import RECORD, entry_values
 from ticketpay.adapters.postgres.documents import quote_from, quote_to
 from ticketpay.adapters.postgres.errors import connect, translate
 from ticketpay.adapters.postgres.places import place_of
 from ticketpay.adapters.postgres.statements import load
-from ticketpay.domain.catalog import Catalog, Event, Offer, StockedType, TicketType, Venue
+from ticketpay.domain.audit import AuditEntry
+from ticketpay.domain.catalog import Catalog, Event, Offer, Place, StockedType, TicketType, Venue
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TenantId, TicketTypeId, VenueId
 from ticketpay.domain.money import Currency, Money
 from ticketpay.domain.pricing import Quote
@@ -57,6 +59,13 @@ def _offer(rows: Sequence[tuple[Any, ...]]) -> Offer | None:
     )
 
 
+def _place(rows: Sequence[tuple[Any, ...]]) -> Place | None:
+    for venue_id, name, city, state, zone, nexus in rows:
+        venue = Venue(id=venue_id, name=name, city=city, state=state, time_zone=zone)
+        return Place(venue, frozenset(nexus))
+    return None
+
+
 @attrs.frozen
 class PostgresCatalog:
     """Fulfils ``CatalogReader``."""
@@ -70,6 +79,10 @@ class PostgresCatalog:
     def offer_of_quote(self, quote_id: QuoteId) -> Later[Offer | None]:
         values = {"tenant": self.session.tenant_id, "quote": quote_id}
         return self.session.read(_SQL["offer_of_quote"], values, _offer)
+
+    def place(self, venue_id: VenueId) -> Later[Place | None]:
+        values = {"tenant": self.session.tenant_id, "venue": venue_id}
+        return self.session.read(_SQL["place"], values, _place)
 
     def volume_cents(self, venue_id: VenueId, since: datetime) -> Later[int]:
         values = {"tenant": self.session.tenant_id, "venue": venue_id, "since": since}
@@ -117,11 +130,13 @@ class PostgresCatalogWriter:
 
     dsns: tuple[str, ...] = attrs.field(repr=False, converter=_several)
 
-    def load(self, catalog: Catalog) -> None:
+    def load(self, catalog: Catalog, entry: AuditEntry | None = None) -> None:
         dsn = self.dsns[place_of(catalog.tenant.id, len(self.dsns))]
         try:
             with connect(dsn) as connection:
                 _load(connection, catalog)
+                if entry is not None:
+                    connection.execute(RECORD, entry_values(catalog.tenant.id, entry))
         except psycopg.Error as error:
             raise translate(error) from error
 

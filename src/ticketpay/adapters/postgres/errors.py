@@ -32,6 +32,8 @@ CONSTRAINTS: Final[dict[str, type[TicketpayError]]] = {
     "refund_version": Conflict,
     "provider_ref_owner": Conflict,
     "idempotency_epoch": Conflict,
+    "audit_head": Conflict,
+    "audit_waiting": Conflict,
 }
 """Named constraints and named expectations (``tp_expect``)."""
 

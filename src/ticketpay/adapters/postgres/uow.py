@@ -19,6 +19,7 @@ import psycopg
 from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from ticketpay.adapters.postgres.audit import PostgresAudit
 from ticketpay.adapters.postgres.catalog import PostgresCatalog, PostgresQuotes
 from ticketpay.adapters.postgres.errors import is_retryable, translate
 from ticketpay.adapters.postgres.idempotency import PostgresIdempotencyKeys
@@ -32,6 +33,7 @@ from ticketpay.adapters.postgres.messaging import (
 from ticketpay.adapters.postgres.orders import PostgresOrders
 from ticketpay.adapters.postgres.payments import PostgresPayments, PostgresRefunds
 from ticketpay.adapters.postgres.places import place_of
+from ticketpay.adapters.postgres.sales import PostgresSales
 from ticketpay.adapters.postgres.session import RoundTrips, Session
 from ticketpay.adapters.postgres.stock import PostgresStock
 from ticketpay.domain.kernel.errors import Conflict, OutcomeUnknown, Unavailable
@@ -141,12 +143,20 @@ class PostgresTx:
         return PostgresRefunds(self.session)
 
     @property
+    def sales(self) -> PostgresSales:
+        return PostgresSales(self.session)
+
+    @property
     def ledger(self) -> PostgresLedger:
         return PostgresLedger(self.session)
 
     @property
     def outbox(self) -> PostgresOutbox:
         return PostgresOutbox(self.session)
+
+    @property
+    def audit(self) -> PostgresAudit:
+        return PostgresAudit(self.session)
 
     @property
     def inbox(self) -> PostgresInbox:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.kernel.errors import NotFound, OutcomeUnknown, TicketpayError
 from ticketpay.domain.kernel.fsm import InvalidTransition
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
@@ -27,6 +28,8 @@ from ticketpay.domain.processes.answers import (
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case, open_claimed
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ticketpay.domain.orders import Order
     from ticketpay.ports.payments import PaymentGateway
     from ticketpay.ports.system import Clock
@@ -45,6 +48,7 @@ class PaymentCommand:
     key: KeyScope
     request_hash: str
     payment_id: PaymentId
+    request_id: str = ""
 
 
 @attrs.frozen
@@ -108,7 +112,9 @@ class _PaymentAction:
     def _settle(self, tx: Tx, claim: Claim, command: PaymentCommand, fact: ProviderFact) -> Answer:
         now = self.clock.now()
         case = open_claimed(tx, claim, command.payment_id)
+        before = case.payment.state
         case = self.desk.apply(tx, case, fact, now)
+        self._record(tx, command, before, case, now)
         answer = self._answer(case)
         tx.idempotency.finish(claim, answer, now)
         return answer
@@ -118,6 +124,11 @@ class _PaymentAction:
 
     def _answer(self, case: Case) -> Answer:
         raise NotImplementedError
+
+    def _record(
+        self, tx: Tx, command: PaymentCommand, before: PaymentState, case: Case, now: datetime
+    ) -> None:
+        """Say in the audit trail who did it; most buyers' acts are told by the payment itself."""
 
 
 def _known_ref(payment: Payment) -> ProviderRef:
@@ -143,6 +154,27 @@ class CancelPayment(_PaymentAction):
 
     def _ask(self, ref: ProviderRef, command: PaymentCommand) -> ProviderFact:
         return self.gateway.cancel(ref, f"cancel:{command.payment_id}:{command.key.key}")
+
+    def _record(
+        self, tx: Tx, command: PaymentCommand, before: PaymentState, case: Case, now: datetime
+    ) -> None:
+        tx.audit.record(
+            AuditEntry(
+                id=self.desk.ids.new(),
+                at=now,
+                actor_kind=ActorKind.USER,
+                actor_id=str(command.actor.user_id),
+                action="payment.cancel",
+                subject_type="payment",
+                subject_id=str(command.payment_id),
+                details={
+                    "role": str(command.actor.role),
+                    "before": str(before),
+                    "after": str(case.payment.state),
+                },
+                request_id=command.request_id,
+            )
+        )
 
     def _answer(self, case: Case) -> Answer:
         if case.payment.state is PaymentState.CANCELLED:

@@ -25,6 +25,7 @@ from ticketpay.domain.messaging.routes import attempts_max
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent
 
 if TYPE_CHECKING:
+    from ticketpay.domain.audit import AuditEntry
     from ticketpay.ports.messaging import TicketService
     from ticketpay.ports.system import Alerts, Clock, Random
     from ticketpay.ports.transactions import Tx, UnitOfWork
@@ -161,7 +162,14 @@ class ReplayStream:
     uow: UnitOfWork
     clock: Clock
 
-    def __call__(self, key: StreamKey) -> bool:
-        """False if the stream is not parked."""
+    def __call__(self, key: StreamKey, entry: AuditEntry | None = None) -> bool:
+        """False if the stream is not parked; if it is, ``entry`` says who let it run again."""
         now = self.clock.now()
-        return self.uow.platform(lambda tx: tx.streams.replay(key, now)(), key.tenant_id)
+
+        def replay(tx: Tx) -> bool:
+            replayed = tx.streams.replay(key, now)()
+            if replayed and entry is not None:
+                tx.audit.record(entry)
+            return replayed
+
+        return self.uow.run(key.tenant_id, replay)

@@ -18,6 +18,8 @@ from uuid import UUID
 import click
 
 from ticketpay.domain.kernel.errors import InvalidInput, TicketpayError
+from ticketpay.domain.kernel.ids import TenantId
+from ticketpay.entrypoints.cli.audit import audit, operator_entry
 
 if TYPE_CHECKING:
     from ticketpay.entrypoints.settings import Settings
@@ -45,8 +47,13 @@ class _OneLine(click.Group):
 
 @click.group(cls=_OneLine)
 @click.version_option(package_name="ticketpay")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """The money side of event tickets: quote, checkout, payment, ledger - exact to the cent."""
+    ctx.obj = _settings
+
+
+cli.add_command(audit)
 
 
 @cli.command()
@@ -133,7 +140,15 @@ def catalog_load(file: Path) -> None:
     from ticketpay.entrypoints.catalog_file import read_catalog
 
     found = read_catalog(file)
-    bootstrap.catalog_writer(_settings("MIGRATION_DATABASE_URL")).load(found)
+    entry = operator_entry(
+        "catalog.load",
+        "tenant",
+        found.tenant.id,
+        venues=len(found.venues),
+        events=len(found.events),
+        types=len(found.types),
+    )
+    bootstrap.catalog_writer(_settings("MIGRATION_DATABASE_URL")).load(found, entry)
     click.echo(
         f"loaded {found.tenant.name} ({found.tenant.id}): {len(found.venues)} venues, "
         f"{len(found.events)} events, {len(found.types)} ticket types"
@@ -155,7 +170,20 @@ def tokens_issue(tenant: UUID, user: UUID, role: str, minutes: int) -> None:
     from ticketpay.entrypoints.cli.tokens import token_for
 
     settings = _settings("JWT_SECRET")
+    _record_token(settings, TenantId(tenant), user, role, minutes)
     click.echo(token_for(settings, tenant=tenant, user=user, role=role, minutes=minutes))
+
+
+def _record_token(
+    settings: Settings, tenant: TenantId, user: UUID, role: str, minutes: int
+) -> None:
+    """Before it is printed: a token that nobody has recorded is not given out."""
+    from ticketpay.entrypoints import bootstrap
+
+    if settings.database_url:
+        entry = operator_entry("token.issue", "user", user, role=role, minutes=minutes)
+        with bootstrap.audit_desk(settings) as desk:
+            desk.record(tenant, entry)
 
 
 @cli.group()

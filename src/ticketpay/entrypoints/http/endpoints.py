@@ -1,7 +1,7 @@
-"""Endpoints: each reads a request in a fixed order and calls one use case.
+"""Endpoints: each reads a call in a fixed order and calls one use case.
 
-The order for mutations: size, authentication, role, content type, JSON, idempotency key, schema.
-Nothing that fails on the way has claimed the key.
+The order for mutations: size, authentication, role, content type, JSON, idempotency key, schema;
+the first three happen on the way here (``routing``). Nothing that fails has claimed the key.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from starlette.responses import Response
 from ticketpay.domain.kernel.errors import (
     NotFound,
     TicketpayError,
-    Unavailable,
 )
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
 from ticketpay.domain.messaging import Answer, KeyScope, request_hash
@@ -25,10 +24,11 @@ from ticketpay.domain.parties import Actor
 from ticketpay.domain.payments import SignatureInvalid
 from ticketpay.domain.processes.answers import quote_view
 from ticketpay.domain.processes.checkout import PlaceOrder
+from ticketpay.domain.processes.estimating import estimate_view
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http.answers import respond
-from ticketpay.entrypoints.http.auth import Guard, uuid_of
+from ticketpay.entrypoints.http.auth import uuid_of
 from ticketpay.entrypoints.http.body import parse_json, read_bytes, require_json
 from ticketpay.entrypoints.http.errors import (
     IdempotencyKeyInvalid,
@@ -37,9 +37,18 @@ from ticketpay.entrypoints.http.errors import (
     Overloaded,
     json_response,
 )
-from ticketpay.entrypoints.http.operations import roles_of
+from ticketpay.entrypoints.http.paging import Cursors
 from ticketpay.entrypoints.http.pools import Pools
-from ticketpay.entrypoints.http.wire import PaymentBody, read_members, read_payment, read_quote
+from ticketpay.entrypoints.http.routing import Call
+from ticketpay.entrypoints.http.shell import checkpoint
+from ticketpay.entrypoints.http.transactions import page_view, read_sales_query
+from ticketpay.entrypoints.http.wire import (
+    PaymentBody,
+    read_estimate,
+    read_members,
+    read_payment,
+    read_quote,
+)
 
 __all__ = ["Endpoints"]
 
@@ -52,47 +61,43 @@ class Endpoints:
     """Every endpoint, over the use cases and the pools that run them."""
 
     app: App
-    guard: Guard
     pools: Pools
-    ready_probe: Callable[[], bool]
+    cursors: Cursors
 
-    async def quote(self, request: Request) -> Response:
+    async def quote(self, call: Call) -> Response:
         """``POST /api/v1/quotes``."""
-        actor, raw = await self._caller(request, "quote")
-        demand = read_quote(_json(request, raw))
+        actor, demand = call.actor, read_quote(_json(call))
         quote = await self.pools.reads.run(lambda: self.app.give_quote(actor, demand))
         return json_response(quote_view(quote), 201)
 
-    async def pay(self, request: Request) -> Response:
+    async def pay(self, call: Call) -> Response:
         """``POST /api/v1/payments``."""
-        actor, raw = await self._caller(request, "pay")
-        body = _json(request, raw)
-        key = _key(request, actor)
-        command = _order(actor, key, read_members(body), read_payment(body))
+        body, key = _json(call), _key(call)
+        command = _order(call.actor, key, read_members(body), read_payment(body))
+        checkpoint("order")
         answer = await self.pools.provider.run(lambda: self.app.checkout(command))
+        checkpoint("sale")
+        if self.app.metrics is not None:
+            self.app.metrics.sale(answer)
         return respond(answer, 201)
 
-    async def confirm(self, request: Request) -> Response:
+    async def confirm(self, call: Call) -> Response:
         """``POST /api/v1/payments/{id}/confirm``."""
-        return await self._act(request, "confirm", self.app.confirm_payment)
+        return await self._act(call, "confirm", self.app.confirm_payment)
 
-    async def cancel(self, request: Request) -> Response:
+    async def cancel(self, call: Call) -> Response:
         """``POST /api/v1/payments/{id}/cancel``."""
-        return await self._act(request, "cancel", self.app.cancel_payment)
+        return await self._act(call, "cancel", self.app.cancel_payment)
 
-    async def show_payment(self, request: Request) -> Response:
+    async def show_payment(self, call: Call) -> Response:
         """``GET /api/v1/payments/{id}``."""
-        actor = self.guard.actor(request)
-        actor.require(*roles_of("show_payment"))
-        payment_id = PaymentId(_id(request, "payment"))
+        actor, payment_id = call.actor, PaymentId(_id(call, "payment"))
         view = await self.pools.reads.run(lambda: self.app.show_payment(actor, payment_id))
         return json_response(view)
 
-    async def show_order(self, request: Request) -> Response:
+    async def show_order(self, call: Call) -> Response:
         """``GET /api/v1/orders/{id}``."""
-        actor = self.guard.actor(request)
-        actor.require(*roles_of("show_order"))
-        order_id = OrderId(_id(request, "order"))
+        actor, order_id = call.actor, OrderId(_id(call, "order"))
         view = await self.pools.reads.run(lambda: self.app.show_order(actor, order_id))
         return json_response(view)
 
@@ -110,48 +115,51 @@ class Endpoints:
             raise NotStored from error
         return json_response({"received": True} if fresh else {"received": True, "duplicate": True})
 
-    async def live(self, _: Request) -> Response:
-        """``GET /health/live``: the event loop turns."""
-        return json_response({"status": "live"})
+    async def calculate_fees(self, call: Call) -> Response:
+        """``POST /api/v1/fees/calculate``: an estimate, for anybody with a token."""
+        actor, asked = call.actor, read_estimate(_json(call))
+        found = await self.pools.reads.run(
+            lambda: self.app.estimate_fees(
+                actor, asked.venue_id, asked.amount_cents, asked.ticket_count
+            )
+        )
+        return json_response(estimate_view(found))
 
-    async def ready(self, _: Request) -> Response:
-        """``GET /health/ready``: requests can be served."""
-        if not await self.pools.reads.run(self.ready_probe):
-            raise Unavailable("The service is not ready")
-        return json_response({"status": "ready"})
+    async def transactions(self, call: Call) -> Response:
+        """``GET /api/v1/transactions``: one's own sales, or a venue's."""
+        actor, query = call.actor, read_sales_query(call.request, call.actor, self.cursors)
+        page = await self.pools.reads.run(lambda: self.app.list_sales(actor, query))
+        return json_response(page_view(page, actor, query, self.cursors))
+
+    async def stats(self, call: Call) -> Response:
+        """``GET /admin/stats``: the last 24 hours of the admin's tenant."""
+        return json_response(await self.pools.reads.run(lambda: self.app.show_stats(call.actor)))
 
     async def _act(
-        self, request: Request, verb: str, use_case: Callable[[PaymentCommand], Answer]
+        self, call: Call, verb: str, use_case: Callable[[PaymentCommand], Answer]
     ) -> Response:
-        actor, raw = await self._caller(request, verb)
-        body = _json(request, raw) if raw else {}
-        key = _key(request, actor)
+        body, key = _json(call) if call.raw else {}, _key(call)
         members = read_members(body)
-        payment_id = PaymentId(_id(request, "payment"))
+        payment_id = PaymentId(_id(call, "payment"))
         operation = f"POST /api/v1/payments/{payment_id}/{verb}"
         command = PaymentCommand(
-            actor=actor,
+            actor=call.actor,
             key=key,
             request_hash=request_hash(operation, members),
             payment_id=payment_id,
+            request_id=call.request.scope.get("ticketpay.request_id", ""),
         )
         return respond(await self.pools.provider.run(lambda: use_case(command)), 200)
 
-    async def _caller(self, request: Request, endpoint: str) -> tuple[Actor, bytes]:
-        raw = await read_bytes(request)
-        actor = self.guard.actor(request)
-        actor.require(*roles_of(endpoint))
-        return actor, raw
+
+def _json(call: Call) -> object:
+    require_json(call.request)
+    return parse_json(call.raw)
 
 
-def _json(request: Request, raw: bytes) -> object:
-    require_json(request)
-    return parse_json(raw)
-
-
-def _key(request: Request, actor: Actor) -> KeyScope:
+def _key(call: Call) -> KeyScope:
     """The caller's key, bare or as a quoted structured-field string (S11 rules 1 and 2)."""
-    sent = request.headers.getlist("idempotency-key")
+    sent = call.request.headers.getlist("idempotency-key")
     if not any(sent):
         raise IdempotencyKeyMissing(_KEY_MISSING)
     text = sent[0]
@@ -159,11 +167,11 @@ def _key(request: Request, actor: Actor) -> KeyScope:
     key = uuid_of(text[1:-1] if quoted else text)
     if key is None or len(sent) != 1:
         raise IdempotencyKeyInvalid(_KEY_INVALID)
-    return KeyScope(actor.user_id, key)
+    return KeyScope(call.actor.user_id, key)
 
 
-def _id(request: Request, kind: str) -> UUID:
-    found = uuid_of(request.path_params["id"])
+def _id(call: Call, kind: str) -> UUID:
+    found = uuid_of(call.request.path_params["id"])
     if found is None:
         raise NotFound(f"There is no such {kind}")
     return found

@@ -11,7 +11,7 @@ import attrs
 
 from ticketpay.domain.parties import Role
 
-__all__ = ["OPERATIONS", "Operation", "roles_of"]
+__all__ = ["OPERATIONS", "Operation"]
 
 _ANYBODY: Final = tuple(Role)
 _BUYERS: Final = (Role.CUSTOMER,)
@@ -20,7 +20,7 @@ _QUOTERS: Final = (Role.CUSTOMER, Role.SUPPORT, Role.ADMIN, Role.VENUE_MANAGER)
 
 @attrs.frozen(kw_only=True)
 class Operation:
-    """One method of one path; ``endpoint`` names the method of ``Endpoints`` that serves it.
+    """One method of one path; ``endpoint`` names the method that serves it.
 
     Raises ``ValueError`` unless exactly one of ``roles``, ``public`` and ``signed`` is given.
     """
@@ -95,6 +95,20 @@ OPERATIONS: Final = (
         idempotent=True,
     ),
     Operation(
+        method="POST",
+        path="/api/v1/fees/calculate",
+        endpoint="calculate_fees",
+        summary="Estimate the fees of an amount",
+        roles=_ANYBODY,
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/transactions",
+        endpoint="transactions",
+        summary="List sales, newest first",
+        roles=_ANYBODY,
+    ),
+    Operation(
         method="GET",
         path="/health/live",
         endpoint="live",
@@ -108,11 +122,32 @@ OPERATIONS: Final = (
         summary="Requests can be served",
         public=True,
     ),
+    Operation(
+        method="GET",
+        path="/health",
+        endpoint="health",
+        summary="The health of the parts",
+        public=True,
+    ),
+    Operation(
+        method="GET",
+        path="/health/db",
+        endpoint="database",
+        summary="The database answers",
+        public=True,
+    ),
+    Operation(
+        method="GET",
+        path="/info",
+        endpoint="info",
+        summary="What runs here",
+        public=True,
+    ),
+    Operation(
+        method="GET",
+        path="/admin/stats",
+        endpoint="stats",
+        summary="The tenant's last 24 hours",
+        roles=(Role.ADMIN,),
+    ),
 )
-
-_ROLES: Final = {operation.endpoint: operation.roles for operation in OPERATIONS}
-
-
-def roles_of(endpoint: str) -> tuple[Role, ...]:
-    """Who may call an endpoint; raises ``KeyError`` for one that the table does not name."""
-    return _ROLES[endpoint]

@@ -1,0 +1,88 @@
+"""``ticketpay audit``: what it prints, what it finds, what it refuses."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.support.databases import Database
+from tests.support.scenery import START, Scenery, audit_entry
+from ticketpay.adapters.memory import VirtualClock
+from ticketpay.domain.audit import KeptHead
+from ticketpay.domain.kernel.errors import InvalidInput
+from ticketpay.domain.kernel.ids import TenantId
+from ticketpay.domain.processes.auditing import ChainAudit
+from ticketpay.entrypoints.cli.audit import read_kept
+from ticketpay.entrypoints.cli.main import cli
+
+HASH = "ab" * 32
+SECRET = "a secret of at least 32 characters, yes"
+
+
+@pytest.mark.spec("S09")
+def test_a_kept_head_is_read_in_every_dress(tmp_path: Path) -> None:
+    """SEQ:HASH, a bare hash, JSON, and files of them; another tenant's lines are left out."""
+    tenant = uuid4()
+    both = [KeptHead(hash=HASH, seq=7), KeptHead(hash=HASH)]
+    mine = json.dumps({"tenant": str(tenant), "seq": 7, "hash": HASH})
+    other = json.dumps({"tenant": str(uuid4()), "seq": 7, "hash": HASH})
+    assert read_kept(f"7:{HASH}", tenant) == both[:1]
+    assert read_kept(HASH, tenant) == both[1:]
+    path = tmp_path / "heads"
+    path.write_text(f"{mine}\n\n{other}\n{HASH}\n")
+    assert read_kept(str(path), tenant) == both
+    for wrong in ("", "7", "x:" + HASH, "-1:" + HASH, HASH[:-1], HASH.upper(), "{", "{}", other):
+        with pytest.raises(InvalidInput, match="--against"):
+            read_kept(wrong, tenant)
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(cli, [*words])
+
+
+@pytest.mark.server
+@pytest.mark.spec("S09")
+def test_the_trail_is_listed_proven_and_its_tampering_found(
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token leaves an entry; list, show, checkpoint and verify agree; an edit exits with 1."""
+    tenant = Scenery().tenant
+    monkeypatch.setenv("DATABASE_URL", fresh_database.app)
+    monkeypatch.setenv("JWT_SECRET", SECRET)
+    monkeypatch.setenv("TICKETPAY_OPERATOR", "kim")
+    issue = ("tokens", "issue", "--tenant", str(tenant), "--user", str(uuid4()), "--role", "admin")
+    issued = run(*issue)
+    assert issued.exit_code == 0, issued.output
+    (listed,) = run("audit", "list", "--tenant", str(tenant), "--json").output.splitlines()
+    entry = json.loads(listed)
+    assert (entry["action"], entry["actorId"]) == ("token.issue", "kim")
+    assert entry["details"] == {"role": "admin", "minutes": 60}
+    shown = run("audit", "show", entry["id"], "--tenant", str(tenant), "--json")
+    assert json.loads(shown.output) == entry
+    assert chained(fresh_database, tenant) == 4
+    head = run("audit", "checkpoint", "--tenant", str(tenant)).output.strip()
+    verify = ("audit", "verify", "--tenant", str(tenant), "--json", "--against", head)
+    good = run(*verify)
+    assert (good.exit_code, json.loads(good.output)["differences"]) == (0, [])
+    with psycopg.connect(fresh_database.owner) as connection:
+        connection.execute("UPDATE audit_entries SET reason = 'x' WHERE action = 'token.issue'")
+    bad = run(*verify)
+    assert (bad.exit_code, json.loads(bad.output)["ok"]) == (1, False)
+    assert run("audit", "show", str(uuid4()), "--tenant", str(tenant)).exit_code == 1
+
+
+def chained(database: Database, tenant: TenantId) -> int:
+    """Three entries more, all chained by a worker."""
+    uow = database.unit_of_work(worker=True)
+    for number in range(3):
+        entry = audit_entry(START + timedelta(seconds=number))
+        uow.run(tenant, lambda tx, entry=entry: tx.audit.record(entry))  # type: ignore[misc] # a default binds the loop variable
+    found = ChainAudit(uow=uow, clock=VirtualClock(START))(tenant)
+    uow.close()
+    return found
