@@ -17,6 +17,7 @@ from ticketpay.entrypoints.http.endpoints import Endpoints
 from ticketpay.entrypoints.http.health import Health
 from ticketpay.entrypoints.http.limits import RateLimits
 from ticketpay.entrypoints.http.logs import Logger, request_logger
+from ticketpay.entrypoints.http.openapi import Documents
 from ticketpay.entrypoints.http.operations import OPERATIONS
 from ticketpay.entrypoints.http.paging import Cursors
 from ticketpay.entrypoints.http.pools import Pools
@@ -57,7 +58,7 @@ def create_app(
         finally:
             await run_sync(app.close)
 
-    served = routes(OPERATIONS, (endpoints, health), guard)
+    served = routes(OPERATIONS, (endpoints, health, Documents()), guard)
     router: ASGIApp = Router(served, redirect_slashes=False, lifespan=lifespan)
     if app.admit is not None:
         router = RateLimits.of(router, app.admit, guard, settings)

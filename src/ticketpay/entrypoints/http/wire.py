@@ -36,6 +36,7 @@ __all__ = [
     "QUOTE",
     "EstimateBody",
     "PaymentBody",
+    "Record",
     "read_estimate",
     "read_members",
     "read_payment",
