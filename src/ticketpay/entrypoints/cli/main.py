@@ -127,6 +127,14 @@ def demo() -> None:
     sys.exit(0 if run_demo() else 1)
 
 
+@cli.command()
+def openapi() -> None:
+    """Print the OpenAPI document of the API."""
+    from ticketpay.entrypoints.http.openapi import document_text
+
+    click.echo(document_text(), nl=False)
+
+
 @cli.group()
 def catalog() -> None:
     """What is for sale."""
