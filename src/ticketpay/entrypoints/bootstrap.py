@@ -21,6 +21,7 @@ from ticketpay.domain.processes.bookkeeping import RollUpLedger, TrialBalance, V
 from ticketpay.domain.processes.checkout import Checkout
 from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
 from ticketpay.domain.processes.janitor import Janitor
+from ticketpay.domain.processes.operating import PaymentDesk
 from ticketpay.domain.processes.payment_actions import (
     CancelPayment,
     ConfirmPayment,
@@ -97,6 +98,7 @@ class App:
     roll_up_ledger: RollUpLedger
     trial_balance: TrialBalance
     verify_ledger: VerifyLedger
+    payment_desk: PaymentDesk
     chain_audit: ChainAudit
     show_audit: ShowAudit
     verify_audit: VerifyAudit
@@ -145,6 +147,7 @@ def assemble(
         roll_up_ledger=RollUpLedger(uow=uow),
         trial_balance=TrialBalance(uow=uow),
         verify_ledger=VerifyLedger(uow=uow, gateway=gateway),
+        payment_desk=PaymentDesk(uow=uow, gateway=gateway, desk=desk, clock=clock),
         chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),
         show_audit=ShowAudit(uow=uow),
         verify_audit=VerifyAudit(uow=uow, keys=parts.audit_keys),

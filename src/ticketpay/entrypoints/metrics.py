@@ -161,9 +161,7 @@ class Metrics:
     def _histogram(
         self, name: str, text: str, buckets: tuple[float, ...], *labels: str
     ) -> Histogram:
-        return Histogram(
-            f"ticketpay_{name}", text, labels, buckets=buckets, registry=self.registry
-        )
+        return Histogram(f"ticketpay_{name}", text, labels, buckets=buckets, registry=self.registry)
 
 
 def _outcome(error: BaseException) -> str:

@@ -120,3 +120,12 @@ class GiveQuote:
             return quote
 
         return self.uow.run(actor.tenant_id, give)
+
+    def preview(self, actor: Actor, demand: Demand) -> Quote:
+        """The same prices, kept nowhere: a look that changes nothing."""
+
+        def price(tx: Tx) -> Quote:
+            offer = tx.catalog.offer(demand.event_id)()
+            return self.prices.price(tx, offer, demand, actor, self.ids, self.clock.now())
+
+        return self.uow.run(actor.tenant_id, price)

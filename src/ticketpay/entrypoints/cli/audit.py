@@ -16,6 +16,7 @@ import click
 
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.kernel.ids import TenantId
+from ticketpay.entrypoints.cli.shell import Group
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry, Detail, KeptHead
@@ -47,7 +48,7 @@ def operator_entry(
     )
 
 
-@click.group()
+@click.group(cls=Group)
 def audit() -> None:
     """Who did what: the audit trail of a tenant."""
 
