@@ -10,7 +10,7 @@ QUICK := $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 STACKS := tests/crash tests/entrypoints
 
 .PHONY: help demo test lot-stacks lot-rest check lint types imports fast clean spec docs-generated planted-contracts bench \
-  simulate crash-points crash fuzz model planted mutate
+  simulate crash-points crash fuzz limits model planted mutate
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -71,6 +71,7 @@ bench: $(STAMP) ## ratios against baselines in the same run
 	$(BIN)/python -m bench.money
 	$(BIN)/python -m bench.imports
 	$(BIN)/python -m bench.ledger
+	$(BIN)/python -m bench.limits
 	$(BIN)/python -m bench.sales
 	$(BIN)/python -m bench.soak
 
@@ -88,6 +89,10 @@ crash: $(STAMP) ## kill and pause the real processes CYCLES times while buyers b
 EXAMPLES ?= 2000
 fuzz: $(STAMP) ## fuzz headers, tokens, keys, bodies and cursors with EXAMPLES cases a property
 	EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q --timeout 0 tests/fuzz
+
+TRACES ?= 1000000
+limits: $(STAMP) ## judge the rate limit by TRACES drawn traces against two references, some on Valkey
+	$(BIN)/python -m tests.limits $(TRACES)
 
 model: $(STAMP) ## search the states of two payments of one order for a broken promise
 	$(BIN)/python -m tests.model

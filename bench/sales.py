@@ -27,6 +27,8 @@ from ticketpay.entrypoints.stack import DevelopmentStack
 CLIENTS = 12
 SALES = 1_500
 WARM_UP = 100
+# The load is one user, who buys faster than one may.
+UNLIMITED = {"ENABLE_RATE_LIMITING": "false", "ONE_PURCHASE_AT_A_TIME": "false"}
 
 
 class Load:
@@ -115,7 +117,7 @@ def percentile(values: list[float], share: float) -> float:
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ticketpay-bench-", dir="/var/tmp") as folder:
         Path(folder).chmod(0o755)
-        with DevelopmentStack.start(Path(folder) / "data", port=3905) as stack:
+        with DevelopmentStack.start(Path(folder) / "data", port=3905, extra=UNLIMITED) as stack:
             base = pgbench_rate(stack.postgres, "ticketpay")
             shop = make_shop(capacity=10_000_000)
             PostgresCatalogWriter(stack.environment["MIGRATION_DATABASE_URL"]).load(shop.catalog)

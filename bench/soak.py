@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.sales import Load, drained
+from bench.sales import UNLIMITED, Load, drained
 from tests.support.databases import make_shop
 from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
 from ticketpay.entrypoints.stack import DevelopmentStack
@@ -25,7 +25,7 @@ def resident(stack: DevelopmentStack) -> dict[str, int]:
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ticketpay-soak-", dir="/var/tmp") as folder:
         Path(folder).chmod(0o755)
-        with DevelopmentStack.start(Path(folder) / "data", port=3907) as stack:
+        with DevelopmentStack.start(Path(folder) / "data", port=3907, extra=UNLIMITED) as stack:
             shop = make_shop(capacity=10_000_000)
             PostgresCatalogWriter(stack.environment["MIGRATION_DATABASE_URL"]).load(shop.catalog)
             load = Load(stack, shop)

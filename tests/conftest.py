@@ -21,6 +21,7 @@ from tests.support.databases import (
     spread,
 )
 from ticketpay.adapters.embedded.postgres import EmbeddedPostgres
+from ticketpay.adapters.embedded.valkey import EmbeddedValkey
 
 settings.register_profile(
     "ci", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
@@ -36,6 +37,15 @@ def postgres() -> Iterator[EmbeddedPostgres]:
         data.chmod(0o755)
         with EmbeddedPostgres.start(data / "data") as server:
             make_template(server)
+            yield server
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[EmbeddedValkey]:
+    """One Valkey; tests keep apart by their own keys."""
+    with tempfile.TemporaryDirectory(prefix="ticketpay-tests-", dir=_quick_disk()) as folder:
+        Path(folder).chmod(0o755)
+        with EmbeddedValkey.start(Path(folder)) as server:
             yield server
 
 

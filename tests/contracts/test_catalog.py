@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.backend import Backend
 from tests.support.scenery import ref
+from ticketpay.domain.catalog import Place
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import EventId, QuoteId
 from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent
@@ -21,6 +22,15 @@ def test_an_offer_is_what_was_loaded(backend: Backend) -> None:
     """The offer of an event has its venue, nexus states and all ticket types; others are None."""
     assert backend.run(lambda tx: tx.catalog.offer(backend.home.event_id)()) == backend.home.offer
     assert backend.run(lambda tx: tx.catalog.offer(EventId(uuid4()))()) is None
+
+
+@pytest.mark.spec("S18")
+def test_a_place_is_a_venue_with_the_nexus_of_its_tenant(backend: Backend) -> None:
+    """The place of a venue is what decides its taxes; another tenant's venue is None."""
+    home, offer = backend.home, backend.home.offer
+    place = backend.run(lambda tx: tx.catalog.place(home.venue_id)())
+    assert place == Place(offer.venue, offer.nexus_states)
+    assert backend.run(lambda tx: tx.catalog.place(backend.away.venue_id)()) is None
 
 
 @pytest.mark.spec("S18")

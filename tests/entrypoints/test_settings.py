@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ticketpay.domain.kernel.errors import InvalidInput
-from ticketpay.entrypoints.settings import KNOWN_DEFAULTS, Secret, Settings, load_settings
+from ticketpay.entrypoints.settings import (
+    KNOWN_DEFAULTS,
+    Secret,
+    Settings,
+    declarations,
+    load_settings,
+)
 
+ROOT = Path(__file__).resolve().parents[2]
 GOOD = {
     "APP_ENV": "production",
     "DATABASE_URL": "postgresql://app@db/ticketpay",
@@ -86,3 +95,20 @@ def test_the_worker_has_a_role_of_its_own() -> None:
     assert worker == "postgresql://ticketpay_worker:p%40ss@db:5432/tickets"
     given = {"DATABASE_URL": url, "WORKER_DATABASE_URL": "postgresql://w@other/x"}
     assert load_settings(given).worker_database_url.value == "postgresql://w@other/x"
+
+
+@pytest.mark.spec("S02")
+def test_every_setting_declares_itself_once() -> None:
+    """Each has a variable of its own, a sentence, and is a secret if its value is."""
+    found = list(declarations())
+    assert len({declared.name for _, declared in found}) == len(found)
+    assert all(declared.says and declared.needed_by for _, declared in found)
+    secrets = {field.name for field, _ in found if "Secret" in str(field.type)}
+    assert secrets == {field.name for field, declared in found if declared.secret}
+
+
+@pytest.mark.spec("S02")
+def test_the_page_names_every_setting() -> None:
+    """No setting is missing in docs/reference/settings.md."""
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")
+    assert [d.name for _, d in declarations() if f"`{d.name}`" not in page] == []

@@ -8,19 +8,22 @@ they are used, so that ``ticketpay --help`` loads neither Stripe nor a database 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.messaging import EMITTED, ROUTES, check_routes
 from ticketpay.domain.pricing import FeeSchedule, tax_table
+from ticketpay.domain.processes.admission import AdmitRequest, OneAtATime
 from ticketpay.domain.processes.auditing import ChainAudit, ShowAudit, VerifyAudit
 from ticketpay.domain.processes.bookkeeping import RollUpLedger, TrialBalance, VerifyLedger
 from ticketpay.domain.processes.checkout import Checkout
+from ticketpay.domain.processes.estimating import EstimateFees
 from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
 from ticketpay.domain.processes.janitor import Janitor
+from ticketpay.domain.processes.listing import ListSales, ShowStats
 from ticketpay.domain.processes.operating import PaymentDesk
 from ticketpay.domain.processes.payment_actions import (
     CancelPayment,
@@ -37,10 +40,13 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ticketpay.adapters.postgres.uow import TenantMap
+    from ticketpay.adapters.redis import RedisClient
     from ticketpay.domain.audit import AuditEntry
     from ticketpay.domain.kernel.ids import TenantId
+    from ticketpay.entrypoints.metrics import Metrics
     from ticketpay.entrypoints.settings import Settings
     from ticketpay.ports.catalog import CatalogWriter
+    from ticketpay.ports.limits import PurchaseTurns
     from ticketpay.ports.messaging import TicketService
     from ticketpay.ports.payments import PaymentGateway, WebhookReader
     from ticketpay.ports.system import Alerts, Clock, Ids, Random
@@ -59,8 +65,12 @@ __all__ = [
     "migrate",
     "now",
     "owner_dsns",
+    "scraped",
+    "serve_sandbox",
     "tenants",
 ]
+
+_TURN_MARGIN_SECONDS: Final = 10
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +86,10 @@ class Parts:
     random: Random
     alerts: Alerts
     fees: FeeSchedule = attrs.field(factory=FeeSchedule)
+    admit: AdmitRequest | None = None
+    turns: PurchaseTurns | None = None
     audit_keys: tuple[bytes, ...] = attrs.field(default=(), repr=False)
+    metrics: Metrics | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -85,7 +98,10 @@ class App:
 
     parts: Parts
     give_quote: GiveQuote
-    checkout: Checkout
+    estimate_fees: EstimateFees
+    list_sales: ListSales
+    show_stats: ShowStats
+    checkout: Checkout | OneAtATime
     confirm_payment: ConfirmPayment
     cancel_payment: CancelPayment
     show_payment: ShowPayment
@@ -102,7 +118,10 @@ class App:
     chain_audit: ChainAudit
     show_audit: ShowAudit
     verify_audit: VerifyAudit
+    metrics: Metrics | None = None
+    admit: AdmitRequest | None = None
     ready: Callable[[], bool] = attrs.field(default=lambda: True)
+    redis_state: Callable[[], str] = attrs.field(default=lambda: "off")
     close: Callable[[], None] = attrs.field(default=lambda: None)
 
 
@@ -110,6 +129,7 @@ def assemble(
     parts: Parts,
     *,
     ready: Callable[[], bool] = lambda: True,
+    redis_state: Callable[[], str] = lambda: "off",
     close: Callable[[], None] = lambda: None,
 ) -> App:
     """Wire the use cases; raises ``UnroutedEvent`` when an emitted type has no route."""
@@ -118,12 +138,20 @@ def assemble(
     gateway, random = parts.gateway, parts.random
     desk = FactDesk(ids=ids, alerts=alerts)
     prices = PriceBook(fees=parts.fees, taxes=tax_table())
+    checkout = Checkout(uow=uow, gateway=gateway, desk=desk, prices=prices, clock=clock, ids=ids)
+    turns = parts.turns
     return App(
         parts=parts,
+        admit=parts.admit,
+        metrics=parts.metrics,
         ready=ready,
+        redis_state=redis_state,
         close=close,
         give_quote=GiveQuote(uow=uow, prices=prices, clock=clock, ids=ids),
-        checkout=Checkout(uow=uow, gateway=gateway, desk=desk, prices=prices, clock=clock, ids=ids),
+        estimate_fees=EstimateFees(uow=uow, prices=prices, clock=clock),
+        list_sales=ListSales(uow=uow),
+        show_stats=ShowStats(uow=uow, clock=clock),
+        checkout=OneAtATime(checkout=checkout, turns=turns, ids=ids) if turns else checkout,
         confirm_payment=ConfirmPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         cancel_payment=CancelPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         show_payment=ShowPayment(uow=uow),
@@ -154,6 +182,24 @@ def assemble(
     )
 
 
+def _metered(gateway: PaymentGateway, metrics: Metrics | None) -> PaymentGateway:
+    """The gateway, measured if somebody counts."""
+    if metrics is None:
+        return gateway
+    from ticketpay.entrypoints.metrics import MeteredGateway
+
+    return MeteredGateway(gateway, metrics)
+
+
+def _metrics(settings: Settings) -> Metrics | None:
+    """A registry of its own; None when ENABLE_METRICS says no."""
+    if not settings.enable_metrics:
+        return None
+    from ticketpay.entrypoints.metrics import Metrics
+
+    return Metrics()
+
+
 def build(settings: Settings, *, worker: bool = False) -> App:
     """The production application: PostgreSQL, Stripe, the ticket service.
 
@@ -161,6 +207,7 @@ def build(settings: Settings, *, worker: bool = False) -> App:
     role would make row-level security void.
     """
     from ticketpay.adapters.outbound.tickets import HttpTicketService
+    from ticketpay.adapters.postgres.backlog import backlog
     from ticketpay.adapters.postgres.uow import PostgresUnitOfWork
     from ticketpay.adapters.stripe.gateway import StripeGateway
     from ticketpay.adapters.stripe.webhook import StripeWebhooks
@@ -170,17 +217,22 @@ def build(settings: Settings, *, worker: bool = False) -> App:
     from ticketpay.adapters.system.ids import Uuid7
 
     _require(settings, worker=worker)
+    metrics = _metrics(settings)
     uow = PostgresUnitOfWork(
         _databases(settings, worker=worker),
         takeover_seconds=settings.idempotency_takeover_seconds,
     )
-    clock, ids = SystemClock(), Uuid7()
+    clock, ids, alerts = SystemClock(), Uuid7(), LogAlerts()
+    redis = None if worker else _redis(settings, alerts)
     parts = Parts(
         uow=uow,
-        gateway=StripeGateway.create(
-            settings.stripe_secret_key.value,
-            api_base=settings.stripe_api_base,
-            timeout_seconds=settings.payment_timeout_ms / 1000,
+        gateway=_metered(
+            StripeGateway.create(
+                settings.stripe_secret_key.value,
+                api_base=settings.stripe_api_base,
+                timeout_seconds=settings.payment_timeout_ms / 1000,
+            ),
+            metrics,
         ),
         reader=StripeWebhooks(tuple(s.value for s in settings.stripe_webhook_secrets)),
         tickets=HttpTicketService(
@@ -189,10 +241,52 @@ def build(settings: Settings, *, worker: bool = False) -> App:
         clock=clock,
         ids=ids,
         random=SystemRandom(),
-        alerts=LogAlerts(),
+        alerts=alerts,
         audit_keys=_audit_keys(settings),
+        metrics=metrics,
+        admit=_admission(redis, clock) if settings.enable_rate_limiting else None,
+        turns=_turns(settings, redis) if settings.one_purchase_at_a_time else None,
     )
-    return assemble(parts, ready=uow.ready, close=uow.close)
+
+    def close() -> None:
+        uow.close()
+        if redis is not None:
+            redis.close()
+
+    if metrics is not None:
+        metrics.watch_database(lambda: backlog(uow, clock.now()))
+    state = redis.state if redis is not None else (lambda: "off")
+    return assemble(parts, ready=uow.ready, redis_state=state, close=close)
+
+
+def _redis(settings: Settings, alerts: Alerts) -> RedisClient | None:
+    """The one client of Redis, if there is a Redis; it connects when it is first used."""
+    if not settings.redis_url:
+        return None
+    from ticketpay.adapters.redis import RedisClient
+
+    return RedisClient.create(settings.redis_url.value, alerts)
+
+
+def _admission(redis: RedisClient | None, clock: Clock) -> AdmitRequest:
+    """Counts in Redis, and in this process when there is none or it is down."""
+    from ticketpay.adapters.memory.limits import MemoryRateLimiter
+
+    local = MemoryRateLimiter(clock)
+    if redis is None:
+        return AdmitRequest(local=local)
+    from ticketpay.adapters.redis import RedisRateLimiter
+
+    return AdmitRequest(local=local, shared=RedisRateLimiter(redis))
+
+
+def _turns(settings: Settings, redis: RedisClient | None) -> PurchaseTurns | None:
+    """A turn lasts longer than the provider may take (S16 D5)."""
+    if redis is None:
+        return None
+    from ticketpay.adapters.redis import RedisPurchaseTurns
+
+    return RedisPurchaseTurns(redis, settings.payment_timeout_ms // 1000 + _TURN_MARGIN_SECONDS)
 
 
 def _databases(settings: Settings, *, worker: bool) -> TenantMap:
@@ -273,6 +367,11 @@ def owner_dsns(settings: Settings) -> tuple[str, ...]:
     return settings.migration_database_url.parts
 
 
+def scraped(app: App, host: str, port: int) -> AbstractContextManager[None]:
+    """While it is open, Prometheus may ask for what ``app`` counts, if it does."""
+    return nullcontext() if app.metrics is None else app.metrics.served(host, port)
+
+
 @attrs.frozen(kw_only=True)
 class AuditDesk:
     """What the command line needs of the audit trail."""
@@ -322,6 +421,13 @@ def catalog_writer(settings: Settings) -> CatalogWriter:
     from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
 
     return PostgresCatalogWriter(owner_dsns(settings))
+
+
+def serve_sandbox(words: list[str]) -> None:
+    """Run the payment sandbox with these arguments until it is told to stop."""
+    from ticketpay.adapters.sandbox.server import main
+
+    main(words)
 
 
 def tenants(settings: Settings, *, worker: bool = True) -> list[TenantId]:

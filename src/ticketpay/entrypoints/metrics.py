@@ -6,19 +6,28 @@ read when somebody scrapes, the database's at most every five seconds.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    start_http_server,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from ticketpay.domain.kernel.errors import OutcomeUnknown, TicketpayError
+from ticketpay.domain.kernel.errors import OutcomeUnknown, Unavailable
 from ticketpay.domain.payments import PaymentDeclined
 
 if TYPE_CHECKING:
@@ -31,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["BACKLOG", "Backlog", "MeteredGateway", "Metrics"]
 
 CACHE_SECONDS: Final = 5.0
+_UP: Final = "Whether every database answered the last time."
+_LOG: Final = logging.getLogger("ticketpay.metrics")
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _HTTP_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _PROVIDER_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)
@@ -48,6 +59,15 @@ Backlog = Mapping[str, float]
 """A value for each name of ``BACKLOG``."""
 
 
+class Pool(Protocol):
+    """**Protocol:** something with threads."""
+
+    @property
+    def in_use(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+
+
 class _Backlog(Collector):
     """Asks the database at a scrape, unless it was asked a moment ago."""
 
@@ -56,7 +76,8 @@ class _Backlog(Collector):
         self._until, self._found = 0.0, dict[str, float]()
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        return [GaugeMetricFamily(f"ticketpay_{name}", text) for name, text in BACKLOG.items()]
+        named = {**BACKLOG, "database_up": _UP}
+        return [GaugeMetricFamily(f"ticketpay_{name}", text) for name, text in named.items()]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         found = self._current()
@@ -65,7 +86,7 @@ class _Backlog(Collector):
             if name in found:
                 family.add_metric([], found[name])
             yield family
-        up = GaugeMetricFamily("ticketpay_database_up", "Whether the last question was answered.")
+        up = GaugeMetricFamily("ticketpay_database_up", _UP)
         up.add_metric([], float(bool(found)))
         yield up
 
@@ -85,6 +106,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._described: list[tuple[str, str, tuple[str, ...], str]] = []
+        self._lazy: list[_Backlog] = []
         self._sales = self._counter("sales", "Answers to sales.", "outcome", "currency")
         self._cents = self._counter("sales_cents", "Their totals, cents.", "outcome", "currency")
         self._http = self._histogram(
@@ -106,7 +129,7 @@ class Metrics:
             return
         currency = str(answer.body.get("currency", ""))
         self._sales.labels(str(answer.outcome), currency).inc()
-        cents = answer.body.get("amount")
+        cents = answer.body.get("amountCents")
         if isinstance(cents, int):
             self._cents.labels(str(answer.outcome), currency).inc(cents)
 
@@ -141,21 +164,48 @@ class Metrics:
 
     def watch_database(self, read: Callable[[], Backlog]) -> None:
         """Ask ``read`` at scrapes."""
-        self.registry.register(_Backlog(read))
+        self._lazy.append(_Backlog(read))
+        self.registry.register(self._lazy[-1])
 
-    def watch_pool(self, name: str, in_use: Callable[[], int], waiting: Callable[[], int]) -> None:
-        """Ask how busy a pool is at scrapes."""
-        self._in_use.labels(name).set_function(in_use)
-        self._queued.labels(name).set_function(waiting)
+    def watch_pools(self, pools: Mapping[str, Pool]) -> None:
+        """Ask how busy the pools are at scrapes."""
+        for name, pool in pools.items():
+            self._in_use.labels(name).set_function(partial(getattr, pool, "in_use"))
+            self._queued.labels(name).set_function(partial(getattr, pool, "waiting"))
+
+    @contextmanager
+    def served(self, host: str, port: int) -> Iterator[None]:
+        """Answer scrapes on a port of their own; without it, with a warning, if it is taken."""
+        try:
+            server, thread = start_http_server(port, host, self.registry)
+        except OSError as error:
+            _LOG.warning("metrics are not served on port %s: %s", port, type(error).__name__)
+            yield
+            return
+        try:
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
 
     def exposition(self) -> bytes:
         """Everything in the text format."""
         return generate_latest(self.registry)
 
+    def described(self) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
+        """Name, type, labels and meaning of everything that is told."""
+        yield from self._described
+        for collector in self._lazy:
+            for family in collector.describe():
+                yield family.name, family.type, (), family.documentation
+
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        self._described.append((f"ticketpay_{name}_total", "counter", labels, text))
         return Counter(f"ticketpay_{name}", text, labels, registry=self.registry)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        self._described.append((f"ticketpay_{name}", "gauge", labels, text))
         return Gauge(f"ticketpay_{name}", text, labels, registry=self.registry)
 
     def _histogram(
@@ -169,7 +219,7 @@ def _outcome(error: BaseException) -> str:
         return "declined"
     if isinstance(error, OutcomeUnknown):
         return "unknown"
-    return "unavailable" if isinstance(error, TicketpayError) and error.status == 503 else "refused"
+    return "unavailable" if isinstance(error, Unavailable) else "refused"
 
 
 @attrs.frozen

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, Final
 
 import attrs
 
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 
-__all__ = ["KNOWN_DEFAULTS", "Secret", "Settings", "load_settings"]
+__all__ = [
+    "KNOWN_DEFAULTS",
+    "Declared",
+    "Network",
+    "Secret",
+    "Settings",
+    "declarations",
+    "load_settings",
+]
+
+Network = IPv4Network | IPv6Network
 
 KNOWN_DEFAULTS: Final = frozenset(
     {
@@ -24,6 +35,8 @@ KNOWN_DEFAULTS: Final = frozenset(
 """Secrets that have stood in public; production refuses them (S02 D4)."""
 
 _NEXT_ADDRESS: Final = re.compile(r"\s+(?=postgres(?:ql)?://)")
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+_DAY_MS: Final = 24 * 3600 * 1000
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _ENVIRONMENTS: Final = ("development", "staging", "production")
 
@@ -47,29 +60,250 @@ class Secret:
 
 
 @attrs.frozen(kw_only=True)
+class Declared:
+    """What a setting says about itself; ``parse`` raises ``ValueError`` saying what to do."""
+
+    name: str
+    parse: Callable[[str], object]
+    kind: str
+    needed_by: str
+    says: str
+    secret: bool
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _secrets(text: str) -> tuple[Secret, ...]:
+    return tuple(Secret(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError("must be a positive integer")
+    return int(text)
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return text.lower() == "true"
+
+
+def _whole(text: str) -> int:
+    """Zero is a value here."""
+    return 0 if text == "0" else _number(text)
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    """Addresses and CIDR blocks, separated by commas."""
+    found: list[Network] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            found.append(ip_network(part))
+        except ValueError:
+            raise ValueError(f"{part!r} is no IP address or CIDR block") from None
+    return tuple(found)
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    """Exact origins only: a wildcard or "null" would let any page speak for a buyer."""
+    named = tuple(filter(None, (part.strip() for part in text.split(","))))
+    if not all(map(_ORIGIN.fullmatch, named)):
+        raise ValueError("must list exact origins like https://shop.example, separated by commas")
+    return named
+
+
+_KINDS: Final[Mapping[Callable[[str], object], str]] = {
+    _text: "text",
+    Secret: "secret",
+    _secrets: "secrets, separated by commas",
+    _number: "positive integer",
+    _flag: "true or false",
+    _whole: "integer, 0 or more",
+    _networks: "addresses and CIDR blocks, separated by commas",
+    _origins: "origins, separated by commas",
+}
+_EMPTY_IS_NONE: Final = (_number, _whole, _flag)
+
+
+def _setting(
+    name: str, parse: Callable[[str], object], default: object, needed_by: str, says: str
+) -> Any:
+    """One setting, declared once: the field, its variable, its default and its sentence."""
+    declared = Declared(
+        name=name,
+        parse=parse,
+        kind=_KINDS[parse],
+        needed_by=needed_by,
+        says=says,
+        secret=parse in (Secret, _secrets),
+    )
+    return attrs.field(default=default, metadata={Declared: declared})
+
+
+@attrs.frozen(kw_only=True)
 class Settings:
     """The settings of one process; times in milliseconds or seconds as the names say."""
 
-    app_env: str = "development"
-    port: int = 3005
-    database_url: Secret = Secret("")
-    migration_database_url: Secret = Secret("")
-    worker_database_url: Secret = Secret("")
-    db_transaction_pooler: bool = False
-    stripe_secret_key: Secret = Secret("")
-    stripe_webhook_secrets: tuple[Secret, ...] = ()
-    stripe_api_base: str = ""
-    jwt_secret: Secret = Secret("")
-    jwt_issuer: str = "tickettoken"
-    jwt_audience: str = "tickettoken-platform"
-    internal_webhook_secret: Secret = Secret("")
-    audit_keys: tuple[Secret, ...] = ()
-    ticket_service_url: str = "http://localhost:3004"
-    payment_timeout_ms: int = 30_000
-    idempotency_takeover_seconds: int = 90
-    db_pool_max: int = 8
-    worker_pool_max: int = 4
-    log_level: str = "info"
+    app_env: str = _setting(
+        "APP_ENV",
+        _text,
+        "development",
+        "all",
+        "development, staging or production; production refuses play settings",
+    )
+    port: int = _setting("PORT", _number, 3005, "api", "the API's port")
+    database_url: Secret = _setting(
+        "DATABASE_URL",
+        Secret,
+        Secret(""),
+        "api",
+        "PostgreSQL as ticketpay_app; one address per database, separated by blanks",
+    )
+    migration_database_url: Secret = _setting(
+        "MIGRATION_DATABASE_URL", Secret, Secret(""), "migrate", "PostgreSQL as the owner"
+    )
+    worker_database_url: Secret = _setting(
+        "WORKER_DATABASE_URL",
+        Secret,
+        Secret(""),
+        "worker",
+        "PostgreSQL as ticketpay_worker; else DATABASE_URL with that role",
+    )
+    db_transaction_pooler: bool = _setting(
+        "DB_TRANSACTION_POOLER",
+        _flag,
+        default=False,
+        needed_by="api, worker",
+        says="true behind a pooler that does not track prepared statements",
+    )
+    stripe_secret_key: Secret = _setting(
+        "STRIPE_SECRET_KEY", Secret, Secret(""), "api, worker", "the provider's key"
+    )
+    stripe_webhook_secrets: tuple[Secret, ...] = _setting(
+        "STRIPE_WEBHOOK_SECRET",
+        _secrets,
+        (),
+        "api",
+        "what the provider signs with; several while one is rotated",
+    )
+    stripe_api_base: str = _setting(
+        "STRIPE_API_BASE", _text, "", "api, worker", "another address of the provider: the sandbox"
+    )
+    jwt_secret: Secret = _setting(
+        "JWT_SECRET", Secret, Secret(""), "api", "signs bearer tokens; at least 32 characters"
+    )
+    jwt_issuer: str = _setting(
+        "JWT_ISSUER", _text, "tickettoken", "api", "the issuer that a token must name"
+    )
+    jwt_audience: str = _setting(
+        "JWT_AUDIENCE", _text, "tickettoken-platform", "api", "the audience that a token must name"
+    )
+    internal_webhook_secret: Secret = _setting(
+        "INTERNAL_WEBHOOK_SECRET", Secret, Secret(""), "worker", "signs calls to the ticket service"
+    )
+    ticket_service_url: str = _setting(
+        "TICKET_SERVICE_URL", _text, "http://localhost:3004", "worker", "where order.paid goes"
+    )
+    payment_timeout_ms: int = _setting(
+        "PAYMENT_TIMEOUT_MS",
+        _number,
+        30_000,
+        "api, worker",
+        "the total time of a call to the provider",
+    )
+    idempotency_takeover_seconds: int = _setting(
+        "IDEMPOTENCY_TAKEOVER_SECONDS",
+        _number,
+        90,
+        "api",
+        "after this long a repeated request takes over",
+    )
+    db_pool_max: int = _setting(
+        "DB_POOL_MAX", _number, 8, "api", "connections per process and database"
+    )
+    worker_pool_max: int = _setting(
+        "WORKER_POOL_MAX", _number, 4, "worker", "connections per process and database"
+    )
+    log_level: str = _setting(
+        "LOG_LEVEL", _text, "info", "all", "debug, info, warning, error or critical"
+    )
+    audit_keys: tuple[Secret, ...] = _setting(
+        "AUDIT_KEY",
+        _secrets,
+        (),
+        "worker, audit verify",
+        "seals the checkpoints of the audit trail; several while one is rotated",
+    )
+    redis_url: Secret = _setting(
+        "REDIS_URL",
+        Secret,
+        Secret(""),
+        "api",
+        "Redis or Valkey: redis://, rediss:// or unix://; without it each process counts alone",
+    )
+    enable_rate_limiting: bool = _setting(
+        "ENABLE_RATE_LIMITING",
+        _flag,
+        default=True,
+        needed_by="api",
+        says="false turns the rate limits off",
+    )
+    rate_limit_window_ms: int = _setting(
+        "RATE_LIMIT_WINDOW_MS",
+        _number,
+        60_000,
+        "api",
+        "the time in which a whole limit is earned, at most a day",
+    )
+    rate_limit_max_requests: int = _setting(
+        "RATE_LIMIT_MAX_REQUESTS", _number, 100, "api", "requests by client address"
+    )
+    rate_limit_max_payments: int = _setting(
+        "RATE_LIMIT_MAX_PAYMENTS", _number, 10, "api", "payments by user"
+    )
+    rate_limit_max_refunds: int = _setting(
+        "RATE_LIMIT_MAX_REFUNDS", _number, 5, "api", "refunds by user"
+    )
+    one_purchase_at_a_time: bool = _setting(
+        "ONE_PURCHASE_AT_A_TIME",
+        _flag,
+        default=True,
+        needed_by="api",
+        says="a second purchase of a buyer is refused while one is under way (needs Redis)",
+    )
+    trusted_proxies: tuple[Network, ...] = _setting(
+        "TRUSTED_PROXIES", _networks, (), "api", "whose X-Forwarded-For is believed"
+    )
+    slow_request_ms: int = _setting(
+        "SLOW_REQUEST_MS", _number, 1_000, "api", "a longer request is warned about"
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        "CORS_ORIGINS", _origins, (), "api", "exact origins whose pages may call the API"
+    )
+    drain_seconds: int = _setting(
+        "DRAIN_SECONDS",
+        _whole,
+        0,
+        "api",
+        "how long readiness says no before the server stops to accept",
+    )
+    enable_metrics: bool = _setting(
+        "ENABLE_METRICS",
+        _flag,
+        default=False,
+        needed_by="api, worker",
+        says="true serves Prometheus metrics on a port of their own",
+    )
+    metrics_host: str = _setting(
+        "METRICS_HOST", _text, "127.0.0.1", "api, worker", "the address that metrics listen on"
+    )
+    metrics_port: int = _setting("METRICS_PORT", _number, 9090, "api", "the API's metrics")
+    worker_metrics_port: int = _setting(
+        "WORKER_METRICS_PORT", _number, 9091, "worker", "the worker's metrics"
+    )
 
     @property
     def livemode(self) -> bool:
@@ -77,33 +311,28 @@ class Settings:
         return self.stripe_secret_key.value.startswith(("sk_live_", "rk_live_"))
 
 
+def declarations() -> Iterator[tuple[attrs.Attribute[Any], Declared]]:
+    """Every setting's field and what it declares, in the order of the table."""
+    for field in attrs.fields(Settings):
+        yield field, field.metadata[Declared]
+
+
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """Read settings from the environment; raises ``InvalidInput`` naming every wrong variable."""
     errors: list[FieldError] = []
-    settings = Settings(
-        app_env=environ.get("APP_ENV", "development"),
-        port=_number(environ, "PORT", 3005, errors),
-        db_transaction_pooler=_flag(environ, "DB_TRANSACTION_POOLER", errors),
-        database_url=Secret(environ.get("DATABASE_URL", "")),
-        migration_database_url=Secret(environ.get("MIGRATION_DATABASE_URL", "")),
-        worker_database_url=Secret(
-            environ.get("WORKER_DATABASE_URL") or _worker_url(environ.get("DATABASE_URL", ""))
-        ),
-        stripe_secret_key=Secret(environ.get("STRIPE_SECRET_KEY", "")),
-        stripe_webhook_secrets=_secrets(environ.get("STRIPE_WEBHOOK_SECRET", "")),
-        stripe_api_base=environ.get("STRIPE_API_BASE", ""),
-        jwt_secret=Secret(environ.get("JWT_SECRET", "")),
-        jwt_issuer=environ.get("JWT_ISSUER", "tickettoken"),
-        jwt_audience=environ.get("JWT_AUDIENCE", "tickettoken-platform"),
-        internal_webhook_secret=Secret(environ.get("INTERNAL_WEBHOOK_SECRET", "")),
-        audit_keys=_secrets(environ.get("AUDIT_KEY", "")),
-        ticket_service_url=environ.get("TICKET_SERVICE_URL", "http://localhost:3004"),
-        payment_timeout_ms=_number(environ, "PAYMENT_TIMEOUT_MS", 30_000, errors),
-        idempotency_takeover_seconds=_number(environ, "IDEMPOTENCY_TAKEOVER_SECONDS", 90, errors),
-        db_pool_max=_number(environ, "DB_POOL_MAX", 8, errors),
-        worker_pool_max=_number(environ, "WORKER_POOL_MAX", 4, errors),
-        log_level=environ.get("LOG_LEVEL", "info"),
-    )
+    found: dict[str, Any] = {}
+    for field, declared in declarations():
+        text = environ.get(declared.name)
+        # An empty text is a given one, an empty number is none.
+        if text is None or (not text and declared.parse in _EMPTY_IS_NONE):
+            continue
+        try:
+            found[field.name] = declared.parse(text)
+        except ValueError as wrong:
+            errors.append(FieldError(declared.name, str(wrong)))
+    if not found.get("worker_database_url"):
+        found["worker_database_url"] = Secret(_worker_url(environ.get("DATABASE_URL", "")))
+    settings = Settings(**found)
     errors.extend(_refusals(settings))
     if errors:
         raise InvalidInput(
@@ -117,11 +346,27 @@ def _worker_url(url: str) -> str:
     return url.replace("//ticketpay_app:", "//ticketpay_worker:")
 
 
-def _flag(environ: Mapping[str, str], name: str, errors: list[FieldError]) -> bool:
-    text = environ.get(name, "").lower()
-    if text not in ("", "true", "false"):
-        errors.append(FieldError(name, "must be true or false"))
-    return text == "true"
+def _limit_refusals(settings: Settings) -> list[FieldError]:
+    """What the rate limits could not be made of."""
+    errors = []
+    url = settings.redis_url.value
+    if url and not url.startswith(("redis://", "rediss://", "unix://")):
+        errors.append(FieldError("REDIS_URL", "must begin with redis://, rediss:// or unix://"))
+    if settings.rate_limit_window_ms > _DAY_MS:
+        errors.append(FieldError("RATE_LIMIT_WINDOW_MS", f"must be at most {_DAY_MS}"))
+    bursts = {
+        "RATE_LIMIT_MAX_REQUESTS": settings.rate_limit_max_requests,
+        "RATE_LIMIT_MAX_PAYMENTS": settings.rate_limit_max_payments,
+        "RATE_LIMIT_MAX_REFUNDS": settings.rate_limit_max_refunds,
+    }
+    # Beyond a request a microsecond there is nothing to count.
+    most = settings.rate_limit_window_ms * 1000
+    errors += [
+        FieldError(name, "is more than one a microsecond")
+        for name, burst in bursts.items()
+        if burst > most
+    ]
+    return errors
 
 
 def _counts(settings: Settings) -> list[FieldError]:
@@ -138,24 +383,10 @@ def _counts(settings: Settings) -> list[FieldError]:
     ]
 
 
-def _secrets(text: str) -> tuple[Secret, ...]:
-    return tuple(Secret(part.strip()) for part in text.split(",") if part.strip())
-
-
-def _number(environ: Mapping[str, str], name: str, default: int, errors: list[FieldError]) -> int:
-    text = environ.get(name, "")
-    if not text:
-        return default
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        errors.append(FieldError(name, "must be a positive integer"))
-        return default
-    return int(text)
-
-
 def _refusals(settings: Settings) -> list[FieldError]:
     if settings.app_env not in _ENVIRONMENTS:
         return [FieldError("APP_ENV", f"must be one of {', '.join(_ENVIRONMENTS)}")]
-    errors = _counts(settings)
+    errors = [*_counts(settings), *_limit_refusals(settings)]
     if settings.log_level.lower() not in _LOG_LEVELS:
         errors.append(FieldError("LOG_LEVEL", f"must be one of {', '.join(_LOG_LEVELS)}"))
     secret = settings.jwt_secret.value

@@ -1,6 +1,6 @@
 """The development stack: everything that a sale needs, on this machine, gone when we are.
 
-PostgreSQL, the payment sandbox, a ticket service, the API and a worker, each a process of its own
+PostgreSQL, Valkey, the payment sandbox, a ticket service, the API and a worker, each a process of its own
 on the loopback address. Below the data folder, ``secrets.json`` (0600) keeps the secrets from run
 to run, ``stack.json`` (0600) tells other commands of this user how to reach the running stack,
 ``logs/`` holds what each process wrote. Never for production: the payments are play money.
@@ -31,6 +31,7 @@ from ticketpay.adapters.embedded.errors import DataFolderUnusable, EmbeddedServe
 from ticketpay.adapters.embedded.folders import FolderLock, make_folder
 from ticketpay.adapters.embedded.postgres import EmbeddedPostgres
 from ticketpay.adapters.embedded.process import free_port, require_main_thread, spawn, stop
+from ticketpay.adapters.embedded.valkey import EmbeddedValkey
 
 __all__ = ["DevelopmentStack", "running_environment"]
 
@@ -40,7 +41,7 @@ _POLL_SECONDS: Final = 0.03
 _STOP_SECONDS: Final = 12.0
 _WIPE_SECONDS: Final = 5.0
 # All that a run leaves in the data folder, beside the lock.
-_OURS: Final = ("postgres", "logs", "secrets.json", "stack.json")
+_OURS: Final = ("postgres", "valkey", "logs", "secrets.json", "stack.json")
 _LOG_LINES: Final = 20
 _LOOPBACK: Final = "127.0.0.1"
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
@@ -77,6 +78,7 @@ class DevelopmentStack:
 
     data_folder: Path
     postgres: EmbeddedPostgres
+    valkey: EmbeddedValkey
     environment: Mapping[str, str] = attrs.field(repr=False)
     api_url: str
     sandbox_url: str
@@ -170,6 +172,7 @@ class _Builder:
     keys: dict[str, str] = attrs.field(init=False, repr=False)
     used: bool = attrs.field(init=False)
     postgres: EmbeddedPostgres | None = None
+    valkey: EmbeddedValkey | None = None
     environment: dict[str, str] = attrs.field(factory=dict, repr=False)
     processes: dict[str, Popen[bytes]] = attrs.field(factory=dict)
 
@@ -192,6 +195,7 @@ class _Builder:
 
     def built(self, undo: ExitStack, *, wished_port: int) -> DevelopmentStack:
         assert self.postgres is not None, "the servers are started first"
+        assert self.valkey is not None, "the servers are started first"
         notes = []
         if self.port != wished_port:
             notes.append(f"port {wished_port} is taken; the API is on port {self.port} instead")
@@ -200,6 +204,7 @@ class _Builder:
         return DevelopmentStack(
             data_folder=self.folder,
             postgres=self.postgres,
+            valkey=self.valkey,
             environment=MappingProxyType(self.environment),
             api_url=self.api_url,
             sandbox_url=self.sandbox_url,
@@ -215,6 +220,8 @@ class _Builder:
         found = {name: process.pid for name, process in self.processes.items()}
         if self.postgres is not None:
             found["postgres"] = self.postgres.pid
+        if self.valkey is not None:
+            found["valkey"] = self.valkey.pid
         return found | {"parent": os.getpid()}
 
     def start_servers(self) -> None:
@@ -228,6 +235,8 @@ class _Builder:
         self._spawn("sandbox", _SANDBOX, *sandbox, *signed)
         secret = {"INTERNAL_WEBHOOK_SECRET": self.keys["internal"]}
         self._spawn("tickets", _STUB, "--port", str(self.tickets_port), settings=secret)
+        self.tell("starting Valkey")
+        self.valkey = EmbeddedValkey.start(self.folder)
         self.tell("starting PostgreSQL")
         self.postgres = EmbeddedPostgres.start(self.folder)
         self.record()
@@ -239,6 +248,7 @@ class _Builder:
         from ticketpay.entrypoints import bootstrap
 
         assert self.postgres is not None, "the servers are started first"
+        assert self.valkey is not None, "the servers are started first"
         self.tell("migrating the database")
         _create_database(self.postgres.dsn())
         app, worker = self.keys["app_password"], self.keys["worker_password"]
@@ -256,6 +266,9 @@ class _Builder:
             "JWT_SECRET": self.keys["jwt"],
             "INTERNAL_WEBHOOK_SECRET": self.keys["internal"],
             "TICKET_SERVICE_URL": self.tickets_url,
+            "REDIS_URL": self.valkey.url,
+            # Everybody comes from the loopback address here.
+            "RATE_LIMIT_MAX_REQUESTS": "1000000",
             **self.asked,
         }
 
@@ -283,6 +296,8 @@ class _Builder:
                 with suppress(TimeoutExpired):
                     process.wait(_STOP_SECONDS)
                 stop(process, timeout_seconds=1.0)
+        if self.valkey is not None:
+            self.valkey.stop()
         if self.postgres is not None:
             self.postgres.stop()
 

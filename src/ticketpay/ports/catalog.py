@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ticketpay.domain.audit import AuditEntry
-from ticketpay.domain.catalog import Catalog, Offer
+from ticketpay.domain.catalog import Catalog, Offer, Place
 from ticketpay.domain.kernel.ids import EventId, QuoteId, VenueId
 from ticketpay.ports.later import Later
 
@@ -22,6 +22,10 @@ class CatalogReader(Protocol):
 
     def offer_of_quote(self, quote_id: QuoteId) -> Later[Offer | None]:
         """The offer of the event that a quote is for."""
+        ...
+
+    def place(self, venue_id: VenueId) -> Later[Place | None]:
+        """The venue with its tenant's nexus states; None if the tenant has no such venue."""
         ...
 
     def volume_cents(self, venue_id: VenueId, since: datetime) -> Later[int]:

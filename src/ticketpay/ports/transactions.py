@@ -20,6 +20,7 @@ from ticketpay.ports.orders import Orders
 from ticketpay.ports.payments import Payments
 from ticketpay.ports.pricing import Quotes
 from ticketpay.ports.refunds import Refunds
+from ticketpay.ports.sales import Sales
 
 __all__ = ["PlatformTx", "Tx", "UnitOfWork"]
 
@@ -56,6 +57,8 @@ class Tx(PlatformTx, Protocol):
     def payments(self) -> Payments: ...
     @property
     def refunds(self) -> Refunds: ...
+    @property
+    def sales(self) -> Sales: ...
     @property
     def ledger(self) -> LedgerBook: ...
     @property

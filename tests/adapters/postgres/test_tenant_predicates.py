@@ -35,6 +35,7 @@ from ticketpay.domain.messaging import (
 )
 from ticketpay.domain.orders import ORDER_MACHINE, OrderState
 from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent
+from ticketpay.domain.payments.sales import NEWEST
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent
 
 pytestmark = pytest.mark.server
@@ -107,6 +108,7 @@ def sale(home: Scenery) -> Iterator[Op]:
 
 def sale_reads(home: Scenery) -> Iterator[Op]:
     yield lambda tx: tx.catalog.offer(home.event_id)()
+    yield lambda tx: tx.catalog.place(home.venue_id)()
 
 
 def keys(home: Scenery) -> Iterator[Op]:
@@ -170,6 +172,9 @@ def after_the_sale(payment: Any) -> Iterator[Op]:
     yield lambda tx: tx.refunds.add(refund)
     yield lambda tx: tx.refunds.lock(refund.id)()
     yield lambda tx: tx.refunds.move(done, step, START)
+    yield lambda tx: tx.sales.of_user(payment.user_id, NEWEST, 9)()
+    yield lambda tx: tx.sales.of_venue(payment.venue_id, NEWEST, 9)()
+    yield lambda tx: tx.sales.counts(START)()
     yield lambda tx: tx.outbox.emit([message("order.paid", payment.order_id, START)])
     yield lambda tx: tx.outbox.pending(
         StreamClaim(

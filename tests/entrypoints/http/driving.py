@@ -78,7 +78,11 @@ class World:
     settings: Settings = SETTINGS
     ready: Callable[[], bool] = lambda: True
     pools: Pools = attrs.field(factory=Pools)
+    redis_state: Callable[[], str] = lambda: "off"
     give_quote: UseCase = attrs.field(factory=UseCase)
+    estimate_fees: UseCase = attrs.field(factory=UseCase)
+    list_sales: UseCase = attrs.field(factory=UseCase)
+    show_stats: UseCase = attrs.field(factory=UseCase)
     checkout: UseCase = attrs.field(factory=lambda: UseCase(Answer(Outcome.COMPLETED, VIEW)))
     confirm: UseCase = attrs.field(factory=lambda: UseCase(Answer(Outcome.COMPLETED, VIEW)))
     cancel: UseCase = attrs.field(factory=lambda: UseCase(Answer(Outcome.COMPLETED, VIEW)))
@@ -86,6 +90,7 @@ class World:
     show_order: UseCase = attrs.field(factory=lambda: UseCase(VIEW))
     webhook: UseCase = attrs.field(factory=lambda: UseCase(result=True))
     close: UseCase = attrs.field(factory=UseCase)
+    admit: Any = None
     logged: list[dict[str, Any]] = attrs.field(factory=list)
 
     @property
@@ -101,6 +106,10 @@ class World:
         app = App(
             parts=unused,
             give_quote=cast("Any", self.give_quote),
+            estimate_fees=cast("Any", self.estimate_fees),
+            list_sales=cast("Any", self.list_sales),
+            show_stats=cast("Any", self.show_stats),
+            redis_state=self.redis_state,
             checkout=cast("Any", self.checkout),
             confirm_payment=cast("Any", self.confirm),
             cancel_payment=cast("Any", self.cancel),
@@ -115,6 +124,7 @@ class World:
             roll_up_ledger=unused,
             trial_balance=unused,
             verify_ledger=unused,
+            admit=self.admit,
             chain_audit=unused,
             show_audit=unused,
             verify_audit=unused,

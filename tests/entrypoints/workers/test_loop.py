@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ import pytest
 
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.entrypoints.bootstrap import App
+from ticketpay.entrypoints.metrics import Metrics
 from ticketpay.entrypoints.workers.loop import Loop, Worker
 
 
@@ -37,7 +39,13 @@ def loop(*answers: int | Exception, full: int = 100, most: float = 1.0) -> Loop:
 def worker(tenants: list[TenantId] | None = None, **steps: Callable[..., int]) -> Worker:
     idle = dict.fromkeys(("process_inbox", "relay_outbox", "janitor"), lambda: 0)
     app: Any = SimpleNamespace(
-        **{**idle, "roll_up_ledger": lambda _: 0, "chain_audit": lambda _: 0, **steps}
+        **{
+            **idle,
+            "roll_up_ledger": lambda _: 0,
+            "chain_audit": lambda _: 0,
+            "metrics": None,
+            **steps,
+        }
     )
     return Worker(cast("App", app), lambda: tenants or [])
 
@@ -169,6 +177,25 @@ def test_one_tenant_does_not_stop_the_roll_up_of_others() -> None:
 
     assert step.step() == 7
     assert seen == [first, second]
+
+
+@pytest.mark.parametrize(("cents", "ok"), [((5, -5), 1.0), ((5, -4), 0.0)])
+def test_the_ledger_is_checked_and_told(cents: tuple[int, int], ok: float) -> None:
+    """With metrics the worker tells whether every tenant's accounts sum up to nothing."""
+    metrics = Metrics()
+    clock = SimpleNamespace(now=lambda: datetime(2026, 6, 15, tzinfo=UTC))
+    account = SimpleNamespace(currency=SimpleNamespace(code="USD"))
+    team = worker(
+        [cast("TenantId", 1)],
+        trial_balance=cast(
+            "Any", lambda _: [SimpleNamespace(account=account, cents=c) for c in cents]
+        ),
+    )
+    team.app.metrics, team.app.parts = metrics, SimpleNamespace(clock=clock)  # type: ignore[misc,assignment] # it is no real application
+    step = next(loop for loop in team.loops() if loop.name == "ledger-check")
+
+    step.step()
+    assert metrics.registry.get_sample_value("ticketpay_ledger_check_ok") == ok
 
 
 def test_a_signal_in_any_thread_ends_it() -> None:

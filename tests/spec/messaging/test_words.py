@@ -111,19 +111,7 @@ def test_a_claim_starts_empty() -> None:
 @pytest.mark.spec("S26")
 def test_a_stored_event_prints_no_secret() -> None:
     """The raw bytes and the signature of an event do not appear in its text."""
-    event = StoredEvent(
-        provider="stripe",
-        account="",
-        event_id="evt_1",
-        event_type="payment_intent.succeeded",
-        object_id="pi_1",
-        tenant_id="",
-        payment_id="",
-        payload=b"payload-bytes",
-        signature="signature-text",
-        status=InboxStatus.RECEIVED,
-        received_at=datetime(2026, 3, 1, tzinfo=UTC),
-    )
+    event = _event()
 
     assert "payload-bytes" not in repr(event)
     assert "signature-text" not in repr(event)
@@ -138,6 +126,22 @@ def test_the_request_hash_is_of_canonical_json() -> None:
     assert request_hash("pay", {"b": None, "a": [1, "ü"]}) == _sha256(text)
 
 
+def _event(tenant_id: str = "") -> StoredEvent:
+    return StoredEvent(
+        provider="stripe",
+        account="",
+        event_id="evt_1",
+        event_type="payment_intent.succeeded",
+        object_id="pi_1",
+        tenant_id=tenant_id,
+        payment_id="",
+        payload=b"payload-bytes",
+        signature="signature-text",
+        status=InboxStatus.RECEIVED,
+        received_at=datetime(2026, 3, 1, tzinfo=UTC),
+    )
+
+
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -149,3 +153,18 @@ def test_backoff_is_exact() -> None:
     assert backoff_seconds(0, 999_999) == 1.299
     assert backoff_seconds(-1, 0) == 1
     assert BACKOFF_MS_MAX == 60_000
+
+
+@pytest.mark.spec("S26", "S28")
+@pytest.mark.parametrize(
+    ("named", "home"),
+    [
+        ("018f6b1a-0000-7000-8000-000000000001", UUID("018f6b1a-0000-7000-8000-000000000001")),
+        ("", None),
+        ("018f6b1a", None),
+        ("not a tenant", None),
+    ],
+)
+def test_the_home_of_an_event_is_the_tenant_that_it_names(named: str, home: UUID | None) -> None:
+    """A text that is no id of a tenant leads nowhere, and is no error."""
+    assert _event(tenant_id=named).home == home

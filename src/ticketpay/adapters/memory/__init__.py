@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ticketpay.adapters.memory.catalog import MemoryCatalog
+from ticketpay.adapters.memory.limits import MemoryPurchaseTurns, MemoryRateLimiter
 from ticketpay.adapters.memory.store import SerializationFailure, Transaction
 from ticketpay.adapters.memory.system import (
     Alert,
@@ -17,6 +18,8 @@ from ticketpay.adapters.memory.uow import MemoryUnitOfWork
 __all__ = [
     "Alert",
     "MemoryCatalog",
+    "MemoryPurchaseTurns",
+    "MemoryRateLimiter",
     "MemoryUnitOfWork",
     "RecordingAlerts",
     "RecordingTickets",

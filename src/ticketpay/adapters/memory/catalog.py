@@ -9,7 +9,7 @@ import attrs
 
 from ticketpay.adapters.memory.store import StockRow, TenantTables, known
 from ticketpay.domain.audit import AuditEntry
-from ticketpay.domain.catalog import Catalog, Offer, StockedType
+from ticketpay.domain.catalog import Catalog, Offer, Place, StockedType
 from ticketpay.domain.inventory import SoldOut
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TenantId, VenueId
@@ -36,6 +36,11 @@ class MemoryCatalogReader:
     def offer_of_quote(self, quote_id: QuoteId) -> Later[Offer | None]:
         quote = self.tables.quotes.get(quote_id)
         return known(self._offer(quote.event_id) if quote else None)
+
+    def place(self, venue_id: VenueId) -> Later[Place | None]:
+        venue = self.tables.venues.get(venue_id)
+        tenant = self.tables.tenants.get(self.tenant_id)
+        return known(Place(venue, tenant.nexus_states) if venue and tenant else None)
 
     def volume_cents(self, venue_id: VenueId, since: datetime) -> Later[int]:
         return known(

@@ -27,6 +27,7 @@ from ticketpay.adapters.memory.messaging import (
 from ticketpay.adapters.memory.orders import MemoryOrders, MemoryQuotes
 from ticketpay.adapters.memory.payments import MemoryPayments
 from ticketpay.adapters.memory.refunds import MemoryRefunds
+from ticketpay.adapters.memory.sales import MemorySales
 from ticketpay.adapters.memory.stock import MemoryStock
 from ticketpay.adapters.memory.store import SerializationFailure, Store, Transaction
 from ticketpay.domain.kernel.errors import Conflict
@@ -65,6 +66,7 @@ class MemoryTx:
     orders: MemoryOrders
     payments: MemoryPayments
     refunds: MemoryRefunds
+    sales: MemorySales
     ledger: MemoryLedger
     outbox: MemoryOutbox
     audit: MemoryAudit
@@ -168,6 +170,7 @@ class MemoryUnitOfWork:
             orders=MemoryOrders(store, tables),
             payments=MemoryPayments(tenant, store, tables),
             refunds=MemoryRefunds(store, tables),
+            sales=MemorySales(tables),
             ledger=MemoryLedger(store, tables),
             outbox=MemoryOutbox(tenant, store, tables),
             audit=MemoryAudit(tables),

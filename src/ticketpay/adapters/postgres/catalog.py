@@ -15,7 +15,7 @@ from ticketpay.adapters.postgres.errors import connect, translate
 from ticketpay.adapters.postgres.places import place_of
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.audit import AuditEntry
-from ticketpay.domain.catalog import Catalog, Event, Offer, StockedType, TicketType, Venue
+from ticketpay.domain.catalog import Catalog, Event, Offer, Place, StockedType, TicketType, Venue
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TenantId, TicketTypeId, VenueId
 from ticketpay.domain.money import Currency, Money
 from ticketpay.domain.pricing import Quote
@@ -59,6 +59,13 @@ def _offer(rows: Sequence[tuple[Any, ...]]) -> Offer | None:
     )
 
 
+def _place(rows: Sequence[tuple[Any, ...]]) -> Place | None:
+    for venue_id, name, city, state, zone, nexus in rows:
+        venue = Venue(id=venue_id, name=name, city=city, state=state, time_zone=zone)
+        return Place(venue, frozenset(nexus))
+    return None
+
+
 @attrs.frozen
 class PostgresCatalog:
     """Fulfils ``CatalogReader``."""
@@ -72,6 +79,10 @@ class PostgresCatalog:
     def offer_of_quote(self, quote_id: QuoteId) -> Later[Offer | None]:
         values = {"tenant": self.session.tenant_id, "quote": quote_id}
         return self.session.read(_SQL["offer_of_quote"], values, _offer)
+
+    def place(self, venue_id: VenueId) -> Later[Place | None]:
+        values = {"tenant": self.session.tenant_id, "venue": venue_id}
+        return self.session.read(_SQL["place"], values, _place)
 
     def volume_cents(self, venue_id: VenueId, since: datetime) -> Later[int]:
         values = {"tenant": self.session.tenant_id, "venue": venue_id, "since": since}

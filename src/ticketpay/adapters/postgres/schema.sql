@@ -262,6 +262,8 @@ CREATE UNIQUE INDEX payments_one_open ON payments (tenant_id, order_id, share)
 CREATE INDEX payments_order ON payments (tenant_id, order_id);
 CREATE INDEX payments_venue_confirmed ON payments (tenant_id, venue_id, confirmed_at)
     WHERE state = 'completed';
+CREATE INDEX payments_user_created ON payments (tenant_id, user_id, created_at, id);
+CREATE INDEX payments_venue_created ON payments (tenant_id, venue_id, created_at, id);
 
 CREATE TABLE payment_attempts (
     tenant_id   uuid NOT NULL,
@@ -295,6 +297,7 @@ CREATE TABLE refunds (
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, payment_id) REFERENCES payments
 );
+CREATE INDEX refunds_payment ON refunds (tenant_id, payment_id);
 
 -- Every move of every machine; an illegal one violates the foreign key.
 CREATE TABLE state_moves (
@@ -547,6 +550,9 @@ CREATE TABLE audit_checkpoints (
     seal      text NOT NULL,
     PRIMARY KEY (tenant_id, number)
 );
+
+-- Dead events are few and are counted at every scrape.
+CREATE INDEX webhook_inbox_dead ON webhook_inbox (received_at) WHERE status = 'dead';
 
 CREATE TABLE audit_heads (
     tenant_id   uuid NOT NULL,

@@ -33,6 +33,7 @@ from ticketpay.adapters.postgres.messaging import (
 from ticketpay.adapters.postgres.orders import PostgresOrders
 from ticketpay.adapters.postgres.payments import PostgresPayments, PostgresRefunds
 from ticketpay.adapters.postgres.places import place_of
+from ticketpay.adapters.postgres.sales import PostgresSales
 from ticketpay.adapters.postgres.session import RoundTrips, Session
 from ticketpay.adapters.postgres.stock import PostgresStock
 from ticketpay.domain.kernel.errors import Conflict, OutcomeUnknown, Unavailable
@@ -140,6 +141,10 @@ class PostgresTx:
     @property
     def refunds(self) -> PostgresRefunds:
         return PostgresRefunds(self.session)
+
+    @property
+    def sales(self) -> PostgresSales:
+        return PostgresSales(self.session)
 
     @property
     def ledger(self) -> PostgresLedger:

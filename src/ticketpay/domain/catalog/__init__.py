@@ -9,9 +9,10 @@ from ticketpay.domain.catalog.model import (
     Catalog,
     Event,
     Offer,
+    Place,
     StockedType,
     TicketType,
     Venue,
 )
 
-__all__ = ["Catalog", "Event", "Offer", "StockedType", "TicketType", "Venue"]
+__all__ = ["Catalog", "Event", "Offer", "Place", "StockedType", "TicketType", "Venue"]

@@ -11,7 +11,7 @@ from ticketpay.domain.kernel.ids import EventId, TicketTypeId, VenueId
 from ticketpay.domain.money import Currency, Money
 from ticketpay.domain.parties import Tenant
 
-__all__ = ["Catalog", "Event", "Offer", "StockedType", "TicketType", "Venue"]
+__all__ = ["Catalog", "Event", "Offer", "Place", "StockedType", "TicketType", "Venue"]
 
 
 @attrs.frozen(kw_only=True)
@@ -56,6 +56,14 @@ class Offer:
     venue: Venue
     nexus_states: frozenset[str]
     types: Mapping[TicketTypeId, TicketType]
+
+
+@attrs.frozen
+class Place:
+    """A venue with its tenant's nexus states: what decides the tax."""
+
+    venue: Venue
+    nexus_states: frozenset[str]
 
 
 @attrs.frozen(kw_only=True)

@@ -22,8 +22,9 @@ from ticketpay.domain.pricing import (
 )
 
 if TYPE_CHECKING:
-    from ticketpay.domain.catalog import Offer
+    from ticketpay.domain.catalog import Offer, Venue
     from ticketpay.domain.parties import Actor
+    from ticketpay.domain.pricing import Tier
     from ticketpay.ports.system import Clock, Ids
     from ticketpay.ports.transactions import Tx, UnitOfWork
 
@@ -46,20 +47,22 @@ class PriceBook:
         """Price ``demand`` from the server's own data; raises what ``price_demand`` raises."""
         if offer is None:
             raise TicketTypeUnknown(f"there is no event {demand.event_id}")
-        volume = self._volume(tx, offer, now)
         return price_demand(
             offer,
             demand,
             quote_id=QuoteId(ids.new()),
             user_id=actor.user_id,
-            tier=self.fees.tier(volume),
+            tier=self.tier(tx, offer.venue, now),
             fees=self.fees,
             taxes=self.taxes,
             now=now,
         )
 
-    def _volume(self, tx: Tx, offer: Offer, now: datetime) -> int:
-        venue = offer.venue
+    def tier(self, tx: Tx, venue: Venue, now: datetime) -> Tier:
+        """The fee tier of a venue by what it has sold this month."""
+        return self.fees.tier(self._volume(tx, venue, now))
+
+    def _volume(self, tx: Tx, venue: Venue, now: datetime) -> int:
         known = self._volumes.get(venue.id)
         if known is not None and now < known[0]:
             return known[1]

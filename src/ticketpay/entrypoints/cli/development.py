@@ -61,6 +61,7 @@ def _introduce(stack: DevelopmentStack, settings: Settings, catalog: Catalog) ->
         click.echo(f"note: {note}")
     click.echo(f"data folder  {stack.data_folder}")
     click.echo(f"tenant       {tenant.name} {tenant.id}")
+    click.echo(f"Valkey       {stack.valkey.url}")
     click.echo(f"sandbox      {stack.sandbox_url}")
     click.echo(f"API          {stack.api_url}")
     click.echo(f"\na customer's token, good for a day:\n{token}")

@@ -51,7 +51,7 @@ def _entry(action: str, kind: str, subject: object, *, name: str, reason: str) -
     return attrs.evolve(entry, actor_id=name) if name else entry
 
 
-class _Line(click.ParamType):
+class _Line(click.ParamType[tuple[TicketTypeId, int]]):
     """``ID:QTY``."""
 
     name = "ID:QTY"

@@ -27,13 +27,13 @@ def sandbox() -> None:
 @click.option("--webhook-secret", default="", help="What they are signed with.")
 def sandbox_serve(port: int, webhook_url: str, webhook_secret: str) -> None:
     """Run a sandbox until Ctrl-C."""
-    from ticketpay.adapters.sandbox.server import main
+    from ticketpay.entrypoints.bootstrap import serve_sandbox
 
     _refuse_production()
     words = ["--port", str(port)]
     if webhook_url:
         words += ["--webhook-url", webhook_url, "--webhook-secret", webhook_secret]
-    main(words)
+    serve_sandbox(words)
 
 
 @sandbox.command("clock")

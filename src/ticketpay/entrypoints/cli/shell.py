@@ -92,33 +92,41 @@ class Group(click.Group):
     """A group of such commands."""
 
     command_class = Command
-    group_class = type
-
-
-Group.group_class = Group
+    group_class: type[click.Group | type] | None = type
 
 
 class Root(Group):
     """The program: whatever goes wrong in an expected way is one line and an exit code."""
 
-    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:  # type: ignore[override]  # click's overloads
+    group_class = Group
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - click's signature
+        **extra: Any,
+    ) -> Any:
         words = list(sys.argv[1:] if args is None else args)
-        if not extra.pop("standalone_mode", True):
-            return super().main(words, *rest, standalone_mode=False, **extra)
-        sys.exit(_guarded(lambda: self._finish(words, *rest, **extra), told="--json" in words))
 
-    def _finish(self, words: list[str], *rest: Any, **extra: Any) -> int:
-        code = super().main(words, *rest, standalone_mode=False, **extra)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        def run() -> Any:
+            return super(Root, self).main(
+                words, prog_name, complete_var, standalone_mode=False, **extra
+            )
+
+        if not standalone_mode:
+            return run()
+        sys.exit(_guarded(run, told="--json" in words))
 
 
-def _guarded(run: Callable[[], int], *, told: bool) -> int:
+def _guarded(run: Callable[[], Any], *, told: bool) -> int:
     """The exit code of ``run``; ``told`` says errors in JSON."""
     from ticketpay.adapters.embedded.errors import EmbeddedError
 
     try:
-        return run()
+        code = run()
+        sys.stdout.flush()
     except click.UsageError as error:
         if not told:
             error.show()
@@ -139,6 +147,7 @@ def _guarded(run: Callable[[], int], *, told: bool) -> int:
     except (click.Abort, KeyboardInterrupt):
         _tell("INTERRUPTED", "interrupted", told=told)
         return 130
+    return code if isinstance(code, int) else 0
 
 
 def _tell(code: str, detail: str, *, told: bool) -> None:

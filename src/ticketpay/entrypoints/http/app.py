@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import attrs
 from anyio.to_thread import run_sync
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
@@ -13,9 +14,11 @@ from starlette.types import ASGIApp
 from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http.auth import Guard
 from ticketpay.entrypoints.http.endpoints import Endpoints
+from ticketpay.entrypoints.http.health import Health
+from ticketpay.entrypoints.http.limits import RateLimits
 from ticketpay.entrypoints.http.logs import Logger, request_logger
 from ticketpay.entrypoints.http.pools import Pools
-from ticketpay.entrypoints.http.shell import Shell
+from ticketpay.entrypoints.http.shell import Manners, Shell
 from ticketpay.entrypoints.settings import Settings
 
 __all__ = ["create_app"]
@@ -33,8 +36,15 @@ def create_app(
 
     Raises ``InvalidInput`` when the JWT secret has fewer than 32 characters.
     """
-    endpoints = Endpoints(
-        app=app, guard=Guard.of(settings), pools=pools or Pools(), ready_probe=ready
+    guard, pools, metrics = Guard.of(settings), pools or Pools(), app.metrics
+    if metrics is not None:
+        metrics.watch_pools(attrs.asdict(pools, recurse=False))
+    endpoints = Endpoints(app=app, guard=guard, pools=pools)
+    health = Health(
+        ready_probe=ready,
+        redis_state=app.redis_state,
+        processor="sandbox" if settings.stripe_api_base else "stripe",
+        features=lambda: _features(app, settings),
     )
 
     @asynccontextmanager
@@ -44,11 +54,28 @@ def create_app(
         finally:
             await run_sync(app.close)
 
-    router = Router(_routes(endpoints), redirect_slashes=False, lifespan=lifespan)
-    return Shell(router, logger or request_logger(settings.log_level))
+    router: ASGIApp = Router(_routes(endpoints, health), redirect_slashes=False, lifespan=lifespan)
+    if app.admit is not None:
+        router = RateLimits.of(router, app.admit, guard, settings)
+    manners = Manners(
+        slow_ms=settings.slow_request_ms,
+        cors_origins=settings.cors_origins,
+        hsts=settings.app_env == "production",
+    )
+    return Shell(router, logger or request_logger(settings.log_level), manners, metrics)
 
 
-def _routes(endpoints: Endpoints) -> list[Route]:
+def _features(app: App, settings: Settings) -> dict[str, object]:
+    """What of S07's list is switched on in this process."""
+    return {
+        "stripe": bool(settings.stripe_secret_key),
+        "livemode": settings.livemode,
+        "webhooks": bool(settings.stripe_webhook_secrets),
+        "redis": app.redis_state() != "off",
+    }
+
+
+def _routes(endpoints: Endpoints, health: Health) -> list[Route]:
     """The hot routes first: Starlette tries them in order."""
     post, get = ["POST"], ["GET"]
     return [
@@ -59,6 +86,12 @@ def _routes(endpoints: Endpoints) -> list[Route]:
         Route("/api/v1/orders/{id}", endpoints.show_order, methods=get),
         Route("/api/v1/payments/{id}/confirm", endpoints.confirm, methods=post),
         Route("/api/v1/payments/{id}/cancel", endpoints.cancel, methods=post),
-        Route("/health/live", endpoints.live, methods=get),
-        Route("/health/ready", endpoints.ready, methods=get),
+        Route("/api/v1/fees/calculate", endpoints.calculate_fees, methods=post),
+        Route("/api/v1/transactions", endpoints.transactions, methods=get),
+        Route("/health/live", health.live, methods=get),
+        Route("/health/ready", health.ready, methods=get),
+        Route("/health", health.health, methods=get),
+        Route("/health/db", health.database, methods=get),
+        Route("/info", health.info, methods=get),
+        Route("/admin/stats", endpoints.stats, methods=get),
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, Final, NoReturn
 
 from starlette.requests import Request
@@ -18,6 +19,7 @@ __all__ = ["BODY_BYTES_MAX", "DEPTH_MAX", "parse_json", "read_bytes", "require_j
 
 BODY_BYTES_MAX: Final = 512 * 1024
 DEPTH_MAX: Final = 32
+_CHARSET: Final = re.compile(r"""charset=("?)utf-?8\1""", re.IGNORECASE)
 
 
 async def read_bytes(request: Request) -> bytes:
@@ -40,9 +42,13 @@ def _digits(text: str) -> str:
 
 def require_json(request: Request) -> None:
     """Raise ``UnsupportedMediaType`` unless the body is announced as JSON."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    if media_type.strip().lower() != "application/json":
         raise UnsupportedMediaType("Send the body with Content-Type: application/json")
+    if _CHARSET.sub("", parameters).strip(" ;"):
+        raise UnsupportedMediaType("JSON is UTF-8; no other charset or parameter is known")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType("Send the body without a Content-Encoding")
 
 
 def parse_json(raw: bytes) -> object:

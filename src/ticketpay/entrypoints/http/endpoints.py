@@ -17,7 +17,6 @@ from starlette.responses import Response
 from ticketpay.domain.kernel.errors import (
     NotFound,
     TicketpayError,
-    Unavailable,
 )
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
 from ticketpay.domain.messaging import Answer, KeyScope, request_hash
@@ -25,6 +24,7 @@ from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import SignatureInvalid
 from ticketpay.domain.processes.answers import quote_view
 from ticketpay.domain.processes.checkout import PlaceOrder
+from ticketpay.domain.processes.estimating import estimate_view
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http.answers import respond
@@ -37,8 +37,17 @@ from ticketpay.entrypoints.http.errors import (
     Overloaded,
     json_response,
 )
+from ticketpay.entrypoints.http.paging import Cursors
 from ticketpay.entrypoints.http.pools import Pools
-from ticketpay.entrypoints.http.wire import PaymentBody, read_members, read_payment, read_quote
+from ticketpay.entrypoints.http.shell import checkpoint
+from ticketpay.entrypoints.http.transactions import page_view, read_sales_query
+from ticketpay.entrypoints.http.wire import (
+    PaymentBody,
+    read_estimate,
+    read_members,
+    read_payment,
+    read_quote,
+)
 
 __all__ = ["Endpoints"]
 
@@ -54,7 +63,10 @@ class Endpoints:
     app: App
     guard: Guard
     pools: Pools
-    ready_probe: Callable[[], bool]
+    cursors: Cursors = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "cursors", Cursors.of(self.guard.secret))
 
     async def quote(self, request: Request) -> Response:
         """``POST /api/v1/quotes``."""
@@ -69,7 +81,11 @@ class Endpoints:
         body = _json(request, raw)
         key = _key(request, actor)
         command = _order(actor, key, read_members(body), read_payment(body))
+        checkpoint("order")
         answer = await self.pools.provider.run(lambda: self.app.checkout(command))
+        checkpoint("sale")
+        if self.app.metrics is not None:
+            self.app.metrics.sale(answer)
         return respond(answer, 201)
 
     async def confirm(self, request: Request) -> Response:
@@ -106,15 +122,29 @@ class Endpoints:
             raise NotStored from error
         return json_response({"received": True} if fresh else {"received": True, "duplicate": True})
 
-    async def live(self, _: Request) -> Response:
-        """``GET /health/live``: the event loop turns."""
-        return json_response({"status": "live"})
+    async def calculate_fees(self, request: Request) -> Response:
+        """``POST /api/v1/fees/calculate``: an estimate, for anybody with a token."""
+        actor, raw = await self._caller(request, *Role)
+        asked = read_estimate(_json(request, raw))
+        found = await self.pools.reads.run(
+            lambda: self.app.estimate_fees(
+                actor, asked.venue_id, asked.amount_cents, asked.ticket_count
+            )
+        )
+        return json_response(estimate_view(found))
 
-    async def ready(self, _: Request) -> Response:
-        """``GET /health/ready``: requests can be served."""
-        if not await self.pools.reads.run(self.ready_probe):
-            raise Unavailable("The service is not ready")
-        return json_response({"status": "ready"})
+    async def transactions(self, request: Request) -> Response:
+        """``GET /api/v1/transactions``: one's own sales, or a venue's."""
+        actor = self.guard.actor(request)
+        query = read_sales_query(request, actor, self.cursors)
+        page = await self.pools.reads.run(lambda: self.app.list_sales(actor, query))
+        return json_response(page_view(page, actor, query, self.cursors))
+
+    async def stats(self, request: Request) -> Response:
+        """``GET /admin/stats``: the last 24 hours of the admin's tenant."""
+        actor = self.guard.actor(request)
+        actor.require(Role.ADMIN)
+        return json_response(await self.pools.reads.run(lambda: self.app.show_stats(actor)))
 
     async def _act(
         self, request: Request, verb: str, use_case: Callable[[PaymentCommand], Answer]
@@ -136,8 +166,10 @@ class Endpoints:
 
     async def _caller(self, request: Request, *roles: Role) -> tuple[Actor, bytes]:
         raw = await read_bytes(request)
+        checkpoint("body")
         actor = self.guard.actor(request)
         actor.require(*roles)
+        checkpoint("caller")
         return actor, raw
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "MalformedJson",
     "NotStored",
     "Overloaded",
+    "QueryInvalid",
     "TenantRequired",
     "UnsupportedMediaType",
     "json_response",
@@ -39,6 +40,7 @@ __all__ = [
 
 STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "VALIDATION_ERROR": 400,
+    "QUERY_VALIDATION_ERROR": 400,
     "MALFORMED_JSON": 400,
     "IDEMPOTENCY_KEY_MISSING": 400,
     "IDEMPOTENCY_KEY_INVALID": 400,
@@ -55,6 +57,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "ORDER_EXPIRED": 409,
     "PAYMENT_CANCELLED": 409,
     "PRICE_CHANGED": 409,
+    "PURCHASE_IN_PROGRESS": 409,
     "QUOTE_EXPIRED": 409,
     "SEAT_UNAVAILABLE": 409,
     "SOLD_OUT": 409,
@@ -71,6 +74,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "REJECTED": 422,
     "TAX_JURISDICTION_UNKNOWN": 422,
     "ZERO_WEIGHTS": 422,
+    "RATE_LIMITED": 429,
     "INTERNAL_ERROR": 500,
     "LEDGER_ERROR": 500,
     "POSTING_UNBALANCED": 500,
@@ -97,6 +101,13 @@ _STATUS_OF_CLASS: Final[Mapping[type[TicketpayError], int]] = {
 }
 _OUTCOME_UNKNOWN_RETRY_SECONDS: Final = 5
 _PROBLEM_JSON: Final = "application/problem+json"
+
+
+class QueryInvalid(InvalidInput):
+    """A parameter of the query is wrong, unknown or repeated (S12)."""
+
+    code = "QUERY_VALIDATION_ERROR"
+    title = "Invalid query parameters"
 
 
 class BodyTooLarge(InvalidInput):
@@ -230,9 +241,8 @@ def _headers(status: int, error: TicketpayError) -> dict[str, str]:
         return {"Connection": "close"}
     if isinstance(error, OutcomeUnknown):
         return {"Retry-After": str(_OUTCOME_UNKNOWN_RETRY_SECONDS)}
-    if status == 503:
-        return {"Retry-After": str(getattr(error, "retry_after_seconds", 1))}
-    return {}
+    seconds = getattr(error, "retry_after_seconds", 1 if status == 503 else None)
+    return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
 def _routing_problem(error: HTTPException) -> Response:

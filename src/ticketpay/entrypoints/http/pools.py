@@ -27,7 +27,17 @@ class Pool:
 
     def __init__(self, threads: int, waiting_max: int = WAITING_MAX) -> None:
         self._limiter = anyio.CapacityLimiter(threads)
-        self._room = threads + waiting_max
+        self._room = self._size = threads + waiting_max
+
+    @property
+    def in_use(self) -> int:
+        """How many threads work."""
+        return self._limiter.borrowed_tokens
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a thread."""
+        return max(self._size - self._room - self.in_use, 0)
 
     async def run(self, call: Callable[[], T]) -> T:
         """The result of ``call`` in a thread; raises ``Overloaded`` when too many wait."""

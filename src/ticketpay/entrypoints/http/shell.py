@@ -7,22 +7,57 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Final
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import attrs
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
 from ticketpay.domain.kernel.errors import TicketpayError
 from ticketpay.entrypoints.http.errors import problem_of, status_of
 from ticketpay.entrypoints.http.logs import Logger
 
-__all__ = ["Shell"]
+if TYPE_CHECKING:
+    from ticketpay.entrypoints.metrics import Metrics
+
+__all__ = ["Manners", "Shell", "checkpoint"]
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9-]{1,64}")
 _CLIENT_CLOSED: Final = 499
+_CHECKPOINTS_MAX: Final = 20
+_SECURITY: Final = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
+# What an answer says about itself stands: the page of the documentation needs its own.
+_CSP: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+_CORS_SENT: Final = ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID")
+_CORS_SHOWN: Final = (
+    "Idempotent-Replayed",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+    "X-Response-Time",
+)
+_CORS_SECONDS: Final = 600
+
+
+@attrs.frozen(kw_only=True)
+class Manners:
+    """How the shell behaves; see the settings of the same names."""
+
+    slow_ms: int = 1_000
+    cors_origins: tuple[str, ...] = ()
+    hsts: bool = False
 
 
 @attrs.define
@@ -32,51 +67,95 @@ class _Visit:
     request_id: bytes
     began_ns: int
     status: int = 0
+    checkpoints: dict[str, int] = attrs.field(factory=dict)
 
     @property
     def milliseconds(self) -> int:
         return (time.perf_counter_ns() - self.began_ns) // 1_000_000
 
-    def stamp(self, message: Message) -> None:
-        self.status = message["status"]
-        message["headers"] = [
-            *message.get("headers", ()),
-            (b"x-request-id", self.request_id),
-            (b"x-response-time", b"%dms" % self.milliseconds),
-            (b"cache-control", b"no-store"),
-        ]
+
+_VISIT: Final[ContextVar[_Visit | None]] = ContextVar("visit", default=None)
 
 
-@attrs.frozen
+def checkpoint(name: str) -> None:
+    """Note that the request under way has come so far; told when it turns out slow (S09)."""
+    visit = _VISIT.get()
+    if visit is not None and len(visit.checkpoints) < _CHECKPOINTS_MAX:
+        visit.checkpoints[name] = visit.milliseconds
+
+
+@attrs.define(init=False)
 class Shell:
     """The outermost application; see the module docstring."""
 
-    inner: ASGIApp
     logger: Logger
+    manners: Manners
+    metrics: Metrics | None
+    _inner: ASGIApp
+    _guarded: ASGIApp
+    _headers: tuple[tuple[bytes, bytes], ...]
+
+    def __init__(
+        self,
+        inner: ASGIApp,
+        logger: Logger,
+        manners: Manners | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.logger, self.metrics, self._inner = logger, metrics, inner
+        self.manners = manners or Manners()
+        self._headers = (*_SECURITY, _HSTS) if self.manners.hsts else _SECURITY
+        self._guarded = self._answer
+        if self.manners.cors_origins:
+            # Outside of the last resort, so that a shop's page can read problems, too.
+            self._guarded = CORSMiddleware(
+                self._answer,
+                allow_origins=self.manners.cors_origins,
+                allow_methods=("GET", "POST"),
+                allow_headers=_CORS_SENT,
+                expose_headers=_CORS_SHOWN,
+                max_age=_CORS_SECONDS,
+            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
-            await self.inner(scope, receive, send)
+            await self._inner(scope, receive, send)
             return
         visit = _Visit(_request_id(scope), time.perf_counter_ns())
+        _VISIT.set(visit)
+        bind_contextvars(request_id=visit.request_id.decode())
         # Starlette raises what it cannot route only for an application that says who it is.
         scope["app"] = self
         scope["ticketpay.request_id"] = visit.request_id.decode()
 
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
-                visit.stamp(message)
+                self._stamp(visit, message)
             await send(message)
 
         try:
-            await self._answer(visit, scope, receive, stamped)
+            await self._guarded(scope, receive, stamped)
         finally:
             self._log(visit, scope)
 
-    async def _answer(self, visit: _Visit, scope: Scope, receive: Receive, send: Send) -> None:
+    def _stamp(self, visit: _Visit, message: Message) -> None:
+        visit.status = message["status"]
+        headers = [
+            *message.get("headers", ()),
+            (b"x-request-id", visit.request_id),
+            (b"x-response-time", b"%dms" % visit.milliseconds),
+            *self._headers,
+        ]
+        if not any(name == _CSP[0] for name, _ in headers):
+            headers.append(_CSP)
+        message["headers"] = headers
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = _VISIT.get()
+        assert visit is not None, "the shell begins every visit"
         try:
-            await self.inner(scope, receive, send)
+            await self._inner(scope, receive, send)
         except ClientDisconnect:
             visit.status = _CLIENT_CLOSED
         except Exception as error:  # noqa: BLE001 - the last resort; nothing may leak from here
@@ -93,15 +172,28 @@ class Shell:
             self.logger.error("request_failed", id=visit.request_id.decode(), error=name)
 
     def _log(self, visit: _Visit, scope: Scope) -> None:
-        route = scope.get("route")
+        route, milliseconds = scope.get("route"), visit.milliseconds
+        request_id = visit.request_id.decode()
+        path = route.path if route is not None else "unknown"
+        if self.metrics is not None:
+            seconds = (time.perf_counter_ns() - visit.began_ns) / 1e9
+            self.metrics.request(scope["method"], path, visit.status, seconds)
         self.logger.info(
             "request",
-            id=visit.request_id.decode(),
+            id=request_id,
             method=scope["method"],
-            path=route.path if route is not None else "unknown",
+            path=path,
             status=visit.status,
-            ms=visit.milliseconds,
+            ms=milliseconds,
         )
+        if milliseconds > self.manners.slow_ms:
+            self.logger.warning(
+                "slow_request",
+                id=request_id,
+                path=path,
+                ms=milliseconds,
+                checkpoints=dict(visit.checkpoints),
+            )
 
 
 def _request_id(scope: Scope) -> bytes:

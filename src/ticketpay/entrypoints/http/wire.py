@@ -13,12 +13,19 @@ from uuid import UUID
 import attrs
 
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
-from ticketpay.domain.kernel.ids import EventId, QuoteId, TicketTypeId
+from ticketpay.domain.kernel.ids import EventId, QuoteId, TicketTypeId, VenueId
 from ticketpay.domain.payments import PaymentMethod
 from ticketpay.domain.pricing import Demand, DemandLine
 from ticketpay.entrypoints.http.auth import uuid_of
 
-__all__ = ["PaymentBody", "read_members", "read_payment", "read_quote"]
+__all__ = [
+    "EstimateBody",
+    "PaymentBody",
+    "read_estimate",
+    "read_members",
+    "read_payment",
+    "read_quote",
+]
 
 T = TypeVar("T")
 Check: TypeAlias = Callable[[object], T]
@@ -26,6 +33,7 @@ Check: TypeAlias = Callable[[object], T]
 _CENTS_MAX: Final = 99_999_999
 _LINES_MAX: Final = 20
 _QUANTITY_MAX: Final = 10
+_ESTIMATED_MAX: Final = _LINES_MAX * _QUANTITY_MAX
 _METADATA_KEYS_MAX: Final = 50
 _CURRENCIES: Final = ("USD", "EUR", "GBP", "CAD")
 _METHODS: Final = ("card", "ach", "paypal", "crypto")
@@ -42,6 +50,15 @@ class PaymentBody:
     device_fingerprint: str
     metadata: tuple[tuple[str, str], ...]
     total_cents: int | None
+
+
+@attrs.frozen
+class EstimateBody:
+    """What an estimate is asked for: a venue, an amount in cents, a number of tickets."""
+
+    venue_id: VenueId
+    amount_cents: int
+    ticket_count: int
 
 
 def read_members(body: object) -> Mapping[str, object]:
@@ -79,6 +96,16 @@ def read_quote(body: object) -> Demand:
     fields.optional("currency", _currency)
     fields.raise_errors()
     return _known(demand)
+
+
+def read_estimate(body: object) -> EstimateBody:
+    """The body of ``POST /fees/calculate``; raises ``InvalidInput`` naming every wrong field."""
+    fields = _Fields(read_members(body))
+    venue = fields.required("venueId", _uuid)
+    amount = fields.required("amountCents", _integer(1, _CENTS_MAX))
+    count = fields.required("ticketCount", _integer(1, _ESTIMATED_MAX))
+    fields.raise_errors()
+    return EstimateBody(VenueId(_known(venue)), _known(amount), _known(count))
 
 
 def _demand(fields: _Fields, *, venue: bool, required: bool) -> Demand | None:

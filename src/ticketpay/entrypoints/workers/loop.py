@@ -30,6 +30,7 @@ STOP_SECONDS: Final = 10.0
 _PARTIAL_SECONDS: Final = 0.15
 _IDLE_SECONDS: Final = 0.05
 _ROLL_UP_SECONDS: Final = 5.0
+_CHECK_SECONDS: Final = 600.0
 _LOOK_SECONDS: Final = 0.5
 _BATCH: Final = 100
 _INBOX_BATCH: Final = 20
@@ -51,6 +52,7 @@ class Loop:
     full: int
     idle_seconds_max: float
     partial_seconds: float = _PARTIAL_SECONDS
+    told: Callable[[str, bool], None] = attrs.field(default=lambda _name, _failed: None)
     _idle_seconds: float = attrs.field(default=_IDLE_SECONDS, init=False)
 
     def run(self, stopping: threading.Event) -> None:
@@ -61,11 +63,12 @@ class Loop:
     def turn(self) -> float:
         """One step; the seconds to wait before the next."""
         try:
-            found = self.step()
+            found, failed = self.step(), False
         except Exception as error:  # noqa: BLE001 - whatever it is, the loop must live on
             # The type alone: a message may quote what must not be in a log.
             _LOG.error("loop %s failed: %s", self.name, type(error).__name__)
-            found = 0
+            found, failed = 0, True
+        self.told(self.name, failed)
         if found:
             self._idle_seconds = _IDLE_SECONDS
             return 0.0 if found >= self.full else self.partial_seconds
@@ -108,11 +111,18 @@ class Worker:
                 full=_ENTRIES,
                 idle_seconds_max=_ROLL_UP_SECONDS,
             ),
+            Loop(
+                name="ledger-check",
+                step=self._check_ledger,
+                full=1,
+                idle_seconds_max=_CHECK_SECONDS,
+            ),
         )
 
     def start(self) -> None:
         """Start a thread for each loop."""
         for loop in self.loops():
+            loop.told = self._told
             thread = threading.Thread(
                 target=loop.run, args=(self._stopping,), name=loop.name, daemon=True
             )
@@ -126,6 +136,23 @@ class Worker:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
+
+    def _check_ledger(self) -> int:
+        """Tell whether the accounts of every tenant sum up to nothing, for who watches."""
+        metrics = self.app.metrics
+        if metrics is not None:
+            sums: dict[tuple[TenantId, str], int] = {}
+            for tenant in self.tenants():
+                for balance in self.app.trial_balance(tenant):
+                    key = (tenant, balance.account.currency.code)
+                    sums[key] = sums.get(key, 0) + balance.cents
+            metrics.ledger_checked(self.app.parts.clock.now(), ok=not any(sums.values()))
+        return 0
+
+    def _told(self, name: str, failed: bool) -> None:  # noqa: FBT001 - what a loop tells
+        metrics = self.app.metrics
+        if metrics is not None:
+            metrics.step(name, self.app.parts.clock.now(), failed=failed)
 
     def _each(self, name: str, step: Callable[[TenantId], int]) -> int:
         """The most that was found for one tenant; a tenant that fails does not stop the others."""
@@ -146,10 +173,11 @@ def run_worker(settings: Settings) -> bool:
     app = bootstrap.build(settings, worker=True)
     worker = Worker(app, lambda: bootstrap.tenants(settings))
     asked = _end_on_signals()
-    worker.start()
-    _LOG.info(READY)
-    _wait(asked)
-    clean = worker.stop()
+    with bootstrap.scraped(app, settings.metrics_host, settings.worker_metrics_port):
+        worker.start()
+        _LOG.info(READY)
+        _wait(asked)
+        clean = worker.stop()
     if clean:
         app.close()
     _LOG.info("worker stopped" if clean else "worker gave up on a step that would not end")

@@ -44,6 +44,9 @@ CREATE TABLE audit_checkpoints (
     PRIMARY KEY (tenant_id, number)
 );
 
+-- Dead events are few and are counted at every scrape.
+CREATE INDEX webhook_inbox_dead ON webhook_inbox (received_at) WHERE status = 'dead';
+
 CREATE TABLE audit_heads (
     tenant_id   uuid NOT NULL,
     seq         bigint NOT NULL,

@@ -20,6 +20,12 @@ JOIN tenants t ON t.id = e.tenant_id
 JOIN ticket_types tt ON tt.tenant_id = e.tenant_id AND tt.event_id = e.id
 WHERE q.tenant_id = %(tenant)s AND q.id = %(quote)s
 
+-- name: place
+SELECT v.id, v.name, v.city, v.state, v.time_zone, t.nexus_states
+FROM venues v
+JOIN tenants t ON t.id = v.tenant_id
+WHERE v.tenant_id = %(tenant)s AND v.id = %(venue)s
+
 -- name: volume
 SELECT coalesce(sum(amount_cents), 0)::bigint
 FROM payments
