@@ -59,8 +59,7 @@ def test_the_trail_is_listed_proven_and_its_tampering_found(
     issue = ("tokens", "issue", "--tenant", str(tenant), "--user", str(uuid4()), "--role", "admin")
     issued = run(*issue)
     assert issued.exit_code == 0, issued.output
-    (listed,) = run("audit", "list", "--tenant", str(tenant), "--json").output.splitlines()
-    entry = json.loads(listed)
+    (entry,) = json.loads(run("audit", "list", "--tenant", str(tenant), "--json").output)
     assert (entry["action"], entry["actorId"]) == ("token.issue", "kim")
     assert entry["details"] == {"role": "admin", "minutes": 60}
     shown = run("audit", "show", entry["id"], "--tenant", str(tenant), "--json")

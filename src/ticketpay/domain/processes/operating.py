@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ticketpay.domain.kernel.errors import Conflict, NotFound, OutcomeUnknown
-from ticketpay.domain.payments import PAYMENT_MACHINE, Payment, ProviderFact
+from ticketpay.domain.messaging import TimerKind
+from ticketpay.domain.payments import PAYMENT_MACHINE, Payment, PaymentState, ProviderFact
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case
+from ticketpay.domain.reconciliation import next_look_at
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ticketpay.domain.audit import AuditEntry
     from ticketpay.domain.kernel.ids import PaymentId, TenantId
     from ticketpay.domain.orders import Order
@@ -80,11 +84,25 @@ class PaymentDesk:
     ) -> Case:
         def settle(tx: Tx) -> Case:
             before = open_case(tx, payment_id)
-            after = self.desk.apply(tx, before, fact, self.clock.now())
+            now = self.clock.now()
+            after = self.desk.apply(tx, before, fact, now)
+            _look_again(tx, after, fact, now)
             tx.audit.record(attrs.evolve(entry, details=_changed(entry, before, after, fact)))
             return after
 
         return self.uow.run(tenant, settle)
+
+
+def _look_again(tx: Tx, case: Case, fact: ProviderFact, now: datetime) -> None:
+    """Whatever is unfinished is the janitor's; an intent left open there, at once."""
+    payment = case.payment
+    if not PAYMENT_MACHINE.is_final(payment.state):
+        due_at = next_look_at(payment, case.order.expires_at, now)
+    elif payment.state is PaymentState.CANCELLED and fact.status.is_open:
+        due_at = now
+    else:
+        return
+    tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
 
 
 def _changed(

@@ -23,7 +23,7 @@ from ticketpay.entrypoints.cli.audit import audit, operator_entry
 from ticketpay.entrypoints.cli.completion import completion
 from ticketpay.entrypoints.cli.operating import orders, outbox, payments, quote
 from ticketpay.entrypoints.cli.sandbox import sandbox
-from ticketpay.entrypoints.cli.shell import Root, emit
+from ticketpay.entrypoints.cli.shell import Program, Root, emit, judged
 
 if TYPE_CHECKING:
     from ticketpay.entrypoints.settings import Settings
@@ -77,7 +77,7 @@ def _migrate(settings: Settings) -> list[str]:
     return lines
 
 
-@cli.command()
+@cli.command(cls=Program)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Overrides PORT (3005).")
 def serve(host: str, port: int | None) -> None:
@@ -101,7 +101,7 @@ def serve(host: str, port: int | None) -> None:
     serve_settings(settings, host=host, port=port or settings.port)
 
 
-@cli.command()
+@cli.command(cls=Program)
 def worker() -> None:
     """Process the inbox, the outbox, timers and the ledger until told to stop."""
     from ticketpay.entrypoints.workers import run_worker
@@ -113,7 +113,7 @@ def worker() -> None:
         os._exit(1)
 
 
-@cli.command()
+@cli.command(cls=Program)
 def demo() -> None:
     """Sell tickets to buyers of every kind on embedded servers, and check the books."""
     _refuse_production()
@@ -217,10 +217,8 @@ def ledger_verify(tenant: UUID) -> None:
     from ticketpay.entrypoints.cli.books import differences
 
     found = differences(_settings("DATABASE_URL"), tenant)
-    emit({"ok": not found, "differences": list(found)}, found or ["ledger verify: OK"])
-    if found:
-        click.echo(f"ledger verify: {len(found)} differences", err=True)
-        click.get_current_context().exit(1)
+    verdict = f"ledger verify: {len(found)} differences" if found else "ledger verify: OK"
+    judged({"ok": not found, "differences": list(found)}, found, verdict)
 
 
 def _environment() -> Mapping[str, str]:

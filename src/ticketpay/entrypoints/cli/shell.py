@@ -23,7 +23,18 @@ from ticketpay.domain.kernel.errors import (
 if TYPE_CHECKING:
     from ticketpay.entrypoints.settings import Settings
 
-__all__ = ["EXIT_CODES", "Command", "Group", "Root", "as_json", "emit", "exit_code", "settings_for"]
+__all__ = [
+    "EXIT_CODES",
+    "Command",
+    "Group",
+    "Program",
+    "Root",
+    "as_json",
+    "emit",
+    "exit_code",
+    "judged",
+    "settings_for",
+]
 
 EXIT_CODES: Final[Mapping[int, str]] = {
     0: "done; a dry run is done when it has said what would happen",
@@ -86,6 +97,10 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         own = {name for parameter in self.params for name in parameter.opts}
         self.params.extend(p for p in _common() if not own & set(p.opts))
+
+
+class Program(click.Command):
+    """A command that runs until it is stopped: it has no answer to print in JSON."""
 
 
 class Group(click.Group):
@@ -175,3 +190,15 @@ def emit(document: object, lines: Iterable[str]) -> None:
         return
     for line in lines:
         click.echo(line)
+
+
+def judged(document: object, differences: Sequence[str], verdict: str) -> None:
+    """Print what a verification found; any difference ends the command with exit code 1.
+
+    For people the verdict on a failure is on stderr, after the differences on stdout.
+    """
+    emit(document, differences or [verdict])
+    if differences:
+        if not as_json():
+            click.echo(verdict, err=True)
+        click.get_current_context().exit(1)
