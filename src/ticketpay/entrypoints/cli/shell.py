@@ -110,10 +110,20 @@ class Group(click.Group):
     group_class: type[click.Group | type] | None = type
 
 
+class _ReaderGone(Exception):
+    """A broken pipe under a name that click does not turn into exit code 1."""
+
+
 class Root(Group):
     """The program: whatever goes wrong in an expected way is one line and an exit code."""
 
     group_class = Group
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
 
     def main(
         self,
@@ -155,7 +165,7 @@ def _guarded(run: Callable[[], Any], *, told: bool) -> int:
         code = getattr(error, "error_code", None) or getattr(error, "code", "ERROR")
         _tell(str(code), str(error), told=told)
         return exit_code(error)
-    except BrokenPipeError:
+    except (BrokenPipeError, _ReaderGone):
         # Nobody reads any more: the interpreter must not try to flush once again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
