@@ -24,6 +24,7 @@ from ticketpay.domain.processes.estimating import EstimateFees
 from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
 from ticketpay.domain.processes.janitor import Janitor
 from ticketpay.domain.processes.listing import ListSales, ShowStats
+from ticketpay.domain.processes.operating import PaymentDesk
 from ticketpay.domain.processes.payment_actions import (
     CancelPayment,
     ConfirmPayment,
@@ -67,6 +68,7 @@ __all__ = [
     "now",
     "owner_dsns",
     "scraped",
+    "serve_sandbox",
     "tenants",
 ]
 
@@ -116,6 +118,7 @@ class App:
     roll_up_ledger: RollUpLedger
     trial_balance: TrialBalance
     verify_ledger: VerifyLedger
+    payment_desk: PaymentDesk
     chain_audit: ChainAudit
     show_audit: ShowAudit
     verify_audit: VerifyAudit
@@ -166,6 +169,7 @@ def assemble(
         roll_up_ledger=RollUpLedger(uow=uow),
         trial_balance=TrialBalance(uow=uow),
         verify_ledger=VerifyLedger(uow=uow, gateway=gateway),
+        payment_desk=PaymentDesk(uow=uow, gateway=gateway, desk=desk, clock=clock),
         chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),
         show_audit=ShowAudit(uow=uow),
         verify_audit=VerifyAudit(uow=uow, keys=parts.audit_keys),
@@ -479,6 +483,13 @@ def catalog_writer(settings: Settings) -> CatalogWriter:
     from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
 
     return PostgresCatalogWriter(owner_dsns(settings))
+
+
+def serve_sandbox(words: list[str]) -> None:
+    """Run the payment sandbox with these arguments until it is told to stop."""
+    from ticketpay.adapters.sandbox.server import main
+
+    main(words)
 
 
 def tenants(settings: Settings, *, worker: bool = True) -> list[TenantId]:
