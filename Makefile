@@ -62,6 +62,7 @@ spec: $(STAMP) ## write the specification by rule-book section; fails when a sec
 
 docs-generated: $(STAMP) ## write the generated reference pages
 	$(BIN)/python tools/gen_states.py
+	$(BIN)/python tools/gen_settings.py
 	$(BIN)/python tools/gen_spec.py
 
 planted-contracts: $(STAMP) ## plant a violation for every import contract and see it reported

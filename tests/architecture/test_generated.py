@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import gen_spec, gen_states, planted_contracts
+from tools import gen_settings, gen_spec, gen_states, planted_contracts
 
 
 @pytest.mark.spec("S30", "S31")
@@ -24,6 +24,14 @@ def test_a_stale_states_page_is_found() -> None:
     assert gen_states.rendered(page.replace("| created | submit | payment_pending |\n", "")) == page
     with pytest.raises(ValueError, match="no markers"):
         gen_states.rendered("")
+
+
+@pytest.mark.spec("S02")
+def test_the_settings_page_is_current() -> None:
+    """The page of settings is what the declarations say."""
+    page = gen_settings.PAGE.read_text("utf-8")
+
+    assert gen_settings.rendered() == page, "run python tools/gen_settings.py"
 
 
 def test_the_specification_is_current() -> None:

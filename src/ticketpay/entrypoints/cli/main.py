@@ -20,6 +20,7 @@ import click
 from ticketpay.domain.kernel.errors import InvalidInput, TicketpayError
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.entrypoints.cli.audit import audit, operator_entry
+from ticketpay.entrypoints.cli.settings_command import settings as settings_command
 
 if TYPE_CHECKING:
     from ticketpay.entrypoints.settings import Settings
@@ -54,6 +55,7 @@ def cli(ctx: click.Context) -> None:
 
 
 cli.add_command(audit)
+cli.add_command(settings_command)
 
 
 @cli.command()
