@@ -63,6 +63,9 @@ spec: $(STAMP) ## write the specification by rule-book section; fails when a sec
 docs-generated: $(STAMP) ## write the generated reference pages
 	$(BIN)/python tools/gen_states.py
 	$(BIN)/python tools/gen_settings.py
+	$(BIN)/python tools/gen_errors.py
+	$(BIN)/python tools/gen_events.py
+	$(BIN)/python tools/gen_schema.py
 	$(BIN)/python tools/gen_spec.py
 
 planted-contracts: $(STAMP) ## plant a violation for every import contract and see it reported
