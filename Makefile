@@ -62,6 +62,10 @@ spec: $(STAMP) ## write the specification by rule-book section; fails when a sec
 
 docs-generated: $(STAMP) ## write the generated reference pages
 	$(BIN)/python tools/gen_states.py
+	$(BIN)/python tools/gen_settings.py
+	$(BIN)/python tools/gen_errors.py
+	$(BIN)/python tools/gen_events.py
+	$(BIN)/python tools/gen_schema.py
 	$(BIN)/python tools/gen_spec.py
 	$(BIN)/ticketpay openapi > docs/reference/openapi.json
 

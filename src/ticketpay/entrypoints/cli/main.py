@@ -23,6 +23,7 @@ from ticketpay.entrypoints.cli.audit import audit, operator_entry
 from ticketpay.entrypoints.cli.completion import completion
 from ticketpay.entrypoints.cli.operating import orders, outbox, payments, quote
 from ticketpay.entrypoints.cli.sandbox import sandbox
+from ticketpay.entrypoints.cli.settings_command import settings as settings_command
 from ticketpay.entrypoints.cli.shell import Program, Root, emit, judged
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def cli(ctx: click.Context) -> None:
     ctx.obj = _settings
 
 
-for _command in (audit, completion, orders, outbox, payments, quote, sandbox):
+for _command in (audit, completion, orders, outbox, payments, quote, sandbox, settings_command):
     cli.add_command(_command)
 
 
