@@ -188,6 +188,8 @@ def test_events_are_listed_by_status(backend: Backend) -> None:
         assert dead[mine.event_id].processed_at == now
         assert other.event_id not in dead
         assert {mine.event_id, other.event_id} <= set(listed(backend, None, limit))
+    assert backend.run(lambda tx: tx.inbox.get(mine.event_id)()) == dead[mine.event_id]
+    assert backend.run(lambda tx: tx.inbox.get("evt_nowhere")()) is None
     about = backend.run(lambda tx: tx.inbox.about(payment, other.object_id)())
     assert [one.event_id for one in about] == [mine.event_id, other.event_id]
     assert len(backend.run(lambda tx: tx.inbox.about(payment, "")())) == 1

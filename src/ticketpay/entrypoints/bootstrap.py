@@ -24,7 +24,7 @@ from ticketpay.domain.processes.estimating import EstimateFees
 from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
 from ticketpay.domain.processes.janitor import Janitor
 from ticketpay.domain.processes.listing import ListSales, ShowStats
-from ticketpay.domain.processes.operating import PaymentDesk
+from ticketpay.domain.processes.operating import InboxDesk, PaymentDesk
 from ticketpay.domain.processes.payment_actions import (
     CancelPayment,
     ConfirmPayment,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ticketpay.adapters.redis import RedisClient
     from ticketpay.domain.audit import AuditEntry
     from ticketpay.domain.kernel.ids import TenantId
+    from ticketpay.domain.parties import Tenant
     from ticketpay.entrypoints.metrics import Metrics
     from ticketpay.entrypoints.settings import Settings
     from ticketpay.ports.catalog import CatalogWriter
@@ -67,6 +68,7 @@ __all__ = [
     "migrate",
     "now",
     "owner_dsns",
+    "registered",
     "scraped",
     "serve_sandbox",
     "tenants",
@@ -119,6 +121,7 @@ class App:
     trial_balance: TrialBalance
     verify_ledger: VerifyLedger
     payment_desk: PaymentDesk
+    inbox_desk: InboxDesk
     chain_audit: ChainAudit
     show_audit: ShowAudit
     verify_audit: VerifyAudit
@@ -170,6 +173,7 @@ def assemble(
         trial_balance=TrialBalance(uow=uow),
         verify_ledger=VerifyLedger(uow=uow, gateway=gateway),
         payment_desk=PaymentDesk(uow=uow, gateway=gateway, desk=desk, clock=clock),
+        inbox_desk=InboxDesk(uow=uow, clock=clock),
         chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),
         show_audit=ShowAudit(uow=uow),
         verify_audit=VerifyAudit(uow=uow, keys=parts.audit_keys),
@@ -490,6 +494,13 @@ def serve_sandbox(words: list[str]) -> None:
     from ticketpay.adapters.sandbox.server import main
 
     main(words)
+
+
+def registered(settings: Settings) -> tuple[Tenant, ...]:
+    """Every tenant with its name, from all databases."""
+    from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
+
+    return PostgresCatalogWriter(settings.database_url.parts).registered()
 
 
 def tenants(settings: Settings, *, worker: bool = True) -> list[TenantId]:

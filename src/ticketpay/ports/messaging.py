@@ -158,6 +158,10 @@ class Inbox(Protocol):
         """The events of this status, or all, whose id is greater than ``after``, by id."""
         ...
 
+    def get(self, event_id: str) -> Later[ListedEvent | None]:
+        """The event with this id, of the first account that has one."""
+        ...
+
     def about(self, payment_id: PaymentId, object_id: str) -> Later[tuple[ListedEvent, ...]]:
         """The events that name the payment, or its object at the provider unless that is empty."""
         ...

@@ -121,6 +121,7 @@ class World:
             relay_outbox=unused,
             replay_stream=unused,
             payment_desk=unused,
+            inbox_desk=unused,
             janitor=unused,
             roll_up_ledger=unused,
             trial_balance=unused,

@@ -304,6 +304,11 @@ class MemoryInbox:
         rows.sort(key=lambda row: row.event.event_id)
         return known(tuple(map(_listed_event, rows[:limit])))
 
+    def get(self, event_id: str) -> Later[ListedEvent | None]:
+        rows = [row for row in self._rows() if row.event.event_id == event_id]
+        rows.sort(key=lambda row: (row.event.provider, row.event.account))
+        return known(_listed_event(rows[0]) if rows else None)
+
     def about(self, payment_id: PaymentId, object_id: str) -> Later[tuple[ListedEvent, ...]]:
         rows = [
             row

@@ -270,6 +270,13 @@ class PostgresInbox:
         values = {"status": status.value if status else "", "after": after, "limit": limit}
         return self.session.read(_SQL["list_events"], values, _listed_events)
 
+    def get(self, event_id: str) -> Later[ListedEvent | None]:
+        return self.session.read(
+            _SQL["event"],
+            {"event_id": event_id},
+            lambda rows: next(iter(_listed_events(rows)), None),
+        )
+
     def about(self, payment_id: PaymentId, object_id: str) -> Later[tuple[ListedEvent, ...]]:
         values = {"payment": str(payment_id), "object": object_id}
         return self.session.read(_SQL["events_about"], values, _listed_events)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ticketpay.domain.kernel.errors import Conflict, NotFound, OutcomeUnknown
-from ticketpay.domain.messaging import TimerKind
+from ticketpay.domain.messaging import InboxStatus, TimerKind
 from ticketpay.domain.payments import PAYMENT_MACHINE, Payment, PaymentState, ProviderFact
+from ticketpay.domain.payments.history import Happening, Source, in_order
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case
 from ticketpay.domain.reconciliation import next_look_at
 
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 
     from ticketpay.domain.audit import AuditEntry
     from ticketpay.domain.kernel.ids import PaymentId, TenantId
+    from ticketpay.domain.messaging import ListedEvent
     from ticketpay.domain.orders import Order
     from ticketpay.ports.payments import PaymentGateway
     from ticketpay.ports.system import Clock
     from ticketpay.ports.transactions import Tx, UnitOfWork
 
-__all__ = ["PaymentDesk"]
+__all__ = ["InboxDesk", "PaymentDesk"]
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -50,6 +52,18 @@ class PaymentDesk:
         if payment is None or order is None:
             raise NotFound(f"there is no payment {payment_id}")
         return Case(payment, order)
+
+    def history(self, tenant: TenantId, payment_id: PaymentId) -> tuple[Happening, ...]:
+        """Everything that was written down about the payment, in order; raises ``NotFound``."""
+        payment = self.look(tenant, payment_id).payment
+        object_id = payment.ref.object_id if payment.ref else ""
+
+        def read(tx: Tx) -> tuple[Happening, ...]:
+            ours = tx.listings.history(payment_id, payment.order_id)
+            theirs = tx.inbox.about(payment_id, object_id)
+            return in_order([*ours(), *(_told(event, payment_id) for event in theirs())])
+
+        return self.uow.run(tenant, read)
 
     def ask(self, tenant: TenantId, payment: Payment) -> ProviderFact | None:
         """What the provider says now; None when it has never seen the charge."""
@@ -91,6 +105,48 @@ class PaymentDesk:
             return after
 
         return self.uow.run(tenant, settle)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class InboxDesk:
+    """Let a dead event run again; needs the worker's rights."""
+
+    uow: UnitOfWork
+    clock: Clock
+
+    def dead(self, tenant: TenantId, event_id: str) -> ListedEvent:
+        """The dead event of the tenant, or of nobody.
+
+        Raises ``NotFound`` when there is no such event, ``Conflict`` when it is not dead.
+        """
+        found = self.uow.platform(lambda tx: tx.inbox.get(event_id)(), tenant)
+        if found is None or found.tenant_id not in ("", str(tenant)):
+            raise NotFound(f"there is no event {event_id}")
+        if found.status is not InboxStatus.DEAD:
+            raise Conflict(f"event {event_id} is {found.status}, not dead")
+        return found
+
+    def replay(self, tenant: TenantId, event_id: str, entry: AuditEntry) -> bool:
+        """Let it run again, recorded; False, and nothing recorded, when it is not dead."""
+
+        def free(tx: Tx) -> bool:
+            freed = tx.inbox.replay(event_id, tenant, self.clock.now())()
+            if freed:
+                tx.audit.record(entry)
+            return freed
+
+        return self.uow.run(tenant, free)
+
+
+def _told(event: ListedEvent, payment_id: PaymentId) -> Happening:
+    return Happening(
+        at=event.received_at,
+        source=Source.EVENT,
+        about="payment",
+        about_id=str(payment_id),
+        what=event.event_type,
+        detail=f"{event.event_id} {event.status} {event.note}".strip(),
+    )
 
 
 def _look_again(tx: Tx, case: Case, fact: ProviderFact, now: datetime) -> None:

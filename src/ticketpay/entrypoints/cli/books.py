@@ -19,11 +19,11 @@ __all__ = ["aligned", "balance_rows", "balance_view", "balances", "differences",
 
 
 @contextmanager
-def open_app(settings: Settings) -> Iterator[App]:
+def open_app(settings: Settings, *, worker: bool = False) -> Iterator[App]:
     """The application on the databases of the settings, closed afterwards."""
     from ticketpay.entrypoints import bootstrap
 
-    app = bootstrap.build(settings)
+    app = bootstrap.build(settings, worker=worker)
     try:
         yield app
     finally:

@@ -21,10 +21,11 @@ from ticketpay.domain.kernel.errors import InvalidInput
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.entrypoints.cli.audit import audit, operator_entry
 from ticketpay.entrypoints.cli.completion import completion
+from ticketpay.entrypoints.cli.listing import inbox, ledger_postings, tenants
 from ticketpay.entrypoints.cli.operating import orders, outbox, payments, quote
 from ticketpay.entrypoints.cli.sandbox import sandbox
 from ticketpay.entrypoints.cli.settings_command import settings as settings_command
-from ticketpay.entrypoints.cli.shell import Program, Root, emit, judged
+from ticketpay.entrypoints.cli.shell import Program, Root, emit, emit_table, judged
 
 if TYPE_CHECKING:
     from ticketpay.entrypoints.settings import Settings
@@ -44,7 +45,18 @@ def cli(ctx: click.Context) -> None:
     ctx.obj = _settings
 
 
-for _command in (audit, completion, orders, outbox, payments, quote, sandbox, settings_command):
+for _command in (
+    audit,
+    completion,
+    inbox,
+    orders,
+    outbox,
+    payments,
+    quote,
+    sandbox,
+    settings_command,
+    tenants,
+):
     cli.add_command(_command)
 
 
@@ -217,6 +229,29 @@ def ledger_trial_balance(tenant: UUID) -> None:
 
     found = balances(_settings("DATABASE_URL"), tenant)
     emit([balance_view(balance) for balance in found], aligned(found))
+
+
+@ledger.command("accounts")
+@click.option("--tenant", type=click.UUID, required=True)
+def ledger_accounts(tenant: UUID) -> None:
+    """Print every account of the tenant; a debit is positive."""
+    from ticketpay.entrypoints.cli.books import amount, balance_view, balances
+
+    found = balances(_settings("DATABASE_URL"), tenant)
+    views = [balance_view(balance) for balance in found]
+    names = ("kind", "party", "subject", "bucket", "currency")
+    rows = [
+        [
+            *(view[name] for name in names),
+            amount(abs(one.cents)),
+            "debit" if one.cents >= 0 else "credit",
+        ]
+        for one, view in zip(found, views, strict=True)
+    ]
+    emit_table(views, (*names, "balance", "side"), rows)
+
+
+ledger.add_command(ledger_postings)
 
 
 @ledger.command("verify")

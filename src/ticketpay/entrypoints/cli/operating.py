@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import attrs
 import click
 
 from ticketpay.domain.kernel.errors import Conflict
@@ -17,38 +15,27 @@ from ticketpay.domain.kernel.ids import (
     PaymentId,
     TenantId,
     TicketTypeId,
-    UserId,
 )
-from ticketpay.entrypoints.cli.audit import operator_entry
-from ticketpay.entrypoints.cli.shell import Command, Group, emit, settings_for
+from ticketpay.domain.kernel.time import rfc3339
+from ticketpay.entrypoints.cli.common import (
+    acting,
+    cents_of,
+    entry_of,
+    limited,
+    of_tenant,
+    opened,
+    say_done,
+    say_dry,
+    support_of,
+)
+from ticketpay.entrypoints.cli.shell import Command, Group, as_json, emit, emit_table
 
 if TYPE_CHECKING:
-    from ticketpay.domain.audit import AuditEntry
-    from ticketpay.domain.parties import Actor
-    from ticketpay.entrypoints.bootstrap import App
+    pass
+
+LAST_ID = UUID(int=(1 << 128) - 1)
 
 __all__ = ["orders", "outbox", "payments", "quote"]
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-_NOBODY = UserId(UUID(int=0))
-_tenant = click.option("--tenant", type=click.UUID, required=True)
-
-
-def _acting(command: F) -> F:
-    """``--yes``, ``--as`` and ``--reason``: what every command that changes something has."""
-    for option in (
-        click.option("--reason", default="", help="Why; kept in the audit trail."),
-        click.option("--as", "name", default="", help="Who; else the name of the login."),
-        click.option("--yes", is_flag=True, help="Do it; without, only say what would happen."),
-    ):
-        command = option(command)
-    return command
-
-
-def _entry(action: str, kind: str, subject: object, *, name: str, reason: str) -> AuditEntry:
-    entry = operator_entry(action, kind, subject, reason=reason)
-    return attrs.evolve(entry, actor_id=name) if name else entry
 
 
 class _Line(click.ParamType[tuple[TicketTypeId, int]]):
@@ -68,7 +55,7 @@ class _Line(click.ParamType[tuple[TicketTypeId, int]]):
 
 
 @click.command(cls=Command)
-@_tenant
+@of_tenant
 @click.option("--event", type=click.UUID, required=True)
 @click.option("--type", "lines", type=_Line(), multiple=True, required=True)
 @click.option("--seat", "seats", multiple=True, help="A seat of the first type; repeatable.")
@@ -83,19 +70,19 @@ def quote(
         DemandLine(type_id, count, seats if number == 0 else ())
         for number, (type_id, count) in enumerate(lines)
     )
-    with _app() as app:
-        priced = app.give_quote.preview(_actor(tenant), Demand(EventId(event), wanted))
+    with opened() as app:
+        priced = app.give_quote.preview(support_of(tenant), Demand(EventId(event), wanted))
     view = {k: v for k, v in quote_view(priced).items() if k not in ("id", "expiresAt")}
     emit(view, _price_lines(view))
 
 
 def _price_lines(view: Mapping[str, Any]) -> Iterator[str]:
     for ticket in view["tickets"]:
-        yield f"ticket {ticket['ticketTypeId']}  {_cents(ticket['priceCents']):>12}"
+        yield f"ticket {ticket['ticketTypeId']}  {cents_of(ticket['priceCents']):>12}"
     for charge in (*view["fees"], *view["taxes"]):
-        yield f"{charge['name']:<43}  {_cents(charge['amountCents']):>12}"
-    yield f"{'all-in':<43}  {_cents(view['allInCents']):>12}"
-    yield f"{'total ' + view['currency']:<43}  {_cents(view['totalCents']):>12}"
+        yield f"{charge['name']:<43}  {cents_of(charge['amountCents']):>12}"
+    yield f"{'all-in':<43}  {cents_of(view['allInCents']):>12}"
+    yield f"{'total ' + view['currency']:<43}  {cents_of(view['totalCents']):>12}"
 
 
 @click.group(cls=Group)
@@ -105,12 +92,41 @@ def orders() -> None:
 
 @orders.command("show")
 @click.argument("order", type=click.UUID)
-@_tenant
+@of_tenant
 def orders_show(order: UUID, tenant: UUID) -> None:
     """Print an order with its tickets, charges and payments."""
-    with _app() as app:
-        view = app.show_order(_actor(tenant), OrderId(order))
+    with opened() as app:
+        view = app.show_order(support_of(tenant), OrderId(order))
     emit(view, [*_plain(view), "", *_price_lines(view)])
+
+
+@orders.command("list")
+@of_tenant
+@limited
+@click.option("--before", type=click.UUID, default=LAST_ID, help="Older than this order.")
+def orders_list(tenant: UUID, limit: int, before: UUID) -> None:
+    """Print the newest orders, newest first."""
+    with opened() as app:
+        found = app.parts.uow.run(TenantId(tenant), lambda tx: tx.listings.orders(before, limit)())
+    views = [
+        {
+            "id": str(one.id),
+            "userId": str(one.user_id),
+            "eventId": str(one.event_id),
+            "venueId": str(one.venue_id),
+            "state": str(one.state),
+            "currency": one.currency,
+            "totalCents": one.total_cents,
+            "ticketQuantity": one.ticket_count,
+            "createdAt": rfc3339(one.created_at),
+        }
+        for one in found
+    ]
+    rows = [
+        (v["id"], v["state"], cents_of(o.total_cents), v["currency"], v["createdAt"])
+        for v, o in zip(views, found, strict=True)
+    ]
+    emit_table(views, ("order", "state", "total", "currency", "created"), rows)
 
 
 @click.group(cls=Group)
@@ -120,55 +136,94 @@ def payments() -> None:
 
 @payments.command("show")
 @click.argument("payment", type=click.UUID)
-@_tenant
+@of_tenant
 def payments_show(payment: UUID, tenant: UUID) -> None:
-    """Print a payment."""
-    with _app() as app:
-        view = app.show_payment(_actor(tenant), PaymentId(payment))
-    emit(view, _plain(view))
+    """Print a payment and its timeline: attempts, events, moves, postings and messages."""
+    with opened() as app:
+        view = app.show_payment(support_of(tenant), PaymentId(payment))
+        history = app.payment_desk.history(TenantId(tenant), PaymentId(payment))
+    timeline = [
+        {
+            "at": rfc3339(one.at),
+            "source": str(one.source),
+            "about": one.about,
+            "aboutId": one.about_id,
+            "what": one.what,
+            "detail": one.detail,
+        }
+        for one in history
+    ]
+    if not as_json():
+        emit(view, [*_plain(view), ""])
+    names = ("at", "source", "about", "what", "detail")
+    emit_table(
+        {**view, "timeline": timeline}, names, [[line[n] for n in names] for line in timeline]
+    )
+
+
+@payments.command("list")
+@of_tenant
+@limited
+@click.option("--before", type=click.UUID, default=LAST_ID, help="Older than this payment.")
+def payments_list(tenant: UUID, limit: int, before: UUID) -> None:
+    """Print the newest payments, newest first."""
+    from ticketpay.domain.processes.listing import sale_view
+
+    with opened() as app:
+        sales = app.parts.uow.run(
+            TenantId(tenant), lambda tx: tx.listings.payments(before, limit)()
+        )
+    rows = [
+        (s.payment_id, s.status, cents_of(s.amount_cents), s.currency.code, rfc3339(s.created_at))
+        for s in sales
+    ]
+    names = ("payment", "status", "amount", "currency", "created")
+    emit_table([sale_view(sale) for sale in sales], names, rows)
 
 
 @payments.command("sync")
 @click.argument("payment", type=click.UUID)
-@_tenant
-@_acting
+@of_tenant
+@acting
 def payments_sync(payment: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
     """Ask the provider about a payment now and apply what it says."""
     home, ident = TenantId(tenant), PaymentId(payment)
-    with _app() as app:
+    with opened() as app:
         desk = app.payment_desk
         before = desk.look(home, ident).payment
         if yes:
-            entry = _entry("payment.sync", "payment", ident, name=name, reason=reason)
+            entry = entry_of("payment.sync", "payment", ident, name=name, reason=reason)
             after = desk.sync(home, ident, entry).payment
-            _done("payment.sync", ident, str(before.state), str(after.state))
+            say_done("payment.sync", ident, str(before.state), str(after.state))
             return
         fact = desk.ask(home, before)
     said = str(fact.status) if fact else "unknown there"
-    _dry("payment.sync", ident, str(before.state), f"apply the provider's word: {said}")
+    say_dry("payment.sync", ident, str(before.state), f"apply the provider's word: {said}")
 
 
 @payments.command("cancel")
 @click.argument("payment", type=click.UUID)
-@_tenant
-@_acting
+@of_tenant
+@acting
 def payments_cancel(payment: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
     """Cancel a payment at the provider and then here."""
     from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentState
 
     home, ident = TenantId(tenant), PaymentId(payment)
-    with _app() as app:
+    with opened() as app:
         before = app.payment_desk.look(home, ident).payment
         if PAYMENT_MACHINE.is_final(before.state):
             raise Conflict(f"payment {ident} is {before.state} already")
         if not yes:
-            _dry("payment.cancel", ident, str(before.state), "cancel it at the provider, then here")
+            say_dry(
+                "payment.cancel", ident, str(before.state), "cancel it at the provider, then here"
+            )
             return
-        entry = _entry("payment.cancel", "payment", ident, name=name, reason=reason)
+        entry = entry_of("payment.cancel", "payment", ident, name=name, reason=reason)
         after = app.payment_desk.cancel(home, ident, entry).payment
     if after.state is not PaymentState.CANCELLED:
         raise Conflict(f"payment {ident} could not be cancelled: it is {after.state}")
-    _done("payment.cancel", ident, str(before.state), str(after.state))
+    say_done("payment.cancel", ident, str(before.state), str(after.state))
 
 
 @click.group(cls=Group)
@@ -179,7 +234,7 @@ def outbox() -> None:
 @outbox.command("dead")
 def outbox_dead() -> None:
     """Print the parked streams with their last error."""
-    with _app() as app:
+    with opened() as app:
         found = app.parts.uow.everywhere(lambda tx: tx.streams.parked()())
     views = [
         {
@@ -205,9 +260,9 @@ def outbox_dead() -> None:
 
 @outbox.command("replay")
 @click.argument("aggregate", type=click.UUID)
-@_tenant
+@of_tenant
 @click.option("--type", "kind", type=click.Choice(["order", "payment", "refund"]), default="order")
-@_acting
+@acting
 def outbox_replay(
     aggregate: UUID, tenant: UUID, kind: str, *, yes: bool, name: str, reason: str
 ) -> None:
@@ -215,65 +270,22 @@ def outbox_replay(
     from ticketpay.domain.messaging import AggregateType, StreamKey
 
     key = StreamKey(TenantId(tenant), AggregateType(kind), aggregate)
-    with _app() as app:
+    with opened() as app:
         found = app.parts.uow.platform(lambda tx: tx.streams.parked()(), key.tenant_id)
         if key not in [parked for parked, _ in found]:
             raise Conflict(f"the stream of {kind} {aggregate} is not parked")
         if not yes:
-            _dry("stream.replay", aggregate, "parked", "let it run again")
+            say_dry("stream.replay", aggregate, "parked", "let it run again")
             return
-        entry = _entry("stream.replay", kind, aggregate, name=name, reason=reason)
+        entry = entry_of("stream.replay", kind, aggregate, name=name, reason=reason)
         if not app.replay_stream(key, entry):
             raise Conflict(f"the stream of {kind} {aggregate} is not parked")
-    _done("stream.replay", aggregate, "parked", "running")
-
-
-def _dry(action: str, subject: object, before: str, would: str) -> None:
-    view = {
-        "dryRun": True,
-        "action": action,
-        "subjectId": str(subject),
-        "before": before,
-        "would": would,
-    }
-    emit(view, [f"{subject} is {before}", f"dry run: would {would}; --yes does it"])
-
-
-def _done(action: str, subject: object, before: str, after: str) -> None:
-    view = {
-        "dryRun": False,
-        "action": action,
-        "subjectId": str(subject),
-        "before": before,
-        "after": after,
-    }
-    emit(view, [f"{action} {subject}: {before} -> {after}"])
+    say_done("stream.replay", aggregate, "parked", "running")
 
 
 def _plain(view: Mapping[str, Any]) -> Iterator[str]:
     for name, value in view.items():
         if not isinstance(value, list):
-            yield f"{name:<16}  {_cents(value) if name.endswith('Cents') else value}"
+            yield f"{name:<16}  {cents_of(value) if name.endswith('Cents') else value}"
     for paid in view.get("payments", ()):
         yield f"payment           {paid['id']} {paid['status']}"
-
-
-def _cents(cents: int) -> str:
-    from ticketpay.entrypoints.cli.books import amount
-
-    return amount(cents)
-
-
-def _actor(tenant: UUID) -> Actor:
-    """Support reads every order of its tenant."""
-    from ticketpay.domain.parties import Actor, Role
-
-    return Actor(tenant_id=TenantId(tenant), user_id=_NOBODY, role=Role.SUPPORT)
-
-
-@contextmanager
-def _app() -> Iterator[App]:
-    from ticketpay.entrypoints.cli.books import open_app
-
-    with open_app(settings_for("DATABASE_URL")) as app:
-        yield app

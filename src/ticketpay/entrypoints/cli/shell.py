@@ -31,6 +31,7 @@ __all__ = [
     "Root",
     "as_json",
     "emit",
+    "emit_table",
     "exit_code",
     "judged",
     "settings_for",
@@ -54,6 +55,7 @@ _CODES: Final[tuple[tuple[type[TicketpayError], int], ...]] = (
     (Unavailable, 5),
     (OutcomeUnknown, 5),
 )
+_WIDTH: Final = 240
 _PLAIN: Final = "ticketpay.plain"
 _JSON: Final = "ticketpay.json"
 
@@ -212,3 +214,27 @@ def judged(document: object, differences: Sequence[str], verdict: str) -> None:
         if not as_json():
             click.echo(verdict, err=True)
         click.get_current_context().exit(1)
+
+
+def emit_table(document: object, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print ``document`` as the one JSON document, or else the rows as a table."""
+    if as_json():
+        emit(document, ())
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    plain = bool(click.get_current_context().meta.get(_PLAIN) or os.environ.get("NO_COLOR"))
+    console = Console(
+        color_system=None if plain else "auto", width=None if sys.stdout.isatty() else _WIDTH
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold cyan")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))
+    with console.capture() as captured:
+        console.print(table)
+    text = "\n".join(line.rstrip() for line in captured.get().splitlines())
+    click.echo(text, color=not plain)

@@ -189,6 +189,14 @@ WHERE event_id > %(after)s AND (%(status)s = '' OR status = %(status)s)
 ORDER BY event_id
 LIMIT %(limit)s
 
+-- name: event
+SELECT provider, account, event_id, event_type, object_id, tenant_id, payment_id, status, attempts,
+       note, received_at, processed_at
+FROM webhook_inbox
+WHERE event_id = %(event_id)s
+ORDER BY provider, account
+LIMIT 1
+
 -- name: events_about
 SELECT provider, account, event_id, event_type, object_id, tenant_id, payment_id, status, attempts,
        note, received_at, processed_at
