@@ -11,6 +11,7 @@ import pytest
 from tests.simulation.history import play
 from ticketpay.adapters.memory.messaging import MemoryOutbox
 from ticketpay.domain.messaging import EMITTED, Message
+from ticketpay.domain.pricing import TaxTable
 from ticketpay.entrypoints.http.errors import STATUS_OF_CODE
 from tools import (
     gen_errors,
@@ -19,6 +20,7 @@ from tools import (
     gen_settings,
     gen_spec,
     gen_states,
+    gen_tax,
     planted_contracts,
 )
 
@@ -95,6 +97,14 @@ def test_the_schema_is_read_whole() -> None:
     assert not found["webhook_inbox"].tenant
     assert found["stock"].grants == ("app: SELECT, UPDATE", "worker: SELECT, UPDATE")
     assert "UPDATE (livemode)" in found["provider_refs"].grants[0]
+
+
+@pytest.mark.spec("S58", "S58 D8")
+def test_the_tax_rates_page_is_current() -> None:
+    """The page of tax rates shows every rule that ships, and nothing else."""
+    assert gen_tax.rendered() == gen_tax.PAGE.read_text("utf-8"), "run python tools/gen_tax.py"
+    assert gen_tax.rendered().count("| rule book S58") == 62 + 1
+    assert gen_tax.rendered(TaxTable(())) != gen_tax.rendered()
 
 
 def test_the_specification_is_current() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import attrs
@@ -22,6 +23,7 @@ from ticketpay.domain.payments import (
 )
 from ticketpay.domain.pricing import Charge
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent, RefundState
+from ticketpay.ports.transactions import Tx
 
 
 def moved(backend: Backend, payment: Payment, event: PaymentEvent) -> Payment:
@@ -48,11 +50,11 @@ def test_an_order_comes_back_as_it_was(backend: Backend) -> None:
 def test_an_estimated_tax_is_kept_and_found(backend: Backend) -> None:
     """The flag of a charge comes back with order and tickets, and leads to the order, oldest first."""
     sure = backend.stored_order()
-    estimated = []
+    estimated: list[Order] = []
     for _ in range(3):
         order = _estimated(backend.home.order(backend.now(), backend.home.demand(2)))
         order = attrs.evolve(order, created_at=order.created_at - timedelta(days=len(estimated)))
-        backend.run(lambda tx, order=order: tx.orders.add(order))
+        backend.run(partial(_add, order))
         estimated.append(order)
     assert backend.run(lambda tx: tx.orders.get(estimated[0].id)()) == estimated[0]
     found = backend.run(lambda tx: tx.orders.with_estimated_tax(100)())
@@ -61,6 +63,10 @@ def test_an_estimated_tax_is_kept_and_found(backend: Backend) -> None:
     assert sure.id not in found
     assert len(backend.run(lambda tx: tx.orders.with_estimated_tax(2)())) == 2
     assert backend.run_as_other(lambda tx: tx.orders.with_estimated_tax(100)()) == ()
+
+
+def _add(order: Order, tx: Tx) -> None:
+    tx.orders.add(order)
 
 
 def _estimated(order: Order) -> Order:

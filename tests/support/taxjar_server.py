@@ -19,7 +19,7 @@ RATES = {"state": "0.0625", "county": "0.005", "city": "0.015", "special": "0.00
 def tax_document(amount: float, **changes: object) -> dict[str, Any]:
     """An answer for an amount in dollars, as TaxJar's reference shows it."""
     parts = {name: round(amount * float(rate), 2) for name, rate in RATES.items()}
-    breakdown = {
+    breakdown: dict[str, object] = {
         "taxable_amount": amount,
         "state_taxable_amount": amount,
         "state_tax_rate": float(RATES["state"]),
@@ -34,7 +34,11 @@ def tax_document(amount: float, **changes: object) -> dict[str, Any]:
     total = round(sum(parts.values()), 2)
     top = {k: v for k, v in changes.items() if k in ("amount_to_collect", "breakdown")}
     breakdown |= {k: v for k, v in changes.items() if k not in top}
-    tax = {"taxable_amount": amount, "amount_to_collect": total, "has_nexus": True}
+    tax: dict[str, object] = {
+        "taxable_amount": amount,
+        "amount_to_collect": total,
+        "has_nexus": True,
+    }
     return {"tax": tax | {"breakdown": breakdown} | top}
 
 

@@ -33,7 +33,7 @@ from ticketpay.domain.messaging import (
     StreamClaim,
     StreamKey,
 )
-from ticketpay.domain.orders import ORDER_MACHINE, OrderState
+from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderState
 from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent
 from ticketpay.domain.payments.sales import NEWEST
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent
@@ -71,7 +71,7 @@ def sale(home: Scenery) -> Iterator[Op]:
     yield from keys(home)
     yield from trail()
     quote = home.quote(home.demand(2, "A1"), START)
-    order = home.order(START, home.demand(2, "A1"))
+    order = estimated(home.order(START, home.demand(2, "A1")))
     payment = home.payment(order, START)
     yield lambda tx: tx.quotes.add(quote)
     yield lambda tx: tx.quotes.get(quote.id)()
@@ -110,6 +110,13 @@ def sale(home: Scenery) -> Iterator[Op]:
 def sale_reads(home: Scenery) -> Iterator[Op]:
     yield lambda tx: tx.catalog.offer(home.event_id)()
     yield lambda tx: tx.catalog.place(home.venue_id)()
+    yield lambda tx: tx.orders.with_estimated_tax(9)()
+
+
+def estimated(order: Order) -> Order:
+    """An order whose tax is to be calculated again, or the list of those would be empty."""
+    charges = tuple(attrs.evolve(charge, estimated=charge.kind.is_tax) for charge in order.charges)
+    return attrs.evolve(order, charges=charges)
 
 
 def keys(home: Scenery) -> Iterator[Op]:
