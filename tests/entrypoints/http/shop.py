@@ -39,8 +39,8 @@ from ticketpay.entrypoints.http import create_app
 from ticketpay.entrypoints.http.operations import Operation
 from ticketpay.entrypoints.settings import Settings
 
-CLIENT_SECRET = "pi_canary_secret_51"
-WEBHOOK_SECRET = "whsec_canary_77"
+CLIENT_SECRET = "pi_51_secret_wren"
+WEBHOOK_SECRET = "whsec_77_wren"
 _WISHES = {
     "tok_action": ProviderStatus.REQUIRES_ACTION,
     "tok_processing": ProviderStatus.PROCESSING,
@@ -103,7 +103,9 @@ class Shop:
     served: Any
 
     @classmethod
-    def open(cls, settings: Settings = SETTINGS, *, capacity: int = 1_000) -> Shop:
+    def open(
+        cls, settings: Settings = SETTINGS, *, capacity: int = 1_000, log_level: str = "error"
+    ) -> Shop:
         """A shop with one tenant and its concert."""
         uow, scenery = MemoryUnitOfWork(), Scenery.seeded(1, capacity=capacity)
         MemoryCatalog(uow).load(scenery.catalog)
@@ -117,7 +119,7 @@ class Shop:
             random=SeededRandom(1),
             alerts=RecordingAlerts(),
         )
-        app, settings = assemble(parts), attrs.evolve(settings, log_level="error")
+        app, settings = assemble(parts), attrs.evolve(settings, log_level=log_level)
         served = create_app(app, settings, ready=lambda: True)
         return cls(scenery=scenery, app=app, settings=settings, served=served)
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from ticketpay.entrypoints.http.errors import STATUS_OF_CODE
 from ticketpay.entrypoints.http.operations import HTML, OPERATIONS, Operation
+from ticketpay.entrypoints.http.pages import page, policy
 from ticketpay.entrypoints.http.views import VIEWS, ref
 
 __all__ = ["Documents", "document", "document_text"]
@@ -127,7 +128,13 @@ class Documents:
     """What the service says about itself; rendered once, when it starts."""
 
     text: bytes = attrs.field(factory=lambda: document_text().encode())
+    html: bytes = attrs.field(factory=lambda: page(document()).encode())
 
     async def openapi_json(self, _: Request) -> Response:
         """``GET /openapi.json``."""
         return Response(self.text, media_type="application/json")
+
+    async def docs(self, _: Request) -> Response:
+        """``GET /docs``: the same for people."""
+        headers = {"content-security-policy": policy()}
+        return Response(self.html, media_type=HTML, headers=headers)

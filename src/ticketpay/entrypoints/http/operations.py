@@ -253,4 +253,12 @@ OPERATIONS: Final = (
         public=True,
         answers={200: "OpenApi"},
     ),
+    Operation(
+        method="GET",
+        path="/docs",
+        endpoint="docs",
+        summary="This document for people",
+        public=True,
+        answers={200: HTML},
+    ),
 )
