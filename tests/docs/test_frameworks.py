@@ -76,13 +76,13 @@ def fastapi(monkeypatch: pytest.MonkeyPatch) -> Post:
 
 
 def django(monkeypatch: pytest.MonkeyPatch) -> Post:
-    import django as framework
-    from django.conf import settings
+    import django as framework  # type: ignore[import-untyped] # Django ships no types
+    from django.conf import settings  # type: ignore[import-untyped] # Django ships no types
 
     if not settings.configured:
         settings.configure(ROOT_URLCONF="shop_django", ALLOWED_HOSTS=["testserver"])
         framework.setup()
-    from django.test import Client
+    from django.test import Client  # type: ignore[import-untyped] # Django ships no types
 
     load("shop_django", blocks()["Django"], monkeypatch)
 
