@@ -24,6 +24,11 @@ Clients may rely on `code`. A `5xx` that is ours says no more than its title; th
 | Code | Status | Title | What to do |
 |---|---|---|---|
 """
+_WITHOUT_CLASS: Final[Mapping[str, str]] = {
+    "METHOD_NOT_ALLOWED": "Method not allowed",
+    "ORDER_EXPIRED": "The order has expired",
+    "PAYMENT_CANCELLED": "The payment is cancelled",
+}
 _SAME_KEY: Final = "Repeat with the same Idempotency-Key after Retry-After."
 _OURS: Final = "Tell us the X-Request-ID. A repeat with the same key is safe."
 _NEW_ORDER: Final = "Start a new purchase with a new key."
@@ -93,7 +98,7 @@ def titles() -> dict[str, str]:
     """The title of every code that an error class bears."""
     for name in _RAISERS:
         import_module(name)
-    return {cls.code: cls.title for cls in _classes(TicketpayError)}
+    return {**_WITHOUT_CLASS, **{cls.code: cls.title for cls in _classes(TicketpayError)}}
 
 
 def _classes(root: type[TicketpayError]) -> Iterator[type[TicketpayError]]:
