@@ -10,7 +10,7 @@ QUICK := $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 STACKS := tests/crash tests/entrypoints
 
 .PHONY: help demo test lot-stacks lot-rest check lint types imports fast clean spec docs-generated planted-contracts bench \
-  simulate crash-points crash fuzz limits model planted mutate
+  simulate crash-points crash fuzz limits model planted mutate docs dist
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -62,7 +62,12 @@ spec: $(STAMP) ## write the specification by rule-book section; fails when a sec
 
 docs-generated: $(STAMP) ## write the generated reference pages
 	$(BIN)/python tools/gen_states.py
+	$(BIN)/python tools/gen_settings.py
+	$(BIN)/python tools/gen_errors.py
+	$(BIN)/python tools/gen_events.py
+	$(BIN)/python tools/gen_schema.py
 	$(BIN)/python tools/gen_spec.py
+	$(BIN)/ticketpay openapi > docs/reference/openapi.json
 
 planted-contracts: $(STAMP) ## plant a violation for every import contract and see it reported
 	$(BIN)/python tools/planted_contracts.py
@@ -96,6 +101,17 @@ limits: $(STAMP) ## judge the rate limit by TRACES drawn traces against two refe
 
 model: $(STAMP) ## search the states of two payments of one order for a broken promise
 	$(BIN)/python -m tests.model
+
+$(VENV)/.docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group docs
+	@touch $@
+
+docs: $(VENV)/.docs ## build the docs site into docs/_build; a link that leads nowhere fails
+	$(BIN)/sphinx-build -W --keep-going -q -E -a -b html docs docs/_build
+	@echo "docs/_build/index.html"
+
+dist: $(STAMP) ## build wheel and sdist twice, compare, and use the wheel where nothing else is
+	$(BIN)/python tools/dist.py
 
 $(VENV)/.mutation: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group mutation

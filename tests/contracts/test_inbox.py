@@ -11,7 +11,8 @@ import pytest
 
 from tests.support.backend import Backend
 from tests.support.scenery import ref
-from ticketpay.domain.messaging import InboxClaim, InboxStatus, StoredEvent
+from ticketpay.domain.kernel.ids import PaymentId, TenantId
+from ticketpay.domain.messaging import InboxClaim, InboxStatus, ListedEvent, StoredEvent
 from ticketpay.ports.transactions import PlatformTx
 
 
@@ -152,3 +153,64 @@ def test_the_owner_of_an_object_is_found_without_metadata(backend: Backend) -> N
     assert not any(backend.uow.everywhere(lambda tx: tx.inbox.owner(strange)()))
     elsewhere = attrs.evolve(known, account="acct_1")
     assert not any(backend.uow.everywhere(lambda tx: tx.inbox.owner(elsewhere)()))
+
+
+def next_page(
+    backend: Backend, status: InboxStatus | None, after: str, limit: int
+) -> tuple[ListedEvent, ...]:
+    return backend.run(lambda tx: tx.inbox.listed(status, after, limit)())
+
+
+def listed(backend: Backend, status: InboxStatus | None, limit: int) -> dict[str, ListedEvent]:
+    """All events of a status, page by page."""
+    found: dict[str, ListedEvent] = {}
+    after = ""
+    while page := next_page(backend, status, after, limit):
+        assert len(page) <= limit
+        assert not found.keys() & {one.event_id for one in page}
+        found |= {one.event_id: one for one in page}
+        after = page[-1].event_id
+    return found
+
+
+@pytest.mark.spec("S26")
+def test_events_are_listed_by_status(backend: Backend) -> None:
+    """Pages are all events of a status; an event about a payment is found by it or by its object."""
+    now, payment = backend.now(), PaymentId(uuid4())
+    mine = event(backend, now, payment_id=str(payment))
+    other = event(backend, now + timedelta(seconds=1))
+    store(backend, mine, other)
+    (claimed,) = claim(backend, now, mine)
+    backend.run(lambda tx: tx.inbox.finish(claimed, InboxStatus.DEAD, "no such payment", now))
+    for limit in (1, 100):
+        dead = listed(backend, InboxStatus.DEAD, limit)
+        assert (dead[mine.event_id].note, dead[mine.event_id].attempts) == ("no such payment", 1)
+        assert dead[mine.event_id].processed_at == now
+        assert other.event_id not in dead
+        assert {mine.event_id, other.event_id} <= set(listed(backend, None, limit))
+    assert backend.run(lambda tx: tx.inbox.get(mine.event_id)()) == dead[mine.event_id]
+    assert backend.run(lambda tx: tx.inbox.get("evt_nowhere")()) is None
+    about = backend.run(lambda tx: tx.inbox.about(payment, other.object_id)())
+    assert [one.event_id for one in about] == [mine.event_id, other.event_id]
+    assert len(backend.run(lambda tx: tx.inbox.about(payment, "")())) == 1
+
+
+@pytest.mark.spec("S26")
+def test_a_dead_event_is_replayed_once(backend: Backend) -> None:
+    """A dead event of the tenant runs again from its first try; another tenant cannot replay it."""
+    now = backend.now()
+    mine = event(backend, now)
+    store(backend, mine)
+
+    def replay(tenant: TenantId) -> bool:
+        return backend.run(lambda tx: tx.inbox.replay(mine.event_id, tenant, now)())
+
+    assert not replay(backend.tenant)
+    (claimed,) = claim(backend, now, mine)
+    backend.run(lambda tx: tx.inbox.finish(claimed, InboxStatus.DEAD, "x", now))
+    assert not replay(backend.other_tenant)
+    assert replay(backend.tenant)
+    assert not replay(backend.tenant)
+    assert not locks(backend, claimed)
+    (again,) = claim(backend, now, mine)
+    assert again.attempts == 1

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.backend import Backend
 from tests.support.scenery import message
-from ticketpay.domain.messaging import AggregateType, Message, StreamClaim, StreamKey
+from ticketpay.domain.messaging import AggregateType, ListedStream, Message, StreamClaim, StreamKey
 from ticketpay.ports.transactions import Tx
 
 
@@ -161,3 +161,25 @@ def test_a_claim_that_delivered_nothing_keeps_its_tries(backend: Backend) -> Non
     deliver(backend, again, 0, now)
     (third,) = claim(backend, now, order)
     assert (first.attempts, again.attempts, third.attempts) == (0, 1, 1)
+
+
+def next_page(backend: Backend, after: StreamKey | None, limit: int) -> tuple[ListedStream, ...]:
+    return backend.run(lambda tx: tx.streams.listed(backend.tenant, after, limit)())
+
+
+@pytest.mark.spec("S40")
+def test_streams_are_listed_by_key(backend: Backend) -> None:
+    """Pages are all streams of the tenant with how much of each is delivered, and no others."""
+    orders, now = sorted(uuid4() for _ in range(3)), backend.now()
+    emit(backend, *(message("order.paid", order, now) for order in orders))
+    first = next(c for c in claim(backend, now, *orders) if c.key.aggregate_id == orders[0])
+    deliver(backend, first, 1, now)
+    for limit in (1, 2, 50):
+        found, after = list[ListedStream](), None
+        while page := next_page(backend, after, limit):
+            found += page
+            after = page[-1].key
+        assert [one.key.aggregate_id for one in found] == orders
+        assert [(one.messages, one.delivered) for one in found] == [(1, 1), (1, 0), (1, 0)]
+        assert not any(one.parked for one in found)
+    assert backend.run(lambda tx: tx.streams.listed(backend.other_tenant, None, 9)()) == ()

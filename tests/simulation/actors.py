@@ -20,7 +20,18 @@ from ticketpay.domain.messaging import KeyScope, Outcome, request_hash
 from ticketpay.domain.payments import Payment, PaymentState
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 
-__all__ = ["CHOICES", "buy", "chain", "hand_over", "inbox", "janitor", "relay", "start", "start_in"]
+__all__ = [
+    "CHOICES",
+    "buy",
+    "chain",
+    "hand_over",
+    "inbox",
+    "janitor",
+    "relay",
+    "send",
+    "start",
+    "start_in",
+]
 
 CARDS: Final = (
     "visa",
@@ -87,6 +98,8 @@ def start_in(world: World, process: Process, task: Task) -> None:
             line = task(world, process)
         except TicketpayError as error:
             line = f"{type(error).__name__}: {error}"
+            world.errors.append(error)
+        world.said = line
         world.tell(f"{name}: {line}")
 
     world.scheduler.start(name, process.name, work)
@@ -112,17 +125,17 @@ def buy(world: World, process: Process) -> str:
         customer=world.home,
     )
     world.requests.append(Request(command))
-    return f"{card}: {_send(process, world.requests[-1])}"
+    return f"{card}: {send(process, world.requests[-1])}"
 
 
 def repeat(world: World, process: Process) -> str:
     """A buyer sends a request again, under the same key, perhaps while the first one runs."""
     if not world.requests:
         return "nothing"
-    return _send(process, world.rng.choice(world.requests))
+    return send(process, world.rng.choice(world.requests))
 
 
-def _send(process: Process, request: Request) -> str:
+def send(process: Process, request: Request) -> str:
     answer = process.app.checkout(request.command)
     body = {k: v for k, v in answer.body.items() if k != "createdAt"}
     if request.final is not None:

@@ -7,7 +7,16 @@ from typing import Final
 
 import attrs
 
-from tests.simulation.actors import CHOICES, chain, hand_over, inbox, janitor, relay, start
+from tests.simulation.actors import (
+    CHOICES,
+    chain,
+    hand_over,
+    inbox,
+    janitor,
+    relay,
+    send,
+    start,
+)
 from tests.simulation.oracles import Auditor, check_healed
 from tests.simulation.scheduler import NEVER
 from tests.simulation.world import World
@@ -56,6 +65,8 @@ def play(seed: int, live_calls: int = LIVE_CALLS) -> History:
         while world.scheduler.calls < CALLS_MIN:
             _live(world, world.scheduler.calls + live_calls)
             heal(world, history)
+        check_healed(world)
+        send_all_again(world)
         check_healed(world)
     except Exception as error:
         story = "\n".join(world.story[-STORY_LINES:])
@@ -114,6 +125,13 @@ def heal(world: World, history: History) -> None:
     assert over_after is not None, "a payment never came to its end"
     assert over_after <= TERMINAL_SECONDS_MAX, f"the last payment ended {over_after} s later"
     history.terminal_after_seconds = max(history.terminal_after_seconds, over_after)
+
+
+def send_all_again(world: World) -> None:
+    """Every buyer who was answered asks once more under the old key and hears the same."""
+    for request in world.requests:
+        if request.final is not None:
+            send(world.processes[0], request)
 
 
 def finish(world: World) -> None:

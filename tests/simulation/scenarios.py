@@ -16,8 +16,11 @@ from tests.simulation.actors import Task
 from tests.simulation.world import Process, Request, World
 from tests.support import sandboxed
 from tests.support.sandboxed import place_order
+from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
 from ticketpay.domain.messaging import KeyScope, request_hash
+from ticketpay.domain.parties import Role
+from ticketpay.domain.processes.listing import SalesQuery
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 
 __all__ = ["SCENARIOS", "Scenario"]
@@ -32,6 +35,7 @@ class Scenario:
     """One use case (its name in ``App``) on one path.
 
     Where the world ``moves_on`` before the repetition, what happened in between may go untold.
+    Where it ``raises``, the caller is told by an error that it may come again.
     """
 
     use_case: str
@@ -39,6 +43,7 @@ class Scenario:
     act: Task
     prepare: tuple[Prepare, ...] = ()
     moves_on: bool = False
+    raises: bool = False
     taxed: bool = False
 
 
@@ -134,20 +139,57 @@ def roll_up(world: World, process: Process) -> str:
 def replay(world: World, process: Process) -> str:
     """An operator lets the parked streams run again."""
     parked = world.uow.platform(lambda tx: tx.streams.parked()())
-    return str([process.app.replay_stream(key) for key, _ in parked])
+    for key, _ in parked:
+        process.app.replay_stream(key)
+    return str(world.uow.platform(lambda tx: tx.streams.parked()()))
+
+
+def _operator(world: World, action: str) -> AuditEntry:
+    payment = world.payments()[-1]
+    return AuditEntry(
+        id=world.uuid(),
+        at=world.clock.now(),
+        actor_kind=ActorKind.OPERATOR,
+        actor_id="zoe",
+        action=action,
+        subject_type="payment",
+        subject_id=str(payment.id),
+    )
+
+
+def sync_by_hand(world: World, process: Process) -> str:
+    """An operator asks the provider now."""
+    tenant, payment = world.scenery.tenant, world.payments()[-1]
+    case = process.app.payment_desk.sync(tenant, payment.id, _operator(world, "payment.sync"))
+    return str(case.payment.state)
 
 
 def look(world: World, process: Process) -> str:
     """Somebody looks at a payment and its order."""
     payment, actor = world.payments()[-1], world.requests[-1].command.actor
     process.app.show_order(actor, payment.order_id)
+    process.app.list_sales(actor, SalesQuery(limit=1))
+    process.app.estimate_fees(actor, payment.venue_id, 1_000, 1)
     return str(process.app.show_payment(actor, payment.id)["status"])
 
 
 def audit(world: World, process: Process) -> str:
     """Somebody looks at the books."""
     tenant = world.scenery.tenant
+    process.app.show_stats(attrs.evolve(world.scenery.actor(world.uuid()), role=Role.ADMIN))
     return f"{len(process.app.trial_balance(tenant))} {process.app.verify_ledger(tenant).ok}"
+
+
+def chain(world: World, process: Process) -> str:
+    """A worker chains the audit trail."""
+    return str(process.app.chain_audit(world.scenery.tenant))
+
+
+def prove(world: World, process: Process) -> str:
+    """Somebody looks at the audit trail."""
+    tenant = world.scenery.tenant
+    process.app.show_audit.latest(tenant, 10)
+    return str(process.app.verify_audit(tenant).ok)
 
 
 def done(task: Task) -> Prepare:
@@ -274,4 +316,12 @@ SCENARIOS: Final = (
     Scenario("roll_up_ledger", "a posting", roll_up, PAID),
     Scenario("show_payment", "and its order", look, PAID),
     Scenario("verify_ledger", "and the trial balance", audit, PAID),
+    Scenario(
+        "payment_desk",
+        "asked by hand after the bank's answer",
+        sync_by_hand,
+        (*WAITING, answered("succeed")),
+    ),
+    Scenario("chain_audit", "a cancellation", chain, (*WAITING, done(cancel))),
+    Scenario("verify_audit", "and a look at it", prove, (*WAITING, done(cancel), done(chain))),
 )

@@ -8,8 +8,15 @@ from tests.simulation.crash_points import boundaries, end_of
 from tests.simulation.scenarios import SCENARIOS, Scenario
 from ticketpay.entrypoints.bootstrap import App
 
-HELPERS = {"parts", "ready", "close"}
-SHOWN_TOGETHER = {"show_order": "show_payment", "trial_balance": "verify_ledger"}
+HELPERS = {"parts", "ready", "close", "redis_state", "metrics", "admit"}
+SHOWN_TOGETHER = {
+    "show_order": "show_payment",
+    "list_sales": "show_payment",
+    "estimate_fees": "show_payment",
+    "trial_balance": "verify_ledger",
+    "show_stats": "verify_ledger",
+    "show_audit": "verify_audit",
+}
 
 
 def name_of(scenario: Scenario) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -86,7 +87,7 @@ def set_no_timer(_self: MemoryTimers, *_rest: object) -> None:
     [
         (MemoryStock, "release", never_release, "cancelled, but its tickets are"),
         (MemoryLedger, "post", book_nothing, "0 cents are booked"),
-        (Payment, "charge_key", property(always_new), "is charged twice"),
+        (Payment, "charge_key", property(always_new), r"is charged twice|can still be paid"),
         (MemoryTimers, "set", set_no_timer, "nobody will look at the pending payment"),
     ],
     ids=[
@@ -102,5 +103,5 @@ def test_a_planted_bug_is_found(
     """The oracles see a fault that is planted on purpose, and tell a story about it."""
     monkeypatch.setattr(target, name, fault)
     told = found_by()
-    assert story in told
-    assert "buy-" in told
+    assert re.search(story, told)
+    assert re.search("(buy|janitor)-[0-9]+", told)

@@ -36,7 +36,7 @@ from ticketpay.adapters.memory import (
 from ticketpay.adapters.memory.store import EventRow, StreamHead, TimerRow
 from ticketpay.adapters.sandbox import Delivery, Response, SandboxModel
 from ticketpay.adapters.stripe import StripeGateway, StripeWebhooks
-from ticketpay.domain.kernel.errors import OutcomeUnknown, Unavailable
+from ticketpay.domain.kernel.errors import OutcomeUnknown, TicketpayError, Unavailable
 from ticketpay.domain.messaging import Answer, Message
 from ticketpay.domain.payments import Payment, ProviderFact
 from ticketpay.domain.pricing import Address, TaxPart, TaxQuestion
@@ -174,6 +174,8 @@ class World:
         self.webhooks_lost = self.rng.random() < 0.2
         self.requests: list[Request] = []
         self.cancelled: list[UUID] = []
+        self.errors: list[TicketpayError] = []
+        self.said = ""
         self.in_transit: list[Delivery] = []
         self.on_the_way: list[tuple[float, _Sent]] = []
         self.story: list[str] = []

@@ -45,6 +45,7 @@ SUITES: Final[dict[str, tuple[str, ...]]] = {
     "Inbox": ("test_inbox",),
     "Later": ("test_transactions",),
     "LedgerBook": ("test_ledger",),
+    "Listings": ("test_listings",),
     "Orders": ("test_orders_and_payments",),
     "Outbox": ("test_streams",),
     "PaymentGateway": ("test_payment_gateway",),

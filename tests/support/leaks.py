@@ -21,7 +21,17 @@ from ticketpay.adapters.postgres.statements import load
 
 __all__ = ["CONTEXTS", "Probe", "Recorded", "Recording", "named_statements", "strip"]
 
-CONTEXTS: Final = ("audit", "catalog", "ledger", "messaging", "orders", "payments", "stock")
+CONTEXTS: Final = (
+    "audit",
+    "catalog",
+    "ledger",
+    "listings",
+    "messaging",
+    "orders",
+    "payments",
+    "sales",
+    "stock",
+)
 # Comparisons with ``excluded`` guard a row of the platform's directory, not a tenant's rows.
 _PREDICATE: Final = re.compile(
     r"(?:\b\w+\.)?\btenant_id = (?:%\(tenant\)s|(?!excluded\b)\w+\.tenant_id\b)"

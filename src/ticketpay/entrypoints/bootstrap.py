@@ -7,7 +7,7 @@ they are used, so that ``ticketpay --help`` loads neither Stripe nor a database 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,7 @@ from ticketpay.domain.processes.estimating import EstimateFees
 from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
 from ticketpay.domain.processes.janitor import Janitor
 from ticketpay.domain.processes.listing import ListSales, ShowStats
+from ticketpay.domain.processes.operating import InboxDesk, PaymentDesk
 from ticketpay.domain.processes.payment_actions import (
     CancelPayment,
     ConfirmPayment,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from ticketpay.adapters.redis import RedisClient
     from ticketpay.domain.audit import AuditEntry
     from ticketpay.domain.kernel.ids import TenantId
+    from ticketpay.domain.parties import Tenant
     from ticketpay.entrypoints.metrics import Metrics
     from ticketpay.entrypoints.settings import Settings
     from ticketpay.ports.catalog import CatalogWriter
@@ -66,7 +68,9 @@ __all__ = [
     "migrate",
     "now",
     "owner_dsns",
+    "registered",
     "scraped",
+    "serve_sandbox",
     "tenants",
 ]
 
@@ -116,6 +120,8 @@ class App:
     roll_up_ledger: RollUpLedger
     trial_balance: TrialBalance
     verify_ledger: VerifyLedger
+    payment_desk: PaymentDesk
+    inbox_desk: InboxDesk
     chain_audit: ChainAudit
     show_audit: ShowAudit
     verify_audit: VerifyAudit
@@ -166,6 +172,8 @@ def assemble(
         roll_up_ledger=RollUpLedger(uow=uow),
         trial_balance=TrialBalance(uow=uow),
         verify_ledger=VerifyLedger(uow=uow, gateway=gateway),
+        payment_desk=PaymentDesk(uow=uow, gateway=gateway, desk=desk, clock=clock),
+        inbox_desk=InboxDesk(uow=uow, clock=clock),
         chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),
         show_audit=ShowAudit(uow=uow),
         verify_audit=VerifyAudit(uow=uow, keys=parts.audit_keys),
@@ -282,15 +290,16 @@ def build(settings: Settings, *, worker: bool = False) -> App:
         tax_rates=None if worker else _tax_rates(settings),
     )
 
-    def close() -> None:
-        uow.close()
-        if redis is not None:
-            redis.close()
-
     if metrics is not None:
         metrics.watch_database(lambda: backlog(uow, clock.now()))
     state = redis.state if redis is not None else (lambda: "off")
-    return assemble(parts, ready=uow.ready, redis_state=state, close=close)
+    closing = [uow.close, *([redis.close] if redis is not None else [])]
+    return assemble(parts, ready=uow.ready, redis_state=state, close=lambda: _close(closing))
+
+
+def _close(closing: Iterable[Callable[[], None]]) -> None:
+    for close in closing:
+        close()
 
 
 def _stripe(settings: Settings) -> PaymentGateway:
@@ -478,6 +487,20 @@ def catalog_writer(settings: Settings) -> CatalogWriter:
     from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
 
     return PostgresCatalogWriter(owner_dsns(settings))
+
+
+def serve_sandbox(words: list[str]) -> None:
+    """Run the payment sandbox with these arguments until it is told to stop."""
+    from ticketpay.adapters.sandbox.server import main
+
+    main(words)
+
+
+def registered(settings: Settings) -> tuple[Tenant, ...]:
+    """Every tenant with its name, from all databases."""
+    from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
+
+    return PostgresCatalogWriter(settings.database_url.parts).registered()
 
 
 def tenants(settings: Settings, *, worker: bool = True) -> list[TenantId]:

@@ -19,6 +19,7 @@ __all__ = [
     "Settings",
     "declarations",
     "load_settings",
+    "read_settings",
 ]
 
 Network = IPv4Network | IPv6Network
@@ -39,6 +40,16 @@ _ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _DAY_MS: Final = 24 * 3600 * 1000
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _ENVIRONMENTS: Final = ("development", "staging", "production")
+_MAKE_ONE: Final = "make one with: openssl rand -base64 48"
+_REMEDIES: Final[Mapping[str, str]] = {
+    "DATABASE_URL": "set it to postgresql://ticketpay_app:PASSWORD@HOST:5432/DATABASE",
+    "STRIPE_SECRET_KEY": "take the live key (sk_live_ or rk_live_) from the provider's dashboard",
+    "STRIPE_WEBHOOK_SECRET": "take the signing secret (whsec_) of the webhook's endpoint",
+    "JWT_SECRET": _MAKE_ONE,
+    "AUDIT_KEY": _MAKE_ONE,
+    "INTERNAL_WEBHOOK_SECRET": f"{_MAKE_ONE}, and give it to the ticket service too",
+}
+"""What to do about a secret that is refused."""
 
 
 @attrs.frozen(repr=False)
@@ -164,7 +175,8 @@ class Settings:
         _text,
         "development",
         "all",
-        "development, staging or production; production refuses play settings",
+        "development, staging or production; production refuses test keys, the sandbox, "
+        "short and known secrets",
     )
     port: int = _setting("PORT", _number, 3005, "api", "the API's port")
     database_url: Secret = _setting(
@@ -175,7 +187,11 @@ class Settings:
         "PostgreSQL as ticketpay_app; one address per database, separated by blanks",
     )
     migration_database_url: Secret = _setting(
-        "MIGRATION_DATABASE_URL", Secret, Secret(""), "migrate", "PostgreSQL as the owner"
+        "MIGRATION_DATABASE_URL",
+        Secret,
+        Secret(""),
+        "migrate, catalog load",
+        "PostgreSQL as the owner; with it serve migrates first",
     )
     worker_database_url: Secret = _setting(
         "WORKER_DATABASE_URL",
@@ -189,7 +205,8 @@ class Settings:
         _flag,
         default=False,
         needed_by="api, worker",
-        says="true behind a pooler that does not track prepared statements",
+        says="true behind a transaction pooler that does not track prepared statements "
+        "(pgbouncer before 1.21)",
     )
     stripe_secret_key: Secret = _setting(
         "STRIPE_SECRET_KEY", Secret, Secret(""), "api, worker", "the provider's key"
@@ -351,6 +368,14 @@ def declarations() -> Iterator[tuple[attrs.Attribute[Any], Declared]]:
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """Read settings from the environment; raises ``InvalidInput`` naming every wrong variable."""
+    settings, errors = read_settings(environ)
+    if errors:
+        raise InvalidInput("; ".join(f"{e.field}: {e.message}" for e in errors), errors=errors)
+    return settings
+
+
+def read_settings(environ: Mapping[str, str]) -> tuple[Settings, tuple[FieldError, ...]]:
+    """The settings, a default in place of what cannot be read, and all that is refused."""
     errors: list[FieldError] = []
     found: dict[str, Any] = {}
     for field, declared in declarations():
@@ -365,12 +390,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     if not found.get("worker_database_url"):
         found["worker_database_url"] = Secret(_worker_url(environ.get("DATABASE_URL", "")))
     settings = Settings(**found)
-    errors.extend(_refusals(settings))
-    if errors:
-        raise InvalidInput(
-            "; ".join(f"{e.field}: {e.message}" for e in errors), errors=tuple(errors)
-        )
-    return settings
+    return settings, (*errors, *_refusals(settings))
 
 
 def _worker_url(url: str) -> str:
@@ -423,9 +443,9 @@ def _refusals(settings: Settings) -> list[FieldError]:
         errors.append(FieldError("LOG_LEVEL", f"must be one of {', '.join(_LOG_LEVELS)}"))
     secret = settings.jwt_secret.value
     if secret and len(secret) < 32:
-        errors.append(FieldError("JWT_SECRET", "must have at least 32 characters (RFC 7518 3.2)"))
+        errors.append(_too_short("JWT_SECRET"))
     if any(len(key.value) < 32 for key in settings.audit_keys):
-        errors.append(FieldError("AUDIT_KEY", "must have at least 32 characters"))
+        errors.append(_too_short("AUDIT_KEY"))
     if settings.app_env == "production":
         errors.extend(_production_refusals(settings))
     return errors
@@ -439,21 +459,37 @@ def _production_refusals(settings: Settings) -> list[FieldError]:
         "STRIPE_WEBHOOK_SECRET": next(iter(settings.stripe_webhook_secrets), Secret("")),
         "JWT_SECRET": settings.jwt_secret,
     }
-    errors = [FieldError(n, "is required in production") for n, s in needed.items() if not s]
+    errors = [
+        FieldError(name, f"is required in production: {_REMEDIES[name]}")
+        for name, secret in needed.items()
+        if not secret
+    ]
     # Only the worker calls the ticket service, so the API runs without this one.
     given = needed | {"INTERNAL_WEBHOOK_SECRET": settings.internal_webhook_secret}
     errors += [
-        FieldError(name, "is a publicly known default")
+        FieldError(name, f"is a publicly known default: {_REMEDIES[name]}")
         for name, secret in given.items()
         if secret.value in KNOWN_DEFAULTS
     ]
     internal = settings.internal_webhook_secret.value
     if internal and len(internal) < 32:
-        errors.append(FieldError("INTERNAL_WEBHOOK_SECRET", "must have at least 32 characters"))
+        errors.append(_too_short("INTERNAL_WEBHOOK_SECRET"))
+    return errors + _play_money(settings)
+
+
+def _play_money(settings: Settings) -> list[FieldError]:
+    errors = []
     if settings.stripe_secret_key and not settings.livemode:
-        errors.append(FieldError("STRIPE_SECRET_KEY", "a test key is refused in production"))
+        said = f"a test key is refused in production: {_REMEDIES['STRIPE_SECRET_KEY']}"
+        errors.append(FieldError("STRIPE_SECRET_KEY", said))
     if settings.stripe_api_base:
-        errors.append(FieldError("STRIPE_API_BASE", "the sandbox is refused in production"))
+        said = "the sandbox is refused in production: unset it to reach the real provider"
+        errors.append(FieldError("STRIPE_API_BASE", said))
     if settings.taxjar_api_base:
-        errors.append(FieldError("TAXJAR_API_BASE", "a test server is refused in production"))
+        said = "a test server is refused in production: unset it to reach TaxJar"
+        errors.append(FieldError("TAXJAR_API_BASE", said))
     return errors
+
+
+def _too_short(name: str) -> FieldError:
+    return FieldError(name, f"must have at least 32 characters: {_REMEDIES[name]}")

@@ -9,13 +9,15 @@ from uuid import UUID
 
 import attrs
 
-from ticketpay.domain.kernel.ids import PaymentId
+from ticketpay.domain.kernel.ids import PaymentId, TenantId
 from ticketpay.domain.messaging import (
     Answer,
     Claim,
     InboxClaim,
     InboxStatus,
     KeyScope,
+    ListedEvent,
+    ListedStream,
     Message,
     StoredEvent,
     StreamClaim,
@@ -114,6 +116,12 @@ class Streams(Protocol):
         """All parked streams with their last error."""
         ...
 
+    def listed(
+        self, tenant: TenantId, after: StreamKey | None, limit: int
+    ) -> Later[tuple[ListedStream, ...]]:
+        """The streams of a tenant after ``after``, by type and id."""
+        ...
+
 
 class Inbox(Protocol):
     """**Protocol:** the provider events that came in, across tenants."""
@@ -142,6 +150,24 @@ class Inbox(Protocol):
 
     def retry(self, claim: InboxClaim, error: str, due_at: datetime) -> None:
         """The event waits until ``due_at``."""
+        ...
+
+    def listed(
+        self, status: InboxStatus | None, after: str, limit: int
+    ) -> Later[tuple[ListedEvent, ...]]:
+        """The events of this status, or all, whose id is greater than ``after``, by id."""
+        ...
+
+    def get(self, event_id: str) -> Later[ListedEvent | None]:
+        """The event with this id, of the first account that has one."""
+        ...
+
+    def about(self, payment_id: PaymentId, object_id: str) -> Later[tuple[ListedEvent, ...]]:
+        """The events that name the payment, or its object at the provider unless that is empty."""
+        ...
+
+    def replay(self, event_id: str, tenant: TenantId, now: datetime) -> Later[bool]:
+        """Let a dead event of ``tenant``, or of nobody, run again; False if there is none."""
         ...
 
 

@@ -15,6 +15,7 @@ from ticketpay.ports.audit import AuditTrail
 from ticketpay.ports.catalog import CatalogReader
 from ticketpay.ports.inventory import Stock
 from ticketpay.ports.ledger import LedgerBook
+from ticketpay.ports.listings import Listings
 from ticketpay.ports.messaging import IdempotencyKeys, Inbox, Outbox, Streams, Timers
 from ticketpay.ports.orders import Orders
 from ticketpay.ports.payments import Payments
@@ -59,6 +60,8 @@ class Tx(PlatformTx, Protocol):
     def refunds(self) -> Refunds: ...
     @property
     def sales(self) -> Sales: ...
+    @property
+    def listings(self) -> Listings: ...
     @property
     def ledger(self) -> LedgerBook: ...
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import attrs
 import psycopg
@@ -61,6 +61,7 @@ NOTHING_TO_CUT: Final = {
 }
 """Statements without a comparison: their rows carry the tenant, and the policy's check refuses another."""
 
+LAST: Final = UUID(int=(1 << 128) - 1)
 Op = Callable[[PostgresTx], object]
 
 
@@ -182,6 +183,10 @@ def after_the_sale(payment: Any) -> Iterator[Op]:
     yield lambda tx: tx.sales.of_user(payment.user_id, NEWEST, 9)()
     yield lambda tx: tx.sales.of_venue(payment.venue_id, NEWEST, 9)()
     yield lambda tx: tx.sales.counts(START)()
+    yield lambda tx: tx.listings.orders(LAST, 9)()
+    yield lambda tx: tx.listings.payments(LAST, 9)()
+    yield lambda tx: tx.listings.postings("", 9)()
+    yield lambda tx: tx.listings.history(payment.id, payment.order_id)()
     yield lambda tx: tx.outbox.emit([message("order.paid", payment.order_id, START)])
     yield lambda tx: tx.outbox.pending(
         StreamClaim(

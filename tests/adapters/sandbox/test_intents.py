@@ -68,7 +68,7 @@ def test_declines(method: str, code: str, decline_code: str | None) -> None:
         ("4000000000000069", 402, "expired_card"),
         ("4000000000000127", 402, "incorrect_cvc"),
         ("4000000000000119", 402, "processing_error"),
-        ("4000000000000077", 402, "test_mode_live_card"),
+        ("4000000000000085", 402, "test_mode_live_card"),
         ("4242424242424241", 402, "incorrect_number"),
         ("4000002500003155", 200, None),
         ("4000002760003184", 200, None),

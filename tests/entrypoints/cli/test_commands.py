@@ -92,7 +92,7 @@ def test_an_expected_error_is_one_line(words: list[str], missing: str) -> None:
 def test_without_its_database_a_server_says_so(
     monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    """A server that starts while the database is away ends with one line and exit 1."""
+    """A server that starts while the database is away ends with one line and exit 5."""
     away = f"postgresql://ticketpay_app:secret@127.0.0.1:{free_port()}/x"
     for name, value in {
         "DATABASE_URL": away,
@@ -104,7 +104,7 @@ def test_without_its_database_a_server_says_so(
         monkeypatch.setenv(name, value)
     done = CliRunner().invoke(cli, [command])
 
-    assert done.exit_code == 1
+    assert done.exit_code == 5
     assert done.stderr.startswith("ticketpay: DATABASE_UNAVAILABLE: ")
     assert len(done.stderr.splitlines()) == 1
     assert "secret" not in done.stderr

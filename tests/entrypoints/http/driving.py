@@ -120,6 +120,8 @@ class World:
             process_inbox=unused,
             relay_outbox=unused,
             replay_stream=unused,
+            payment_desk=unused,
+            inbox_desk=unused,
             janitor=unused,
             roll_up_ledger=unused,
             trial_balance=unused,

@@ -24,12 +24,14 @@ from ticketpay.adapters.memory.store import (
     TimerRow,
     known,
 )
-from ticketpay.domain.kernel.ids import TenantId
+from ticketpay.domain.kernel.ids import PaymentId, TenantId
 from ticketpay.domain.messaging import (
     EMITTED,
     ROUTES,
     InboxClaim,
     InboxStatus,
+    ListedEvent,
+    ListedStream,
     Message,
     Route,
     StoredEvent,
@@ -175,6 +177,17 @@ class MemoryStreams:
         rows = self._tables.streams.items()
         return known(tuple((key, head.error) for key, head in rows if head.parked))
 
+    def listed(
+        self, tenant: TenantId, after: StreamKey | None, limit: int
+    ) -> Later[tuple[ListedStream, ...]]:
+        rows = [
+            (key, head)
+            for key, head in self._tables.streams.items()
+            if key.tenant_id == tenant and (after is None or _place(key) > _place(after))
+        ]
+        rows.sort(key=lambda row: _place(row[0]))
+        return known(tuple(_listed_stream(key, head) for key, head in rows[:limit]))
+
     @property
     def _tables(self) -> PlatformTables:
         return self.store.platform
@@ -205,6 +218,17 @@ class MemoryStreams:
             self._tables.due_streams.drop(key)
         else:
             self._tables.due_streams.put(key, None)
+
+
+def _listed_stream(key: StreamKey, head: StreamHead) -> ListedStream:
+    return ListedStream(
+        key=key,
+        messages=head.next_seq - 1,
+        delivered=head.delivered_seq,
+        attempts=head.attempts,
+        parked=head.parked,
+        error=head.error,
+    )
 
 
 def _place(key: StreamKey) -> tuple[UUID, str, UUID]:
@@ -269,6 +293,52 @@ class MemoryInbox:
             waiting = attrs.evolve(row, note=error, due_at=due_at, claimed_until=None)
             self._tables.waiting.put(_key_of(claim), waiting)
 
+    def listed(
+        self, status: InboxStatus | None, after: str, limit: int
+    ) -> Later[tuple[ListedEvent, ...]]:
+        rows = [
+            row
+            for row in self._rows()
+            if row.event.event_id > after and status in (None, row.status)
+        ]
+        rows.sort(key=lambda row: row.event.event_id)
+        return known(tuple(map(_listed_event, rows[:limit])))
+
+    def get(self, event_id: str) -> Later[ListedEvent | None]:
+        rows = [row for row in self._rows() if row.event.event_id == event_id]
+        rows.sort(key=lambda row: (row.event.provider, row.event.account))
+        return known(_listed_event(rows[0]) if rows else None)
+
+    def about(self, payment_id: PaymentId, object_id: str) -> Later[tuple[ListedEvent, ...]]:
+        rows = [
+            row
+            for row in self._rows()
+            if row.event.payment_id == str(payment_id)
+            or (object_id and row.event.object_id == object_id)
+        ]
+        rows.sort(key=lambda row: (row.event.received_at, row.event.event_id))
+        return known(tuple(map(_listed_event, rows)))
+
+    def replay(self, event_id: str, tenant: TenantId, now: datetime) -> Later[bool]:
+        settled = self._tables.settled
+        for key, row in list(settled.items()):
+            owned = row.event.tenant_id in ("", str(tenant))
+            if key[2] == event_id and row.status is InboxStatus.DEAD and owned:
+                settled.drop(key)
+                again = EventRow(
+                    number=row.number,
+                    event=row.event,
+                    status=InboxStatus.RECEIVED,
+                    due_at=now,
+                    epoch=row.epoch + 1,
+                )
+                self._tables.waiting.put(key, again)
+                return known(value=True)
+        return known(value=False)
+
+    def _rows(self) -> list[EventRow]:
+        return [*self._tables.waiting.values(), *self._tables.settled.values()]
+
     @property
     def _tables(self) -> PlatformTables:
         return self.database.platform
@@ -287,6 +357,24 @@ class MemoryInbox:
     def _owned(self, claim: InboxClaim) -> EventRow | None:
         row = self._tables.waiting.lock_found(_key_of(claim))
         return row if row is not None and row.epoch == claim.epoch else None
+
+
+def _listed_event(row: EventRow) -> ListedEvent:
+    event = row.event
+    return ListedEvent(
+        provider=event.provider,
+        account=event.account,
+        event_id=event.event_id,
+        event_type=event.event_type,
+        object_id=event.object_id,
+        tenant_id=event.tenant_id,
+        payment_id=event.payment_id,
+        status=row.status,
+        attempts=row.attempts,
+        note=row.note,
+        received_at=event.received_at,
+        processed_at=row.finished_at,
+    )
 
 
 def _key_of(claim: InboxClaim) -> EventKey:

@@ -51,11 +51,12 @@ class MemorySales:
     def _page(
         self, wanted: Callable[[Payment], bool], after: SaleKey, limit: int
     ) -> tuple[Sale, ...]:
-        sales = [self._sale(p) for p in self.tables.payments.values() if wanted(p)]
+        sales = [self.sale(p) for p in self.tables.payments.values() if wanted(p)]
         older = [sale for sale in sales if sale.key < after]
         return tuple(sorted(older, key=lambda sale: sale.key, reverse=True)[:limit])
 
-    def _sale(self, payment: Payment) -> Sale:
+    def sale(self, payment: Payment) -> Sale:
+        """The payment as its buyer and its venue see it."""
         order = self.tables.orders.get(payment.order_id)
         assert order is not None, "a payment is stored with its order"
         return Sale(

@@ -18,6 +18,7 @@ from ticketpay.adapters.memory.audit import MemoryAudit
 from ticketpay.adapters.memory.catalog import MemoryCatalogReader
 from ticketpay.adapters.memory.idempotency import MemoryIdempotencyKeys
 from ticketpay.adapters.memory.ledger import MemoryLedger
+from ticketpay.adapters.memory.listings import MemoryListings
 from ticketpay.adapters.memory.messaging import (
     MemoryInbox,
     MemoryOutbox,
@@ -67,6 +68,7 @@ class MemoryTx:
     payments: MemoryPayments
     refunds: MemoryRefunds
     sales: MemorySales
+    listings: MemoryListings
     ledger: MemoryLedger
     outbox: MemoryOutbox
     audit: MemoryAudit
@@ -171,6 +173,7 @@ class MemoryUnitOfWork:
             payments=MemoryPayments(tenant, store, tables),
             refunds=MemoryRefunds(store, tables),
             sales=MemorySales(tables),
+            listings=MemoryListings(tables),
             ledger=MemoryLedger(store, tables),
             outbox=MemoryOutbox(tenant, store, tables),
             audit=MemoryAudit(tables),

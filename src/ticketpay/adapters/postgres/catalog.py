@@ -18,6 +18,7 @@ from ticketpay.domain.audit import AuditEntry
 from ticketpay.domain.catalog import Catalog, Event, Offer, Place, StockedType, TicketType, Venue
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TenantId, TicketTypeId, VenueId
 from ticketpay.domain.money import Currency, Money
+from ticketpay.domain.parties import Tenant
 from ticketpay.domain.pricing import Quote
 
 if TYPE_CHECKING:
@@ -139,6 +140,17 @@ class PostgresCatalogWriter:
                     connection.execute(RECORD, entry_values(catalog.tenant.id, entry))
         except psycopg.Error as error:
             raise translate(error) from error
+
+    def registered(self) -> tuple[Tenant, ...]:
+        """Every tenant of every database with its name, by its slug."""
+        found: list[Tenant] = []
+        for dsn in self.dsns:
+            with connect(dsn) as connection:
+                found += [
+                    Tenant(id=TenantId(i), name=name, slug=slug, nexus_states=frozenset(nexus))
+                    for i, name, slug, nexus in connection.execute(_SQL["registered"])
+                ]
+        return tuple(sorted(found, key=lambda tenant: tenant.slug))
 
     def tenants(self) -> list[TenantId]:
         """Every tenant of every database."""

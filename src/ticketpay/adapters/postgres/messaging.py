@@ -11,12 +11,15 @@ import attrs
 
 from ticketpay.adapters.postgres.documents import dump
 from ticketpay.adapters.postgres.statements import load
+from ticketpay.domain.kernel.ids import PaymentId, TenantId
 from ticketpay.domain.messaging import (
     EMITTED,
     ROUTES,
     AggregateType,
     InboxClaim,
     InboxStatus,
+    ListedEvent,
+    ListedStream,
     Message,
     Route,
     StoredEvent,
@@ -149,6 +152,50 @@ class PostgresStreams:
 
         return self.session.read(_SQL["parked"], {}, parse)
 
+    def listed(
+        self, tenant: TenantId, after: StreamKey | None, limit: int
+    ) -> Later[tuple[ListedStream, ...]]:
+        values = {
+            "tenant": tenant,
+            "kind": after.aggregate_type.value if after else "",
+            "id": after.aggregate_id if after else UUID(int=0),
+            "limit": limit,
+        }
+        return self.session.read(
+            _SQL["list_streams"], values, lambda rows: tuple(map(_listed_stream, rows))
+        )
+
+
+def _listed_stream(row: tuple[Any, ...]) -> ListedStream:
+    return ListedStream(
+        key=StreamKey(row[0], AggregateType(row[1]), row[2]),
+        messages=row[3],
+        delivered=row[4],
+        attempts=row[5],
+        parked=row[6],
+        error=row[7],
+    )
+
+
+def _listed_events(rows: Sequence[tuple[Any, ...]]) -> tuple[ListedEvent, ...]:
+    return tuple(
+        ListedEvent(
+            provider=row[0],
+            account=row[1],
+            event_id=row[2],
+            event_type=row[3],
+            object_id=row[4],
+            tenant_id=row[5],
+            payment_id=row[6],
+            status=InboxStatus(row[7]),
+            attempts=row[8],
+            note=row[9],
+            received_at=row[10].astimezone(UTC),
+            processed_at=row[11] and row[11].astimezone(UTC),
+        )
+        for row in rows
+    )
+
 
 def _inbox_claim(row: tuple[Any, ...]) -> InboxClaim:
     event = StoredEvent(
@@ -216,6 +263,27 @@ class PostgresInbox:
     def retry(self, claim: InboxClaim, error: str, due_at: datetime) -> None:
         values = {"error": error[:500], "due_at": due_at}
         self.session.write(_SQL["retry_event"], self._event(claim) | values)
+
+    def listed(
+        self, status: InboxStatus | None, after: str, limit: int
+    ) -> Later[tuple[ListedEvent, ...]]:
+        values = {"status": status.value if status else "", "after": after, "limit": limit}
+        return self.session.read(_SQL["list_events"], values, _listed_events)
+
+    def get(self, event_id: str) -> Later[ListedEvent | None]:
+        return self.session.read(
+            _SQL["event"],
+            {"event_id": event_id},
+            lambda rows: next(iter(_listed_events(rows)), None),
+        )
+
+    def about(self, payment_id: PaymentId, object_id: str) -> Later[tuple[ListedEvent, ...]]:
+        values = {"payment": str(payment_id), "object": object_id}
+        return self.session.read(_SQL["events_about"], values, _listed_events)
+
+    def replay(self, event_id: str, tenant: TenantId, now: datetime) -> Later[bool]:
+        values = {"event_id": event_id, "tenant_text": str(tenant), "now": now}
+        return self.session.read(_SQL["replay_event"], values, _count_is_one)
 
     def _event(self, claim: InboxClaim) -> dict[str, object]:
         event = claim.event

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ticketpay.adapters.postgres.session import Session
     from ticketpay.ports.later import Later
 
-__all__ = ["PostgresSales"]
+__all__ = ["PostgresSales", "sales_of"]
 
 _SQL: Final = load("sales")
 
@@ -43,7 +43,8 @@ def _sale(row: tuple[Any, ...]) -> Sale:
     )
 
 
-def _sales(rows: Sequence[tuple[Any, ...]]) -> tuple[Sale, ...]:
+def sales_of(rows: Sequence[tuple[Any, ...]]) -> tuple[Sale, ...]:
+    """Sales from rows as the statements of ``sales.sql`` give them."""
     return tuple(map(_sale, rows))
 
 
@@ -86,4 +87,4 @@ class PostgresSales:
             "limit": limit,
             **whose,
         }
-        return self.session.read(statement, values, _sales)
+        return self.session.read(statement, values, sales_of)

@@ -24,6 +24,7 @@ from ticketpay.adapters.postgres.catalog import PostgresCatalog, PostgresQuotes
 from ticketpay.adapters.postgres.errors import is_retryable, translate
 from ticketpay.adapters.postgres.idempotency import PostgresIdempotencyKeys
 from ticketpay.adapters.postgres.ledger import PostgresLedger
+from ticketpay.adapters.postgres.listings import PostgresListings
 from ticketpay.adapters.postgres.messaging import (
     PostgresInbox,
     PostgresOutbox,
@@ -145,6 +146,10 @@ class PostgresTx:
     @property
     def sales(self) -> PostgresSales:
         return PostgresSales(self.session)
+
+    @property
+    def listings(self) -> PostgresListings:
+        return PostgresListings(self.session)
 
     @property
     def ledger(self) -> PostgresLedger:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import attrs
 
+from ticketpay.adapters.sandbox import captures
 from ticketpay.adapters.sandbox.cards import APPROVED, Fate
 from ticketpay.adapters.sandbox.checks import Args
 from ticketpay.adapters.sandbox.errors import SandboxError
@@ -110,7 +112,11 @@ def _process(call: Call, intent: Intent, method: PaymentMethod) -> Intent:
     )
     call.emit("charge.pending", charge, intent)
     call.emit("payment_intent.processing", intent, intent)
-    call.world.settle_later(call.account, intent.id, _PROCESSING_SECONDS)
+    call.world.later(
+        call.account,
+        call.time + _PROCESSING_SECONDS,
+        partial(settle_processing, intent_id=intent.id),
+    )
     return intent
 
 
@@ -120,11 +126,14 @@ def _approve(
     held = intent.capture_method == "manual"
     captured = 0 if held else intent.amount
     fields: Json = {"status": "succeeded", "captured": not held, "amount_captured": captured}
+    if held:
+        fields["capture_before"] = call.now + captures.HELD_SECONDS
     if charge is None:
         charge = _charge(call, intent, method, outcome=_APPROVED, **fields)
     else:
         charge = attrs.evolve(charge, **fields)
         call.account.charges.replace(charge.id, charge)
+    charge = captures.hold(call, charge) if held else captures.paid(call, charge)
     intent = changed(
         call,
         intent,
@@ -139,6 +148,8 @@ def _approve(
     call.emit("charge.succeeded", charge, intent)
     kind = "amount_capturable_updated" if held else "succeeded"
     call.emit(f"payment_intent.{kind}", intent, intent)
+    if not held:
+        captures.aftermath(call, charge)
     return intent
 
 

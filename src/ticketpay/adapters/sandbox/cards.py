@@ -38,7 +38,11 @@ class Fate:
 
 @attrs.frozen(kw_only=True)
 class Card:
-    """A test card; `fault` names the fault that a confirmation with it meets."""
+    """A test card; `fault` names the fault that a confirmation with it meets.
+
+    `at_once`: its money is available at once; `refund`: how its refunds go; `disputes`: what is
+    opened after a payment, as pairs (is it only an inquiry, reason).
+    """
 
     brand: str = "visa"
     last4: str = "4242"
@@ -46,6 +50,9 @@ class Card:
     country: str = "US"
     fate: Fate
     fault: str | None = None
+    at_once: bool = False
+    refund: str | None = None
+    disputes: tuple[tuple[bool, str], ...] = ()
 
 
 def _declined(
@@ -115,6 +122,18 @@ _NAMED: Final[dict[str, Card]] = {
     "chargeDeclinedFraudulent": Card(last4="0019", fate=_FRAUD),
     "chargeDeclinedVelocityLimitExceeded": Card(last4="6975", fate=_VELOCITY),
     "chargeCustomerFail": Card(last4="0341", fate=_GENERIC),
+    "bypassPending": Card(last4="0077", fate=APPROVED, at_once=True),
+    "bypassPendingInternational": Card(last4="0278", country="BR", fate=APPROVED, at_once=True),
+    "pendingRefund": Card(last4="7726", fate=APPROVED, refund="pending"),
+    "refundFail": Card(last4="5126", fate=APPROVED, refund="fails_later"),
+    "createDispute": Card(last4="0259", fate=APPROVED, disputes=((False, "fraudulent"),)),
+    "createDisputeProductNotReceived": Card(
+        last4="2685", fate=APPROVED, disputes=((False, "product_not_received"),)
+    ),
+    "createDisputeInquiry": Card(last4="1976", fate=APPROVED, disputes=((True, "fraudulent"),)),
+    "createMultipleDisputes": Card(
+        last4="0079", fate=APPROVED, disputes=((False, "fraudulent"), (False, "fraudulent"))
+    ),
     "authenticationRequired": Card(last4="3184", country="IE", fate=_CHALLENGE),
     "authenticationRequiredOnSetup": Card(last4="3155", country="IE", fate=_CHALLENGE),
     "threeDSecure2Required": Card(last4="3220", country="IE", fate=_CHALLENGE),
@@ -149,6 +168,14 @@ BY_NUMBER: Final[dict[str, Card]] = {
     "4000000400000008": _NAMED["at"],
     "4000002760000016": _NAMED["de"],
     "4000007560000009": _NAMED["ch"],
+    "4000000000000077": _NAMED["bypassPending"],
+    "4000003720000278": _NAMED["bypassPendingInternational"],
+    "4000000000007726": _NAMED["pendingRefund"],
+    "4000000000005126": _NAMED["refundFail"],
+    "4000000000000259": _NAMED["createDispute"],
+    "4000000000002685": _NAMED["createDisputeProductNotReceived"],
+    "4000000000001976": _NAMED["createDisputeInquiry"],
+    "4000000404000079": _NAMED["createMultipleDisputes"],
     "4000000000000002": _NAMED["chargeDeclined"],
     "4000000000009995": _NAMED["chargeDeclinedInsufficientFunds"],
     "4000000000009987": _NAMED["chargeDeclinedLostCard"],

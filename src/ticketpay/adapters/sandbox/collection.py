@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Generic, TypeVar
 
@@ -48,6 +48,17 @@ class Collection(Generic[T]):
     def replace(self, ident: str, item: T) -> None:
         """Put a new version in the place of the old one."""
         self._items[ident] = item
+
+    def tag(self, ident: str, tag: str) -> None:
+        """Tag an object later; objects are paged in the order of their creation all the same."""
+        places = self._tags.setdefault(tag, [])
+        place = self._places[ident]
+        if place not in places:
+            insort(places, place)
+
+    def all(self) -> Iterable[T]:
+        """Every object, oldest first."""
+        return self._items.values()
 
     def page(
         self, args: Args, tag: str | None = None, where: Callable[[T], bool] | None = None

@@ -1,4 +1,4 @@
-"""The control endpoints steer the sandbox itself: clock, deliveries, challenges, reset."""
+"""The control endpoints steer the sandbox itself: clock, money, deliveries, banks."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
-from ticketpay.adapters.sandbox import intents
+from ticketpay.adapters.sandbox import accounts, disputes, intents, payouts, refunds
+from ticketpay.adapters.sandbox.cards import FAULTS
 from ticketpay.adapters.sandbox.delivery import DeliveryPolicy
 from ticketpay.adapters.sandbox.errors import invalid, unknown_path
-from ticketpay.adapters.sandbox.response import Json
+from ticketpay.adapters.sandbox.response import Json, Rendered
 from ticketpay.adapters.sandbox.world import Call, World
 
 __all__ = ["controlled"]
@@ -21,8 +22,11 @@ def controlled(call: Call, method: str, path: str, body: bytes) -> Json:
     """The answer to a control request; raises SandboxError (400 or 404)."""
     parts = path.strip("/").split("/")[1:]
     given = _object(body)
-    if len(parts) == 3 and parts[0] == "payment_intents" and method == "POST":
-        return _authenticate(call, parts[1], parts[2], given)
+    if len(parts) == 3 and method == "POST":
+        return _moved(call, parts[0], parts[1], parts[2], given)
+    act = _CALLS.get(f"{method} {'/'.join(parts)}")
+    if act is not None:
+        return act(call, given)
     action = _ACTIONS.get(f"{method} {'/'.join(parts)}")
     if action is None:
         raise unknown_path(method, path)
@@ -41,11 +45,65 @@ def _object(body: bytes) -> Json:
     return given
 
 
-def _authenticate(call: Call, ident: str, verb: str, given: Json) -> Json:
+def _moved(call: Call, noun: str, ident: str, verb: str, given: Json) -> Json:
+    """What happens to one object outside of the API: at a bank, at a buyer's, at the provider."""
+    move = _MOVES.get(f"{noun} {verb}")
+    if move is None:
+        raise invalid(f"A control request cannot {verb} {noun}.", param="outcome")
+    return move(call, ident, given).render()
+
+
+def _authenticate(call: Call, ident: str, given: Json) -> Rendered:
     outcome = given.get("outcome")
-    if verb != "authenticate" or outcome not in ("succeed", "fail"):
+    if outcome not in ("succeed", "fail"):
         raise invalid("Invalid outcome: must be one of succeed, fail", param="outcome")
-    return intents.authenticate(call, ident, passed=outcome == "succeed").render()
+    return intents.authenticate(call, ident, passed=outcome == "succeed")
+
+
+def _dispute(call: Call, ident: str, given: Json) -> Rendered:
+    charge = refunds.found_charge(call.account, ident)
+    rest = charge.amount_captured - charge.amount_refunded
+    cents = int(_number(given, "amount", rest))
+    reason = str(given.get("reason", "fraudulent"))
+    inquiry = bool(given.get("inquiry", False))
+    return disputes.opened(call, charge, cents, reason, inquiry=inquiry)
+
+
+def _require(call: Call, ident: str, given: Json) -> Rendered:
+    due = [str(each) for each in given.get("currentlyDue", ())]
+    return accounts.set_requirements(call, ident, due)
+
+
+def _other(call: Call, given: Json) -> Call:
+    return call.at(str(given["account"])) if "account" in given else call
+
+
+def _set_balance(call: Call, given: Json) -> Json:
+    """Limit what is lent, top the balance up, or take from it (a negative amount)."""
+    call = _other(call, given)
+    ledger = call.account.ledger
+    if "overdraftCents" in given:
+        limit = given["overdraftCents"]
+        ledger.overdraft = None if limit is None else int(limit)
+    if "topUpCents" in given:
+        currency = str(given.get("currency", "usd"))
+        call.post("topup", int(given["topUpCents"]), currency, call.fresh("tu"))
+    refunds.retry_waiting(call)
+    return {"status": "ok"}
+
+
+def _pay_out(call: Call, given: Json) -> Json:
+    return payouts.automatic(_other(call, given), str(given.get("currency", "usd"))).render()
+
+
+def _plan_faults(call: Call, given: Json) -> Json:
+    """Let the next calls of an operation, such as `POST v1/payouts`, fail in a named way."""
+    fault = given.get("fault")
+    if fault not in FAULTS:
+        raise invalid(f"Invalid fault: must be one of {', '.join(FAULTS)}", param="fault")
+    planned = call.world.faults.setdefault(str(given.get("operation")), [])
+    planned += [fault] * int(_number(given, "times", 1))
+    return {"planned": planned}
 
 
 def _health(world: World, _given: Json) -> Json:
@@ -106,6 +164,27 @@ def _ppm(given: Json, name: str, default: int) -> int:
     return value
 
 
+_MOVES: Final[dict[str, Callable[[Call, str, Json], Rendered]]] = {
+    "accounts require": _require,
+    "charges dispute": _dispute,
+    "disputes escalate": lambda call, ident, _given: disputes.escalated(call, ident),
+    "disputes lose": lambda call, ident, _given: disputes.decided(call, ident, won=False),
+    "disputes win": lambda call, ident, _given: disputes.decided(call, ident, won=True),
+    "payment_intents authenticate": _authenticate,
+    "payouts fail": lambda call, ident, given: payouts.fail(
+        call, ident, str(given.get("code", "could_not_process"))
+    ),
+    "payouts pay": lambda call, ident, _given: payouts.pay(call, ident),
+    "refunds fail": lambda call, ident, given: refunds.fail(
+        call, ident, str(given.get("reason", "unknown"))
+    ),
+    "refunds succeed": lambda call, ident, _given: refunds.succeed(call, ident),
+}
+_CALLS: Final[dict[str, Callable[[Call, Json], Json]]] = {
+    "POST balance": _set_balance,
+    "POST faults": _plan_faults,
+    "POST payouts": _pay_out,
+}
 _ACTIONS: Final[dict[str, Callable[[World, Json], Json]]] = {
     "GET health": _health,
     "GET clock": _clock,

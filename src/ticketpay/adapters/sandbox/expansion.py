@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from ticketpay.adapters.sandbox.errors import invalid
-from ticketpay.adapters.sandbox.response import Json, Rendered
+from ticketpay.adapters.sandbox.response import Json
 from ticketpay.adapters.sandbox.world import Account
 
 __all__ = ["expanded"]
 
-_Lookup = Callable[[Account, str], Rendered | None]
-
-_EXPANDABLE: Final[dict[str, _Lookup]] = {
-    "charge": lambda account, ident: account.charges.get(ident),
-    "latest_charge": lambda account, ident: account.charges.get(ident),
-    "payment_intent": lambda account, ident: account.intents.get(ident),
-    "payment_method": lambda account, ident: account.methods.get(ident),
-}
+_EXPANDABLE: Final = frozenset(
+    {
+        "application_fee",
+        "balance_transaction",
+        "charge",
+        "customer",
+        "default_payment_method",
+        "failure_balance_transaction",
+        "invoice",
+        "latest_charge",
+        "latest_invoice",
+        "payment_intent",
+        "payment_method",
+        "price",
+        "product",
+        "source",
+        "source_transaction",
+        "source_transfer",
+        "subscription",
+        "transfer",
+        "transfer_reversal",
+    }
+)
 _LEVELS_MAX: Final = 4
-_UNMODELLED: Final = ("balance_transaction", "customer", "on_behalf_of", "application")
+_UNMODELLED: Final = ("on_behalf_of", "application", "destination")
 
 
 def expanded(account: Account, shown: Json, paths: Iterable[str]) -> Json:
@@ -43,7 +58,7 @@ def _expand(account: Account, shown: Json, steps: list[str], path: str) -> None:
         message = f"This property cannot be expanded ({path})."
         raise invalid(message, param="expand")
     if isinstance(shown[step], str) and step in _EXPANDABLE:
-        object_ = _EXPANDABLE[step](account, shown[step])
+        object_ = account.find(shown[step])
         shown[step] = shown[step] if object_ is None else object_.render()
     if rest and isinstance(shown[step], dict):
         _expand(account, shown[step], rest, path)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from ticketpay.adapters.sandbox import attempts, methods
+from ticketpay.adapters.sandbox import attempts, captures, methods
 from ticketpay.adapters.sandbox.attempts import changed
 from ticketpay.adapters.sandbox.checks import Args
 from ticketpay.adapters.sandbox.errors import SandboxError, invalid, no_such
@@ -149,8 +149,9 @@ def cancel(call: Call, ident: str, args: Args) -> Intent:
         amount_capturable=0,
         next_action=None,
     )
-    if held:
-        _release_charge(call, intent)
+    charge = call.account.charges.get(intent.latest_charge or "") if held else None
+    if charge is not None:
+        captures.release(call, charge)
     call.emit("payment_intent.canceled", intent, intent)
     call.settle(intent)
     return intent
@@ -169,9 +170,11 @@ def capture(call: Call, ident: str, args: Args) -> Intent:
     charge = call.account.charges.get(intent.latest_charge or "")
     if charge is not None:
         charge = attrs.evolve(charge, captured=True, amount_captured=amount)
-        call.account.charges.replace(charge.id, charge)
+        charge = captures.paid(call, charge)
         call.emit("charge.captured", charge, intent)
     call.emit("payment_intent.succeeded", intent, intent)
+    if charge is not None:
+        captures.aftermath(call, charge)
     call.settle(intent)
     return intent
 
@@ -184,15 +187,6 @@ def authenticate(call: Call, ident: str, *, passed: bool) -> Intent:
     intent = attempts.authenticated(call, intent, intent.method, passed=passed)
     call.settle(intent)
     return intent
-
-
-def _release_charge(call: Call, intent: Intent) -> None:
-    charge = call.account.charges.get(intent.latest_charge or "")
-    if charge is None:
-        return
-    charge = attrs.evolve(charge, refunded=True, amount_refunded=charge.amount)
-    call.account.charges.replace(charge.id, charge)
-    call.emit("charge.refunded", charge, intent, {"amount_refunded": 0, "refunded": False})
 
 
 def _copied(args: Args, **defaults: Any) -> dict[str, Any]:

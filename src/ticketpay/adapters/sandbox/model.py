@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from ticketpay.adapters.sandbox import attempts, challenge
+from ticketpay.adapters.sandbox import challenge
 from ticketpay.adapters.sandbox.checks import Args, validate
 from ticketpay.adapters.sandbox.clock import SandboxClock
 from ticketpay.adapters.sandbox.control import controlled
@@ -25,7 +25,8 @@ from ticketpay.adapters.sandbox.faults import SLOW_SECONDS
 from ticketpay.adapters.sandbox.form import decode, digest
 from ticketpay.adapters.sandbox.idempotency import Entry, checked_key
 from ticketpay.adapters.sandbox.objects import Endpoint
-from ticketpay.adapters.sandbox.operations import Operation, routed
+from ticketpay.adapters.sandbox.operation import Operation
+from ticketpay.adapters.sandbox.operations import routed
 from ticketpay.adapters.sandbox.response import API_VERSION, Json, Response, compact
 from ticketpay.adapters.sandbox.world import PLATFORM, Call, World
 
@@ -33,6 +34,7 @@ __all__ = ["SandboxModel"]
 
 _CONTROL: Final = "/_sandbox/"
 _CHALLENGE: Final = re.compile(r"/_sandbox/payment_intents/(\w+)/authenticate")
+_NAMED: Final = re.compile(r"/_sandbox/\w+/(\w+)/\w+")
 _FORM: Final = "application/x-www-form-urlencoded"
 _TEST_KEYS: Final = ("sk_test_", "rk_test_")
 
@@ -78,6 +80,7 @@ class SandboxModel:
         if path.startswith(_CONTROL):
             return self._control(method, path, given, body)
         account = self._world.account(given.get("stripe-account", PLATFORM))
+        account.ledger.mature(self.clock.now())
         call = Call(
             self._world,
             account,
@@ -97,8 +100,8 @@ class SandboxModel:
         self._mark(response, in_flight=False)
 
     def tick(self) -> None:
-        """Settle the processing payments whose time has come."""
-        self._world.run_timers(attempts.settle_processing)
+        """Do what happens by itself: settlements, expiries, arrivals."""
+        self._world.run_timers()
 
     def due_deliveries(self, limit: int | None = None) -> list[Delivery]:
         """Take the webhook deliveries that are due now; tell each result afterwards."""
@@ -134,8 +137,8 @@ class SandboxModel:
         if (method, path) == ("POST", _CONTROL + "reset"):
             self.reset()
             return _plain(200, {"status": "ok"})
-        asked = _CHALLENGE.fullmatch(path)
-        account = self._world.owner(asked[1]) if asked else None
+        asked, named = _CHALLENGE.fullmatch(path), _NAMED.fullmatch(path)
+        account = self._world.owner(named[1]) if named else None
         call = Call(self._world, account or self._world.account(PLATFORM), self.clock.now())
         try:
             if asked and method == "GET":
@@ -200,7 +203,7 @@ class _Exchange:
     def _execute(
         self, operation: Operation, ident: str, args: Args, entry: Entry | None
     ) -> Response:
-        fault = self._fault(operation, ident, args, entry)
+        fault = self._planned(operation) or self._fault(operation, ident, args, entry)
         if fault == "timeout_before":
             return self._silence()
         if fault == "rate_limited":
@@ -215,6 +218,11 @@ class _Exchange:
         if fault == "timeout_after":
             return self._silence()
         return self._respond(status, body, delay=SLOW_SECONDS if fault == "slow" else 0.0)
+
+    def _planned(self, operation: Operation) -> str | None:
+        """The next fault that a control request has planned for the operation."""
+        planned = self._call.world.faults.get(operation.name)
+        return planned.pop(0) if planned else None
 
     def _fault(
         self, operation: Operation, ident: str, args: Args, entry: Entry | None

@@ -11,7 +11,7 @@ import attrs
 from ticketpay.adapters.sandbox.cards import Card
 from ticketpay.adapters.sandbox.response import Json, compact, mapping, text
 
-__all__ = ["Charge", "Endpoint", "Intent", "PaymentMethod", "Refund", "Status"]
+__all__ = ["Charge", "Endpoint", "Intent", "PaymentMethod", "Status"]
 
 Status = Literal[
     "requires_payment_method",
@@ -149,6 +149,11 @@ class Charge:
     failure_code: str | None = None
     failure_message: str | None = None
     outcome: str
+    balance_transaction: str | None = None
+    disputed: bool = False
+    application_fee: str | None = None
+    transfer: str | None = None
+    capture_before: int | None = None
 
     def json(self) -> str:
         """The JSON text of the object as the provider shows it."""
@@ -156,13 +161,15 @@ class Charge:
         return (
             f'{{"id":"{self.id}","object":"charge","amount":{self.amount},'
             f'"amount_captured":{self.amount_captured},"amount_refunded":{self.amount_refunded},'
-            '"application":null,"application_fee":null,'
+            '"application":null,"application_fee":'
+            f"{text(self.application_fee)},"
             f'"application_fee_amount":{_number(intent.application_fee_amount)},'
-            f'"balance_transaction":null,"billing_details":{method.billing},'
+            f'"balance_transaction":{text(self.balance_transaction)},'
+            f'"billing_details":{method.billing},'
             f'"calculated_statement_descriptor":"SANDBOX","captured":{_truth(self.captured)},'
             f'"created":{self.created},"currency":"{intent.currency}",'
             f'"customer":{text(intent.customer)},"description":{text(intent.description)},'
-            '"disputed":false,"failure_balance_transaction":null,'
+            f'"disputed":{_truth(self.disputed)},"failure_balance_transaction":null,'
             f'"failure_code":{text(self.failure_code)},'
             f'"failure_message":{text(self.failure_message)},"fraud_details":{{}},'
             f'"livemode":false,"metadata":{mapping(intent.metadata)},'
@@ -173,7 +180,8 @@ class Charge:
             f'"receipt_url":null,"refunded":{_truth(self.refunded)},"review":null,'
             '"shipping":null,"source":null,"source_transfer":null,"statement_descriptor":null,'
             f'"statement_descriptor_suffix":{text(intent.statement_descriptor_suffix)},'
-            f'"status":"{self.status}","transfer_data":{compact(intent.transfer_data)},'
+            f'"status":"{self.status}",{self._transfer()}'
+            f'"transfer_data":{compact(intent.transfer_data)},'
             f'"transfer_group":{text(intent.transfer_group)}}}'
         )
 
@@ -181,61 +189,20 @@ class Charge:
         """The object as the provider shows it."""
         return _loaded(self.json())
 
+    def _transfer(self) -> str:
+        return "" if self.transfer is None else f'"transfer":"{self.transfer}",'
+
     def _details(self) -> str:
         card = self.method.card
         authorized = "null" if self.status == "failed" else self.amount
+        before = "" if self.capture_before is None else f'"capture_before":{self.capture_before},'
         return (
-            f'{{"card":{{"amount_authorized":{authorized},"brand":"{card.brand}",'
+            f'{{"card":{{"amount_authorized":{authorized},"brand":"{card.brand}",{before}'
             f'"checks":{_CHECKS_TEXT},"country":"{card.country}","exp_month":12,'
             f'"exp_year":2040,"fingerprint":null,"funding":"{card.funding}",'
             f'"installments":null,"last4":{text(card.last4)},"mandate":null,'
             f'"network":"{card.brand}","three_d_secure":null,"wallet":null}},"type":"card"}}'
         )
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class Refund:
-    """A refund, in cents; it succeeds at once."""
-
-    id: str
-    created: int
-    amount: int
-    currency: str
-    charge: str
-    payment_intent: str
-    reason: str | None
-    metadata: Mapping[str, str]
-
-    def json(self) -> str:
-        """The JSON text of the object as the provider shows it."""
-        return compact(self.render())
-
-    def render(self) -> Json:
-        """The object as the provider shows it."""
-        return {
-            "id": self.id,
-            "object": "refund",
-            "amount": self.amount,
-            "balance_transaction": None,
-            "charge": self.charge,
-            "created": self.created,
-            "currency": self.currency,
-            "destination_details": {
-                "card": {
-                    "reference_status": "pending",
-                    "reference_type": "acquirer_reference_number",
-                    "type": "refund",
-                },
-                "type": "card",
-            },
-            "metadata": self.metadata,
-            "payment_intent": self.payment_intent,
-            "reason": self.reason,
-            "receipt_number": None,
-            "source_transfer_reversal": None,
-            "status": "succeeded",
-            "transfer_reversal": None,
-        }
 
 
 @attrs.frozen(kw_only=True, eq=False)

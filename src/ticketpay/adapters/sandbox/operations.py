@@ -1,34 +1,35 @@
-"""An operation is one thing the API can do: its parameters, its checks, its faults, its effect."""
+"""The operations that there are, by method and path."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 import attrs
 
-from ticketpay.adapters.sandbox import endpoints, intents, methods, refunds, schemas
+from ticketpay.adapters.sandbox import (
+    accounts,
+    balances,
+    catalog,
+    disputes,
+    endpoints,
+    intents,
+    methods,
+    payouts,
+    refunds,
+    schemas,
+    subscriptions,
+    transfers,
+)
 from ticketpay.adapters.sandbox.checks import Args, Schema
 from ticketpay.adapters.sandbox.errors import invalid, no_such
 from ticketpay.adapters.sandbox.events import Event
 from ticketpay.adapters.sandbox.faults import asked_fault
-from ticketpay.adapters.sandbox.objects import Refund
-from ticketpay.adapters.sandbox.response import Json, Plain, Rendered
+from ticketpay.adapters.sandbox.operation import Listing, Operation, listing, reading, writing
+from ticketpay.adapters.sandbox.response import Plain, Rendered
 from ticketpay.adapters.sandbox.world import Account, Call
 
-__all__ = ["ROUTES", "Operation", "routed"]
-
-
-@attrs.frozen(kw_only=True)
-class Operation:
-    """`check` refuses before anything is stored; `fault` names the failure that was asked for."""
-
-    schema: Schema
-    run: Callable[[Call, str, Args], Rendered]
-    required: tuple[str, ...] = ()
-    check: Callable[[Account, str, Args], object] | None = None
-    fault: Callable[[Account, str, Args], str | None] | None = None
+__all__ = ["ROUTES", "routed"]
 
 
 def routed(method: str, path: str) -> tuple[Operation | None, str]:
@@ -37,48 +38,22 @@ def routed(method: str, path: str) -> tuple[Operation | None, str]:
     ident = parts[2] if len(parts) > 2 else ""
     if len(parts) > 2:
         parts[2] = "{}"
+    if len(parts) == 5:
+        ident, parts[4] = parts[4], "{}"
     return ROUTES.get(f"{method} {'/'.join(parts)}"), ident
 
 
-@attrs.frozen
-class _Listing:
-    path: str
-    page: tuple[Sequence[Rendered], bool]
-
-    def json(self) -> str:
-        items, more = self.page
-        data = ",".join([item.json() for item in items])
-        return (
-            f'{{"object":"list","data":[{data}],"has_more":{"true" if more else "false"},'
-            f'"url":"{self.path}"}}'
-        )
-
-    def render(self) -> Json:
-        shown: Json = json.loads(self.json())
-        return shown
-
-
-def _list_intents(call: Call, _ident: str, args: Args) -> _Listing:
+def _list_intents(call: Call, _ident: str, args: Args) -> Listing:
     page = call.account.intents.page(args, args.get("customer"))
-    return _Listing("/v1/payment_intents", page)
+    return Listing("/v1/payment_intents", page)
 
 
-def _list_charges(call: Call, _ident: str, args: Args) -> _Listing:
+def _list_charges(call: Call, _ident: str, args: Args) -> Listing:
     page = call.account.charges.page(args, args.get("payment_intent"))
-    return _Listing("/v1/charges", page)
+    return Listing("/v1/charges", page)
 
 
-def _list_refunds(call: Call, _ident: str, args: Args) -> _Listing:
-    asked = [(name, args[name]) for name in ("charge", "payment_intent") if name in args]
-    page = call.account.refunds.page(
-        args,
-        asked[0][1] if asked else None,
-        lambda refund: all(getattr(refund, name) == ident for name, ident in asked),
-    )
-    return _Listing("/v1/refunds", page)
-
-
-def _list_events(call: Call, _ident: str, args: Args) -> _Listing:
+def _list_events(call: Call, _ident: str, args: Args) -> Listing:
     kind, kinds = args.get("type"), args.get("types")
     if kind is not None and kinds is not None:
         raise invalid("You may only specify one of these parameters: type, types.", param="type")
@@ -88,11 +63,11 @@ def _list_events(call: Call, _ident: str, args: Args) -> _Listing:
         page = call.account.events.page(args, where=lambda event: event.type.startswith(kind[:-1]))
     else:
         page = call.account.events.page(args, kind)
-    return _Listing("/v1/events", page)
+    return Listing("/v1/events", page)
 
 
-def _list_endpoints(call: Call, _ident: str, args: Args) -> _Listing:
-    return _Listing("/v1/webhook_endpoints", endpoints.listed(call.account).page(args))
+def _list_endpoints(call: Call, _ident: str, args: Args) -> Listing:
+    return Listing("/v1/webhook_endpoints", endpoints.listed(call.account).page(args))
 
 
 def _get_intent(call: Call, ident: str, _args: Args) -> Rendered:
@@ -100,14 +75,8 @@ def _get_intent(call: Call, ident: str, _args: Args) -> Rendered:
 
 
 def _get_charge(call: Call, ident: str, _args: Args) -> Rendered:
-    return refunds.found_charge(call.account, ident)
-
-
-def _get_refund(call: Call, ident: str, _args: Args) -> Refund:
-    refund = call.account.refunds.get(ident)
-    if refund is None:
-        raise no_such("refund", ident)
-    return refund
+    received = call.account.of("charge").get(ident)  # what a transfer has brought
+    return received or refunds.found_charge(call.account, ident)
 
 
 def _get_event(call: Call, ident: str, _args: Args) -> Event:
@@ -171,7 +140,7 @@ def _read(
     return Operation(schema=schema, run=run)
 
 
-ROUTES: Final[dict[str, Operation]] = {
+_ROUTES: Final[dict[str, Operation]] = {
     "POST v1/payment_intents": Operation(
         schema=schemas.CREATE_INTENT,
         run=intents.create,
@@ -222,8 +191,29 @@ ROUTES: Final[dict[str, Operation]] = {
     "GET v1/events/{}": _read(_get_event),
     "GET v1/payment_intents": _read(_list_intents, schemas.LIST_INTENTS),
     "GET v1/payment_intents/{}": _read(_get_intent),
-    "GET v1/refunds": _read(_list_refunds, schemas.LIST_REFUNDS),
-    "GET v1/refunds/{}": _read(_get_refund),
+    "GET v1/refunds": listing(
+        "refund", "/v1/refunds", schemas.LIST_REFUNDS, ("charge", "payment_intent")
+    ),
+    "GET v1/refunds/{}": reading("refund"),
+    "POST v1/refunds/{}": writing("refund", "update", refunds.update, schemas.UPDATE_REFUND),
+    "POST v1/refunds/{}/cancel": writing("refund", "cancel", refunds.cancel, schemas.RETRIEVE),
     "GET v1/webhook_endpoints": _read(_list_endpoints, schemas.LIST_ENDPOINTS),
     "GET v1/webhook_endpoints/{}": _read(_get_endpoint),
+}
+
+_PARTS: Final = (
+    _ROUTES,
+    accounts.ROUTES,
+    balances.ROUTES,
+    catalog.ROUTES,
+    disputes.ROUTES,
+    payouts.ROUTES,
+    subscriptions.ROUTES,
+    transfers.ROUTES,
+)
+
+ROUTES: Final[dict[str, Operation]] = {
+    name: attrs.evolve(operation, name=name)
+    for routes in _PARTS
+    for name, operation in routes.items()
 }

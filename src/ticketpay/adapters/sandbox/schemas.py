@@ -27,13 +27,16 @@ __all__ = [
     "CREATE_ENDPOINT",
     "CREATE_INTENT",
     "CREATE_REFUND",
+    "LISTED",
     "LIST_CHARGES",
     "LIST_ENDPOINTS",
     "LIST_EVENTS",
     "LIST_INTENTS",
     "LIST_REFUNDS",
+    "PAGE",
     "RETRIEVE",
     "UPDATE_INTENT",
+    "UPDATE_REFUND",
 ]
 
 _ADDRESS: Final[Schema] = dict.fromkeys(
@@ -76,12 +79,14 @@ _CONFIRMATION: Final[Schema] = _METHOD | {
     "use_stripe_sdk": boolean,
 }
 _TRANSFER: Final[Schema] = {"destination": text, "amount": amount}
-_PAGE: Final[Schema] = {
+PAGE: Final[Schema] = {
     "ending_before": filled,
     "expand": strings,
     "limit": limit,
     "starting_after": filled,
 }
+
+LISTED: Final[Schema] = PAGE | {"created": time_range}
 
 RETRIEVE: Final[Schema] = {"expand": strings}
 
@@ -123,11 +128,11 @@ CANCEL_INTENT: Final[Schema] = {
 
 CAPTURE_INTENT: Final[Schema] = {"amount_to_capture": amount, "expand": strings}
 
-LIST_INTENTS: Final[Schema] = _PAGE | {"created": time_range, "customer": filled}
+LIST_INTENTS: Final[Schema] = PAGE | {"created": time_range, "customer": filled}
 
-LIST_CHARGES: Final[Schema] = _PAGE | {"created": time_range, "payment_intent": filled}
+LIST_CHARGES: Final[Schema] = PAGE | {"created": time_range, "payment_intent": filled}
 
-LIST_EVENTS: Final[Schema] = _PAGE | {"created": time_range, "type": filled, "types": strings}
+LIST_EVENTS: Final[Schema] = PAGE | {"created": time_range, "type": filled, "types": strings}
 
 CREATE_REFUND: Final[Schema] = {
     "amount": amount,
@@ -136,9 +141,13 @@ CREATE_REFUND: Final[Schema] = {
     "metadata": metadata,
     "payment_intent": text,
     "reason": choice("duplicate", "fraudulent", "requested_by_customer"),
+    "refund_application_fee": boolean,
+    "reverse_transfer": boolean,
 }
 
-LIST_REFUNDS: Final[Schema] = _PAGE | {
+UPDATE_REFUND: Final[Schema] = RETRIEVE | {"metadata": metadata}
+
+LIST_REFUNDS: Final[Schema] = PAGE | {
     "charge": filled,
     "created": time_range,
     "payment_intent": filled,
@@ -154,4 +163,4 @@ CREATE_ENDPOINT: Final[Schema] = {
     "url": text,
 }
 
-LIST_ENDPOINTS: Final[Schema] = _PAGE
+LIST_ENDPOINTS: Final[Schema] = PAGE

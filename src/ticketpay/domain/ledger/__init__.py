@@ -20,7 +20,12 @@ from ticketpay.domain.ledger.model import (
     Entry,
     Posting,
 )
-from ticketpay.domain.ledger.recipes import capture_posting, late_refund_posting, suspense_posting
+from ticketpay.domain.ledger.recipes import (
+    capture_posting,
+    late_refund_posting,
+    posting_keys,
+    suspense_posting,
+)
 from ticketpay.domain.ledger.verification import LedgerReport, ProviderTotal, verify_ledger
 
 __all__ = [
@@ -37,6 +42,7 @@ __all__ = [
     "ProviderTotal",
     "capture_posting",
     "late_refund_posting",
+    "posting_keys",
     "suspense_posting",
     "verify_ledger",
 ]

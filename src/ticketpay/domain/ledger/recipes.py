@@ -18,7 +18,7 @@ from ticketpay.domain.ledger.model import (
 )
 from ticketpay.domain.money import Currency, Money
 
-__all__ = ["capture_posting", "late_refund_posting", "suspense_posting"]
+__all__ = ["capture_posting", "late_refund_posting", "posting_keys", "suspense_posting"]
 
 
 def _provider(provider_account: str, currency: Currency) -> Account:
@@ -100,3 +100,8 @@ def late_refund_posting(
         ),
         posted_at=posted_at,
     )
+
+
+def posting_keys(payment_id: PaymentId) -> tuple[str, ...]:
+    """The keys of every posting that there may be of a payment."""
+    return tuple(f"{kind}:{payment_id}" for kind in ("capture", "late_success", "late_refund"))

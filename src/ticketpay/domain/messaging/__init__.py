@@ -21,8 +21,8 @@ from ticketpay.domain.messaging.idempotency import (
     RequestInProgress,
     request_hash,
 )
-from ticketpay.domain.messaging.inbox import InboxClaim, InboxStatus, StoredEvent
-from ticketpay.domain.messaging.outbox import StreamClaim, StreamKey
+from ticketpay.domain.messaging.inbox import InboxClaim, InboxStatus, ListedEvent, StoredEvent
+from ticketpay.domain.messaging.outbox import ListedStream, StreamClaim, StreamKey
 from ticketpay.domain.messaging.routes import EMITTED, ROUTES, Route, UnroutedEvent, check_routes
 from ticketpay.domain.messaging.timers import TimerClaim, TimerKind
 
@@ -37,6 +37,8 @@ __all__ = [
     "InboxClaim",
     "InboxStatus",
     "KeyScope",
+    "ListedEvent",
+    "ListedStream",
     "Message",
     "Outcome",
     "RequestInProgress",

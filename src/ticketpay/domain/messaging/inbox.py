@@ -11,7 +11,7 @@ import attrs
 
 from ticketpay.domain.kernel.ids import TenantId
 
-__all__ = ["ATTEMPTS_MAX", "InboxClaim", "InboxStatus", "StoredEvent"]
+__all__ = ["ATTEMPTS_MAX", "InboxClaim", "InboxStatus", "ListedEvent", "StoredEvent"]
 
 ATTEMPTS_MAX: Final = 5
 
@@ -67,3 +67,21 @@ class InboxClaim:
     attempts: int
     tenant_id: str | None
     payment_id: str | None
+
+
+@attrs.frozen(kw_only=True)
+class ListedEvent:
+    """What a list shows of a stored event; ``note`` says why it waits or is dead."""
+
+    provider: str
+    account: str
+    event_id: str
+    event_type: str
+    object_id: str
+    tenant_id: str
+    payment_id: str
+    status: InboxStatus
+    attempts: int
+    note: str
+    received_at: datetime
+    processed_at: datetime | None

@@ -9,7 +9,7 @@ import attrs
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.domain.messaging.envelope import AggregateType
 
-__all__ = ["StreamClaim", "StreamKey"]
+__all__ = ["ListedStream", "StreamClaim", "StreamKey"]
 
 
 @attrs.frozen
@@ -29,3 +29,15 @@ class StreamClaim:
     epoch: int
     delivered_seq: int
     attempts: int
+
+
+@attrs.frozen(kw_only=True)
+class ListedStream:
+    """What a list shows of a stream: how many messages it has and how many are delivered."""
+
+    key: StreamKey
+    messages: int
+    delivered: int
+    attempts: int
+    parked: bool
+    error: str

@@ -104,7 +104,9 @@ class _PaymentAction:
         claim = tx.idempotency.advance(claim, payment.id)
         if payment.ref is None and payment.state is not PaymentState.PENDING:
             # It ended without an intent: there is nobody to ask.
-            answer = self._answer(open_case(tx, payment.id))
+            case = open_case(tx, payment.id)
+            self._record(tx, command, case.payment.state, case, now)
+            answer = self._answer(case)
             tx.idempotency.finish(claim, answer, now)
             return _Begun(claim, answer=answer)
         return _Begun(claim, payment)

@@ -136,3 +136,12 @@ class GiveQuote:
         return self.taxing.priced(
             tenant, customer, lambda inquiry: self.uow.run(tenant, lambda tx: give(tx, inquiry))
         )
+
+    def preview(self, actor: Actor, demand: Demand) -> Quote:
+        """The same prices, kept nowhere: a look that changes nothing."""
+
+        def price(tx: Tx) -> Quote:
+            offer = tx.catalog.offer(demand.event_id)()
+            return self.prices.price(tx, offer, demand, actor, self.ids, self.clock.now())
+
+        return self.uow.run(actor.tenant_id, price)

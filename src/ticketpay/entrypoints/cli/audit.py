@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import click
 
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.kernel.ids import TenantId
+from ticketpay.entrypoints.cli.shell import Group, emit, judged
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry, Detail, KeptHead
@@ -47,82 +47,67 @@ def operator_entry(
     )
 
 
-@click.group()
+@click.group(cls=Group)
 def audit() -> None:
     """Who did what: the audit trail of a tenant."""
 
 
 _tenant = click.option("--tenant", type=click.UUID, required=True)
-_json = click.option("--json", "as_json", is_flag=True, help="One JSON document per line.")
 
 
 @audit.command("list")
 @_tenant
 @click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True)
-@_json
-def audit_list(tenant: UUID, limit: int, *, as_json: bool) -> None:
+def audit_list(tenant: UUID, limit: int) -> None:
     """Print the newest entries, newest first."""
     with _desk() as desk:
-        entries = desk.show.latest(TenantId(tenant), limit)
-    for entry in entries:
-        click.echo(_line(_view(entry), as_json=as_json))
+        views = [_view(entry) for entry in desk.show.latest(TenantId(tenant), limit)]
+    emit(views, map(_line, views))
 
 
 @audit.command("show")
 @click.argument("entry", type=click.UUID)
 @_tenant
-@_json
-def audit_show(entry: UUID, tenant: UUID, *, as_json: bool) -> None:
+def audit_show(entry: UUID, tenant: UUID) -> None:
     """Print one entry."""
     with _desk() as desk:
         view = _view(desk.show.entry(TenantId(tenant), entry))
-    if as_json:
-        click.echo(json.dumps(view))
-        return
-    for name, value in view.items():
-        click.echo(f"{name:<12}  {json.dumps(value) if isinstance(value, dict) else value}")
+    lines = [
+        f"{name:<12}  {json.dumps(value) if isinstance(value, dict) else value}"
+        for name, value in view.items()
+    ]
+    emit(view, lines)
 
 
 @audit.command("checkpoint")
 @_tenant
-@_json
-def audit_checkpoint(tenant: UUID, *, as_json: bool) -> None:
+def audit_checkpoint(tenant: UUID) -> None:
     """Print the head of the chain, to be kept elsewhere: ``audit verify --against`` takes it."""
     with _desk() as desk:
         head = desk.show.head(TenantId(tenant))
     view = {"tenant": str(tenant), "seq": head.seq, "hash": head.hash}
-    click.echo(json.dumps(view) if as_json else f"{head.seq}:{head.hash}")
+    emit(view, [f"{head.seq}:{head.hash}"])
 
 
 @audit.command("verify")
 @_tenant
 @click.option("--against", help="A kept head: SEQ:HASH, HASH, or a file with one per line.")
-@_json
-def audit_verify(tenant: UUID, against: str | None, *, as_json: bool) -> None:
+def audit_verify(tenant: UUID, against: str | None) -> None:
     """Prove that nothing was edited, removed, reordered or cut off; exit 1 on any difference."""
     kept = read_kept(against, tenant) if against else []
     with _desk() as desk:
         report = desk.verify(TenantId(tenant), kept)
-    if as_json:
-        view = {
-            "ok": report.ok,
-            "seq": report.head.seq,
-            "hash": report.head.hash,
-            "checkpoints": report.checkpoints,
-            "waiting": report.waiting,
-            "differences": list(report.differences),
-        }
-        click.echo(json.dumps(view))
-    else:
-        for difference in report.differences:
-            click.echo(difference)
-        end = "OK" if report.ok else f"{len(report.differences)} differences"
-        click.echo(
-            f"audit verify: {end} ({report.head.seq} chained, {report.waiting} waiting)",
-            err=not report.ok,
-        )
-    if not report.ok:
-        sys.exit(1)
+    view = {
+        "ok": report.ok,
+        "seq": report.head.seq,
+        "hash": report.head.hash,
+        "checkpoints": report.checkpoints,
+        "waiting": report.waiting,
+        "differences": list(report.differences),
+    }
+    end = "OK" if report.ok else f"{len(report.differences)} differences"
+    line = f"audit verify: {end} ({report.head.seq} chained, {report.waiting} waiting)"
+    judged(view, report.differences, line)
 
 
 def read_kept(text: str, tenant: UUID) -> list[KeptHead]:
@@ -185,8 +170,6 @@ def _view(entry: AuditEntry) -> dict[str, object]:
     }
 
 
-def _line(view: dict[str, object], *, as_json: bool) -> str:
-    if as_json:
-        return json.dumps(view)
+def _line(view: dict[str, object]) -> str:
     names = ("at", "actorKind", "actorId", "action", "subjectType", "subjectId", "id")
     return "  ".join(str(view[name]) for name in names)

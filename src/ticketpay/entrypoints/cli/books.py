@@ -15,25 +15,44 @@ if TYPE_CHECKING:
     from ticketpay.entrypoints.bootstrap import App
     from ticketpay.entrypoints.settings import Settings
 
-__all__ = ["balance_rows", "differences", "trial_balance"]
+__all__ = ["aligned", "balance_rows", "balance_view", "balances", "differences", "open_app"]
 
 
 @contextmanager
-def _app(settings: Settings) -> Iterator[App]:
+def open_app(settings: Settings, *, worker: bool = False) -> Iterator[App]:
+    """The application on the databases of the settings, closed afterwards."""
     from ticketpay.entrypoints import bootstrap
 
-    app = bootstrap.build(settings)
+    app = bootstrap.build(settings, worker=worker)
     try:
         yield app
     finally:
         app.close()
 
 
-def trial_balance(settings: Settings, tenant: UUID) -> list[str]:
-    """The lines of the trial balance, aligned, with a total per currency."""
-    with _app(settings) as app:
+def balances(settings: Settings, tenant: UUID) -> tuple[Balance, ...]:
+    """Every account of the tenant with its balance; raises ``NotFound``."""
+    with open_app(settings) as app:
         _require_known(settings, tenant)
-        rows = balance_rows(app.trial_balance(TenantId(tenant)))
+        return tuple(app.trial_balance(TenantId(tenant)))
+
+
+def balance_view(balance: Balance) -> dict[str, object]:
+    """An account as JSON; a debit is positive."""
+    account = balance.account
+    return {
+        "kind": str(account.kind),
+        "party": account.party,
+        "subject": account.subject,
+        "bucket": str(account.bucket),
+        "balanceCents": balance.cents,
+        "currency": account.currency.code,
+    }
+
+
+def aligned(found: Iterable[Balance]) -> list[str]:
+    """The lines of the trial balance, aligned, with a total per currency."""
+    rows = balance_rows(found)
     head = ("account", "currency", "debit", "credit")
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(4)]
     return [
@@ -58,7 +77,7 @@ def balance_rows(balances: Iterable[Balance]) -> list[tuple[str, str, str, str]]
 
 def differences(settings: Settings, tenant: UUID) -> tuple[str, ...]:
     """What does not agree; empty when everything does."""
-    with _app(settings) as app:
+    with open_app(settings) as app:
         _require_known(settings, tenant)
         return app.verify_ledger(TenantId(tenant)).differences
 

@@ -12,14 +12,20 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import click
 
-from ticketpay.domain.kernel.errors import InvalidInput, TicketpayError
+from ticketpay.domain.kernel.errors import InvalidInput
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.entrypoints.cli.audit import audit, operator_entry
+from ticketpay.entrypoints.cli.completion import completion
+from ticketpay.entrypoints.cli.listing import inbox, ledger_postings, tenants
+from ticketpay.entrypoints.cli.operating import orders, outbox, payments, quote
+from ticketpay.entrypoints.cli.sandbox import sandbox
+from ticketpay.entrypoints.cli.settings_command import settings as settings_command
+from ticketpay.entrypoints.cli.shell import Program, Root, emit, emit_table, judged
 
 if TYPE_CHECKING:
     from ticketpay.entrypoints.settings import Settings
@@ -31,21 +37,7 @@ _REAL = ("STRIPE_SECRET_KEY", "JWT_SECRET", "MIGRATION_DATABASE_URL", "WORKER_DA
 _ROLES = ("customer", "venue_manager", "support", "compliance", "admin")
 
 
-class _OneLine(click.Group):
-    """A group whose expected errors are one line on stderr and exit 1, never a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        from ticketpay.adapters.embedded.errors import EmbeddedError
-
-        try:
-            return super().invoke(ctx)
-        except (TicketpayError, EmbeddedError) as error:
-            code = getattr(error, "error_code", None) or getattr(error, "code", "ERROR")
-            click.echo(f"ticketpay: {code}: {error}", err=True)
-            ctx.exit(1)
-
-
-@click.group(cls=_OneLine)
+@click.group(cls=Root)
 @click.version_option(package_name="ticketpay")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
@@ -53,7 +45,19 @@ def cli(ctx: click.Context) -> None:
     ctx.obj = _settings
 
 
-cli.add_command(audit)
+for _command in (
+    audit,
+    completion,
+    inbox,
+    orders,
+    outbox,
+    payments,
+    quote,
+    sandbox,
+    settings_command,
+    tenants,
+):
+    cli.add_command(_command)
 
 
 @cli.command()
@@ -63,26 +67,30 @@ def migrate() -> None:
     The passwords of the roles ticketpay_app and ticketpay_worker are those in DATABASE_URL and
     WORKER_DATABASE_URL.
     """
-    _migrate(_settings("MIGRATION_DATABASE_URL", "DATABASE_URL"))
-    click.echo("the database is up to date")
+    lines = _migrate(_settings("MIGRATION_DATABASE_URL", "DATABASE_URL"))
+    emit({"applied": lines}, [*lines, "the database is up to date"])
 
 
-def _migrate(settings: Settings) -> None:
+def _migrate(settings: Settings) -> list[str]:
+    """Migrate every database; what was applied, a line each."""
     from urllib.parse import unquote, urlsplit
 
     from ticketpay.entrypoints import bootstrap
 
     dsns = settings.migration_database_url.parts
+    lines = []
     urls = zip(dsns, settings.database_url.parts, settings.worker_database_url.parts, strict=True)
     for place, (dsn, *roles) in enumerate(urls):
         app, worker = (unquote(urlsplit(url).password or "") for url in roles)
-        for name in bootstrap.migrate(
+        applied = bootstrap.migrate(
             dsn, app_password=app, worker_password=worker, place=place, databases=len(dsns)
-        ):
-            click.echo(f"applied {name}" + (f" to database {place + 1}" if len(dsns) > 1 else ""))
+        )
+        where = f" to database {place + 1}" if len(dsns) > 1 else ""
+        lines += [f"applied {name}{where}" for name in applied]
+    return lines
 
 
-@cli.command()
+@cli.command(cls=Program)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Overrides PORT (3005).")
 def serve(host: str, port: int | None) -> None:
@@ -101,11 +109,12 @@ def serve(host: str, port: int | None) -> None:
 
     settings = _settings("DATABASE_URL")
     if settings.migration_database_url:
-        _migrate(settings)
+        for line in _migrate(settings):
+            click.echo(line)
     serve_settings(settings, host=host, port=port or settings.port)
 
 
-@cli.command()
+@cli.command(cls=Program)
 def worker() -> None:
     """Process the inbox, the outbox, timers and the ledger until told to stop."""
     from ticketpay.entrypoints.workers import run_worker
@@ -117,7 +126,7 @@ def worker() -> None:
         os._exit(1)
 
 
-@cli.command()
+@cli.command(cls=Program)
 def demo() -> None:
     """Sell tickets to buyers of every kind on embedded servers, and check the books."""
     _refuse_production()
@@ -125,6 +134,14 @@ def demo() -> None:
 
     _end_on_sigterm()
     sys.exit(0 if run_demo() else 1)
+
+
+@cli.command()
+def openapi() -> None:
+    """Print the OpenAPI document of the API."""
+    from ticketpay.entrypoints.http.openapi import document_text
+
+    click.echo(document_text(), nl=False)
 
 
 @cli.group()
@@ -149,10 +166,12 @@ def catalog_load(file: Path) -> None:
         types=len(found.types),
     )
     bootstrap.catalog_writer(_settings("MIGRATION_DATABASE_URL")).load(found, entry)
-    click.echo(
+    counts = {"venues": len(found.venues), "events": len(found.events), "types": len(found.types)}
+    line = (
         f"loaded {found.tenant.name} ({found.tenant.id}): {len(found.venues)} venues, "
         f"{len(found.events)} events, {len(found.types)} ticket types"
     )
+    emit({"tenantId": found.tenant.id, **counts}, [line])
 
 
 @cli.group()
@@ -171,7 +190,18 @@ def tokens_issue(tenant: UUID, user: UUID, role: str, minutes: int) -> None:
 
     settings = _settings("JWT_SECRET")
     _record_token(settings, TenantId(tenant), user, role, minutes)
-    click.echo(token_for(settings, tenant=tenant, user=user, role=role, minutes=minutes))
+    token = token_for(settings, tenant=tenant, user=user, role=role, minutes=minutes)
+    emit({"token": token}, [token])
+
+
+@tokens.command("inspect")
+@click.argument("token")
+def tokens_inspect(token: str) -> None:
+    """Print what a token says, without believing it: the signature is not checked."""
+    from ticketpay.entrypoints.cli.tokens import claims_of
+
+    claims = claims_of(token)
+    emit(claims, [f"{name:<8}  {value}" for name, value in claims.items()])
 
 
 def _record_token(
@@ -195,10 +225,33 @@ def ledger() -> None:
 @click.option("--tenant", type=click.UUID, required=True)
 def ledger_trial_balance(tenant: UUID) -> None:
     """Print every account of the tenant with its balance."""
-    from ticketpay.entrypoints.cli.books import trial_balance
+    from ticketpay.entrypoints.cli.books import aligned, balance_view, balances
 
-    for line in trial_balance(_settings("DATABASE_URL"), tenant):
-        click.echo(line)
+    found = balances(_settings("DATABASE_URL"), tenant)
+    emit([balance_view(balance) for balance in found], aligned(found))
+
+
+@ledger.command("accounts")
+@click.option("--tenant", type=click.UUID, required=True)
+def ledger_accounts(tenant: UUID) -> None:
+    """Print every account of the tenant; a debit is positive."""
+    from ticketpay.entrypoints.cli.books import amount, balance_view, balances
+
+    found = balances(_settings("DATABASE_URL"), tenant)
+    views = [balance_view(balance) for balance in found]
+    names = ("kind", "party", "subject", "bucket", "currency")
+    rows = [
+        [
+            *(view[name] for name in names),
+            amount(abs(one.cents)),
+            "debit" if one.cents >= 0 else "credit",
+        ]
+        for one, view in zip(found, views, strict=True)
+    ]
+    emit_table(views, (*names, "balance", "side"), rows)
+
+
+ledger.add_command(ledger_postings)
 
 
 @ledger.command("verify")
@@ -208,12 +261,8 @@ def ledger_verify(tenant: UUID) -> None:
     from ticketpay.entrypoints.cli.books import differences
 
     found = differences(_settings("DATABASE_URL"), tenant)
-    for difference in found:
-        click.echo(difference)
-    if found:
-        click.echo(f"ledger verify: {len(found)} differences", err=True)
-        sys.exit(1)
-    click.echo("ledger verify: OK")
+    verdict = f"ledger verify: {len(found)} differences" if found else "ledger verify: OK"
+    judged({"ok": not found, "differences": list(found)}, found, verdict)
 
 
 def _environment() -> Mapping[str, str]:

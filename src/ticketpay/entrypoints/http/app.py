@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 from anyio.to_thread import run_sync
-from starlette.routing import Route, Router
+from starlette.routing import Router
 from starlette.types import ASGIApp
 
 from ticketpay.entrypoints.bootstrap import App
@@ -17,7 +17,11 @@ from ticketpay.entrypoints.http.endpoints import Endpoints
 from ticketpay.entrypoints.http.health import Health
 from ticketpay.entrypoints.http.limits import RateLimits
 from ticketpay.entrypoints.http.logs import Logger, request_logger
+from ticketpay.entrypoints.http.openapi import Documents
+from ticketpay.entrypoints.http.operations import OPERATIONS
+from ticketpay.entrypoints.http.paging import Cursors
 from ticketpay.entrypoints.http.pools import Pools
+from ticketpay.entrypoints.http.routing import routes
 from ticketpay.entrypoints.http.shell import Manners, Shell
 from ticketpay.entrypoints.settings import Settings
 
@@ -39,7 +43,7 @@ def create_app(
     guard, pools, metrics = Guard.of(settings), pools or Pools(), app.metrics
     if metrics is not None:
         metrics.watch_pools(attrs.asdict(pools, recurse=False))
-    endpoints = Endpoints(app=app, guard=guard, pools=pools)
+    endpoints = Endpoints(app=app, pools=pools, cursors=Cursors.of(guard.secret))
     health = Health(
         ready_probe=ready,
         redis_state=app.redis_state,
@@ -54,7 +58,8 @@ def create_app(
         finally:
             await run_sync(app.close)
 
-    router: ASGIApp = Router(_routes(endpoints, health), redirect_slashes=False, lifespan=lifespan)
+    served = routes(OPERATIONS, (endpoints, health, Documents()), guard)
+    router: ASGIApp = Router(served, redirect_slashes=False, lifespan=lifespan)
     if app.admit is not None:
         router = RateLimits.of(router, app.admit, guard, settings)
     manners = Manners(
@@ -73,25 +78,3 @@ def _features(app: App, settings: Settings) -> dict[str, object]:
         "webhooks": bool(settings.stripe_webhook_secrets),
         "redis": app.redis_state() != "off",
     }
-
-
-def _routes(endpoints: Endpoints, health: Health) -> list[Route]:
-    """The hot routes first: Starlette tries them in order."""
-    post, get = ["POST"], ["GET"]
-    return [
-        Route("/api/v1/payments", endpoints.pay, methods=post),
-        Route("/api/v1/quotes", endpoints.quote, methods=post),
-        Route("/api/v1/webhooks/stripe", endpoints.webhook, methods=post),
-        Route("/api/v1/payments/{id}", endpoints.show_payment, methods=get),
-        Route("/api/v1/orders/{id}", endpoints.show_order, methods=get),
-        Route("/api/v1/payments/{id}/confirm", endpoints.confirm, methods=post),
-        Route("/api/v1/payments/{id}/cancel", endpoints.cancel, methods=post),
-        Route("/api/v1/fees/calculate", endpoints.calculate_fees, methods=post),
-        Route("/api/v1/transactions", endpoints.transactions, methods=get),
-        Route("/health/live", health.live, methods=get),
-        Route("/health/ready", health.ready, methods=get),
-        Route("/health", health.health, methods=get),
-        Route("/health/db", health.database, methods=get),
-        Route("/info", health.info, methods=get),
-        Route("/admin/stats", endpoints.stats, methods=get),
-    ]

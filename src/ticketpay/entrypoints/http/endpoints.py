@@ -1,7 +1,7 @@
-"""Endpoints: each reads a request in a fixed order and calls one use case.
+"""Endpoints: each reads a call in a fixed order and calls one use case.
 
-The order for mutations: size, authentication, role, content type, JSON, idempotency key, schema.
-Nothing that fails on the way has claimed the key.
+The order for mutations: size, authentication, role, content type, JSON, idempotency key, schema;
+the first three happen on the way here (``routing``). Nothing that fails has claimed the key.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ticketpay.domain.kernel.errors import (
 )
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
 from ticketpay.domain.messaging import Answer, KeyScope, request_hash
-from ticketpay.domain.parties import Actor, Role
+from ticketpay.domain.parties import Actor
 from ticketpay.domain.payments import SignatureInvalid
 from ticketpay.domain.processes.answers import quote_view
 from ticketpay.domain.processes.checkout import PlaceOrder
@@ -28,7 +28,7 @@ from ticketpay.domain.processes.estimating import estimate_view
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http.answers import respond
-from ticketpay.entrypoints.http.auth import Guard, uuid_of
+from ticketpay.entrypoints.http.auth import uuid_of
 from ticketpay.entrypoints.http.body import parse_json, read_bytes, require_json
 from ticketpay.entrypoints.http.errors import (
     IdempotencyKeyInvalid,
@@ -39,6 +39,7 @@ from ticketpay.entrypoints.http.errors import (
 )
 from ticketpay.entrypoints.http.paging import Cursors
 from ticketpay.entrypoints.http.pools import Pools
+from ticketpay.entrypoints.http.routing import Call
 from ticketpay.entrypoints.http.shell import checkpoint
 from ticketpay.entrypoints.http.transactions import page_view, read_sales_query
 from ticketpay.entrypoints.http.wire import (
@@ -51,7 +52,6 @@ from ticketpay.entrypoints.http.wire import (
 
 __all__ = ["Endpoints"]
 
-_QUOTERS: Final = (Role.CUSTOMER, Role.SUPPORT, Role.ADMIN, Role.VENUE_MANAGER)
 _KEY_MISSING: Final = "All payment operations require an Idempotency-Key header with a UUID value"
 _KEY_INVALID: Final = "Use a UUID v4 format like: 123e4567-e89b-12d3-a456-426614174000"
 
@@ -61,28 +61,21 @@ class Endpoints:
     """Every endpoint, over the use cases and the pools that run them."""
 
     app: App
-    guard: Guard
     pools: Pools
-    cursors: Cursors = attrs.field(init=False)
+    cursors: Cursors
 
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "cursors", Cursors.of(self.guard.secret))
-
-    async def quote(self, request: Request) -> Response:
+    async def quote(self, call: Call) -> Response:
         """``POST /api/v1/quotes``."""
-        actor, raw = await self._caller(request, *_QUOTERS)
-        demand, customer = read_quote(_json(request, raw))
+        demand, customer = read_quote(_json(call))
         # Whoever names an address may wait for the tax calculator, and nobody else with him.
         pool = self.pools.reads if customer is None else self.pools.provider
-        quote = await pool.run(lambda: self.app.give_quote(actor, demand, customer))
+        quote = await pool.run(lambda: self.app.give_quote(call.actor, demand, customer))
         return json_response(quote_view(quote), 201)
 
-    async def pay(self, request: Request) -> Response:
+    async def pay(self, call: Call) -> Response:
         """``POST /api/v1/payments``."""
-        actor, raw = await self._caller(request, Role.CUSTOMER)
-        body = _json(request, raw)
-        key = _key(request, actor)
-        command = _order(actor, key, read_members(body), read_payment(body))
+        body, key = _json(call), _key(call)
+        command = _order(call.actor, key, read_members(body), read_payment(body))
         checkpoint("order")
         answer = await self.pools.provider.run(lambda: self.app.checkout(command))
         checkpoint("sale")
@@ -90,23 +83,23 @@ class Endpoints:
             self.app.metrics.sale(answer)
         return respond(answer, 201)
 
-    async def confirm(self, request: Request) -> Response:
+    async def confirm(self, call: Call) -> Response:
         """``POST /api/v1/payments/{id}/confirm``."""
-        return await self._act(request, "confirm", self.app.confirm_payment)
+        return await self._act(call, "confirm", self.app.confirm_payment)
 
-    async def cancel(self, request: Request) -> Response:
+    async def cancel(self, call: Call) -> Response:
         """``POST /api/v1/payments/{id}/cancel``."""
-        return await self._act(request, "cancel", self.app.cancel_payment)
+        return await self._act(call, "cancel", self.app.cancel_payment)
 
-    async def show_payment(self, request: Request) -> Response:
+    async def show_payment(self, call: Call) -> Response:
         """``GET /api/v1/payments/{id}``."""
-        actor, payment_id = self.guard.actor(request), PaymentId(_id(request, "payment"))
+        actor, payment_id = call.actor, PaymentId(_id(call, "payment"))
         view = await self.pools.reads.run(lambda: self.app.show_payment(actor, payment_id))
         return json_response(view)
 
-    async def show_order(self, request: Request) -> Response:
+    async def show_order(self, call: Call) -> Response:
         """``GET /api/v1/orders/{id}``."""
-        actor, order_id = self.guard.actor(request), OrderId(_id(request, "order"))
+        actor, order_id = call.actor, OrderId(_id(call, "order"))
         view = await self.pools.reads.run(lambda: self.app.show_order(actor, order_id))
         return json_response(view)
 
@@ -124,10 +117,9 @@ class Endpoints:
             raise NotStored from error
         return json_response({"received": True} if fresh else {"received": True, "duplicate": True})
 
-    async def calculate_fees(self, request: Request) -> Response:
+    async def calculate_fees(self, call: Call) -> Response:
         """``POST /api/v1/fees/calculate``: an estimate, for anybody with a token."""
-        actor, raw = await self._caller(request, *Role)
-        asked = read_estimate(_json(request, raw))
+        actor, asked = call.actor, read_estimate(_json(call))
         found = await self.pools.reads.run(
             lambda: self.app.estimate_fees(
                 actor, asked.venue_id, asked.amount_cents, asked.ticket_count
@@ -135,54 +127,41 @@ class Endpoints:
         )
         return json_response(estimate_view(found))
 
-    async def transactions(self, request: Request) -> Response:
+    async def transactions(self, call: Call) -> Response:
         """``GET /api/v1/transactions``: one's own sales, or a venue's."""
-        actor = self.guard.actor(request)
-        query = read_sales_query(request, actor, self.cursors)
+        actor, query = call.actor, read_sales_query(call.request, call.actor, self.cursors)
         page = await self.pools.reads.run(lambda: self.app.list_sales(actor, query))
         return json_response(page_view(page, actor, query, self.cursors))
 
-    async def stats(self, request: Request) -> Response:
+    async def stats(self, call: Call) -> Response:
         """``GET /admin/stats``: the last 24 hours of the admin's tenant."""
-        actor = self.guard.actor(request)
-        actor.require(Role.ADMIN)
-        return json_response(await self.pools.reads.run(lambda: self.app.show_stats(actor)))
+        return json_response(await self.pools.reads.run(lambda: self.app.show_stats(call.actor)))
 
     async def _act(
-        self, request: Request, verb: str, use_case: Callable[[PaymentCommand], Answer]
+        self, call: Call, verb: str, use_case: Callable[[PaymentCommand], Answer]
     ) -> Response:
-        actor, raw = await self._caller(request, Role.CUSTOMER)
-        body = _json(request, raw) if raw else {}
-        key = _key(request, actor)
+        body, key = _json(call) if call.raw else {}, _key(call)
         members = read_members(body)
-        payment_id = PaymentId(_id(request, "payment"))
+        payment_id = PaymentId(_id(call, "payment"))
         operation = f"POST /api/v1/payments/{payment_id}/{verb}"
         command = PaymentCommand(
-            actor=actor,
+            actor=call.actor,
             key=key,
             request_hash=request_hash(operation, members),
             payment_id=payment_id,
-            request_id=request.scope.get("ticketpay.request_id", ""),
+            request_id=call.request.scope.get("ticketpay.request_id", ""),
         )
         return respond(await self.pools.provider.run(lambda: use_case(command)), 200)
 
-    async def _caller(self, request: Request, *roles: Role) -> tuple[Actor, bytes]:
-        raw = await read_bytes(request)
-        checkpoint("body")
-        actor = self.guard.actor(request)
-        actor.require(*roles)
-        checkpoint("caller")
-        return actor, raw
+
+def _json(call: Call) -> object:
+    require_json(call.request)
+    return parse_json(call.raw)
 
 
-def _json(request: Request, raw: bytes) -> object:
-    require_json(request)
-    return parse_json(raw)
-
-
-def _key(request: Request, actor: Actor) -> KeyScope:
+def _key(call: Call) -> KeyScope:
     """The caller's key, bare or as a quoted structured-field string (S11 rules 1 and 2)."""
-    sent = request.headers.getlist("idempotency-key")
+    sent = call.request.headers.getlist("idempotency-key")
     if not any(sent):
         raise IdempotencyKeyMissing(_KEY_MISSING)
     text = sent[0]
@@ -190,11 +169,11 @@ def _key(request: Request, actor: Actor) -> KeyScope:
     key = uuid_of(text[1:-1] if quoted else text)
     if key is None or len(sent) != 1:
         raise IdempotencyKeyInvalid(_KEY_INVALID)
-    return KeyScope(actor.user_id, key)
+    return KeyScope(call.actor.user_id, key)
 
 
-def _id(request: Request, kind: str) -> UUID:
-    found = uuid_of(request.path_params["id"])
+def _id(call: Call, kind: str) -> UUID:
+    found = uuid_of(call.request.path_params["id"])
     if found is None:
         raise NotFound(f"There is no such {kind}")
     return found

@@ -5,7 +5,7 @@ All errors at once, as for bodies; an endpoint without parameters does not read 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -14,13 +14,15 @@ from starlette.requests import Request
 from ticketpay.domain.kernel.errors import FieldError
 from ticketpay.entrypoints.http.auth import uuid_of
 from ticketpay.entrypoints.http.errors import QueryInvalid
+from ticketpay.entrypoints.http.shapes import Shape
 
 __all__ = ["Check", "bounded", "one_of", "query_invalid", "read_query", "uuid_text"]
 
 _FIELDS_MAX: Final = 20
 _DIGITS_MAX: Final = 9
 
-Check = Callable[[str], Any]
+Check = Shape[Any]
+"""A check of a text that raises ``ValueError`` with its message, and its JSON Schema."""
 
 
 def read_query(request: Request, checks: Mapping[str, Check]) -> dict[str, Any]:
@@ -71,7 +73,7 @@ def bounded(low: int, high: int) -> Check:
             raise ValueError(f"must be an integer between {low} and {high}")
         return int(text)
 
-    return check
+    return Shape(check, {"type": "integer", "minimum": low, "maximum": high})
 
 
 def one_of(words: Mapping[str, Any]) -> Check:
@@ -82,12 +84,15 @@ def one_of(words: Mapping[str, Any]) -> Check:
             raise ValueError(f"must be one of {', '.join(words)}")
         return words[text]
 
-    return check
+    return Shape(check, {"type": "string", "enum": list(words)})
 
 
-def uuid_text(text: str) -> Any:
-    """A UUID."""
+def _uuid(text: str) -> Any:
     found = uuid_of(text)
     if found is None:
         raise ValueError("must be a UUID")
     return found
+
+
+uuid_text: Final[Check] = Shape(_uuid, {"type": "string", "format": "uuid"})
+"""A UUID."""

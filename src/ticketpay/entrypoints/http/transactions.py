@@ -15,6 +15,7 @@ from ticketpay.entrypoints.http.query import (
     read_query,
     uuid_text,
 )
+from ticketpay.entrypoints.http.shapes import Shape
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,19 +23,19 @@ if TYPE_CHECKING:
     from ticketpay.domain.parties import Actor
     from ticketpay.entrypoints.http.paging import Cursors
 
-__all__ = ["page_view", "read_sales_query"]
+__all__ = ["SALES_QUERY", "page_view", "read_sales_query"]
 
-_CHECKS: Final[Mapping[str, Check]] = {
+SALES_QUERY: Final[Mapping[str, Check]] = {
     "limit": bounded(1, 100),
     "venueId": uuid_text,
     "status": one_of({str(status): status for status in SaleStatus}),
-    "cursor": str,
+    "cursor": Shape(str, {"type": "string"}),
 }
 
 
 def read_sales_query(request: Request, actor: Actor, cursors: Cursors) -> SalesQuery:
     """Which sales are asked for; raises ``QueryInvalid`` naming every wrong parameter."""
-    sent = read_query(request, _CHECKS)
+    sent = read_query(request, SALES_QUERY)
     wanted: dict[str, Any] = {"venue_id": sent.get("venueId"), "status": sent.get("status")}
     if "limit" in sent:
         wanted["limit"] = sent["limit"]

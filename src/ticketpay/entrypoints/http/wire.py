@@ -1,43 +1,58 @@
 """Wire types: what a body must look like, checked without coercion, all errors at once (S12, S13).
 
-A *check* turns a value into a domain type or raises ``InvalidInput``, whose paths are relative to
-the value; whoever checks the parts of a value collects their errors. Unknown fields are not read.
+Every bound is declared once, in the tables at the end: the checks and the schemas of the OpenAPI
+document are made of them. Unknown fields are not read.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias, TypeVar
-from uuid import UUID
+from collections.abc import Mapping
+from typing import Final
 
 import attrs
 
-from ticketpay.domain.kernel.errors import FieldError, InvalidInput
+from ticketpay.domain.kernel.errors import FieldError
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TicketTypeId, VenueId
 from ticketpay.domain.payments import PaymentMethod
 from ticketpay.domain.pricing import Address, Demand, DemandLine
-from ticketpay.entrypoints.http.auth import uuid_of
+from ticketpay.entrypoints.http.shapes import (
+    UUID_TEXT,
+    Fields,
+    Member,
+    Record,
+    Shape,
+    array,
+    integer,
+    known,
+    one_of,
+    text,
+    wrong,
+)
 
 __all__ = [
+    "ANYTHING",
+    "ESTIMATE",
+    "PAYMENT",
+    "QUOTE",
     "EstimateBody",
     "PaymentBody",
+    "Record",
     "read_estimate",
     "read_members",
     "read_payment",
     "read_quote",
 ]
 
-T = TypeVar("T")
-Check: TypeAlias = Callable[[object], T]
-
 _CENTS_MAX: Final = 99_999_999
 _LINES_MAX: Final = 20
 _QUANTITY_MAX: Final = 10
 _ESTIMATED_MAX: Final = _LINES_MAX * _QUANTITY_MAX
 _METADATA_KEYS_MAX: Final = 50
+_METADATA_KEY_MAX: Final = 40
 _CURRENCIES: Final = ("USD", "EUR", "GBP", "CAD")
 _METHODS: Final = ("card", "ach", "paypal", "crypto")
+_COUNTRY_PATTERN: Final = "[A-Z]{2}"
 _METHODS_WITH_SOURCE: Final = ("card", "ach")
 
 
@@ -51,7 +66,7 @@ class PaymentBody:
     device_fingerprint: str
     metadata: tuple[tuple[str, str], ...]
     total_cents: int | None
-    customer: Address | None = attrs.field(default=None, repr=False)
+    customer: Address | None
 
 
 @attrs.frozen
@@ -65,28 +80,24 @@ class EstimateBody:
 
 def read_members(body: object) -> Mapping[str, object]:
     """A body without a schema of its own; raises ``InvalidInput`` unless it is an object."""
-    if not isinstance(body, dict):
-        raise _wrong("must be an object", "body")
-    return body
+    return ANYTHING.open(body, "body").members
 
 
 def read_payment(body: object) -> PaymentBody:
     """The body of ``POST /payments``; raises ``InvalidInput`` naming every wrong field."""
-    fields = _Fields(read_members(body))
-    quote_id = fields.optional("quoteId", _uuid)
-    demand = _demand(fields, venue=True, required="quoteId" not in fields.members)
-    method = fields.required("paymentMethod", _method)
-    fingerprint = fields.required("deviceFingerprint", _text(1, 255))
-    metadata = fields.optional("metadata", _metadata)
-    total = fields.optional("totalCents", _integer(1, _CENTS_MAX))
-    customer = fields.optional("billingAddress", _address)
-    fields.optional("currency", _currency)
+    fields = PAYMENT.open(body, "body")
+    quote_id = fields.take(_QUOTE_ID)
+    demand = _demand(fields, venue=True, required=_QUOTE_ID.name not in fields.members)
+    method, fingerprint = fields.take(_PAYMENT_METHOD), fields.take(_FINGERPRINT)
+    metadata, total = fields.take(_METADATA), fields.take(_TOTAL)
+    customer = fields.take(_BILLING)
+    fields.take(_CURRENCY)
     fields.raise_errors()
     return PaymentBody(
         demand=demand,
         quote_id=QuoteId(quote_id) if quote_id else None,
-        method=_known(method),
-        device_fingerprint=_known(fingerprint),
+        method=known(method),
+        device_fingerprint=known(fingerprint),
         metadata=metadata or (),
         total_cents=total,
         customer=customer,
@@ -94,217 +105,204 @@ def read_payment(body: object) -> PaymentBody:
 
 
 def read_quote(body: object) -> tuple[Demand, Address | None]:
-    """The body of ``POST /quotes``: demand and billing address; raises ``InvalidInput`` naming every wrong field."""
-    fields = _Fields(read_members(body))
+    """The body of ``POST /quotes``: demand and billing address.
+
+    Raises ``InvalidInput`` naming every wrong field.
+    """
+    fields = QUOTE.open(body, "body")
     demand = _demand(fields, venue=False, required=True)
-    customer = fields.optional("billingAddress", _address)
-    fields.optional("currency", _currency)
+    customer = fields.take(_BILLING)
+    fields.take(_CURRENCY)
     fields.raise_errors()
-    return _known(demand), customer
+    return known(demand), customer
 
 
 def read_estimate(body: object) -> EstimateBody:
     """The body of ``POST /fees/calculate``; raises ``InvalidInput`` naming every wrong field."""
-    fields = _Fields(read_members(body))
-    venue = fields.required("venueId", _uuid)
-    amount = fields.required("amountCents", _integer(1, _CENTS_MAX))
-    count = fields.required("ticketCount", _integer(1, _ESTIMATED_MAX))
+    fields = ESTIMATE.open(body, "body")
+    venue, amount, count = fields.take(_VENUE_ID), fields.take(_AMOUNT), fields.take(_COUNT)
     fields.raise_errors()
-    return EstimateBody(VenueId(_known(venue)), _known(amount), _known(count))
+    return EstimateBody(VenueId(known(venue)), known(amount), known(count))
 
 
-def _demand(fields: _Fields, *, venue: bool, required: bool) -> Demand | None:
+def _demand(fields: Fields, *, venue: bool, required: bool) -> Demand | None:
     """The demand; with a quote it may be left out, but then as a whole."""
     wanted = required or "eventId" in fields.members or "tickets" in fields.members
-    (fields.required if venue and required else fields.optional)("venueId", _uuid)
+    fields.take(_VENUE_ID, required=venue and required)
     if not wanted:
         return None
-    event_id = fields.required("eventId", _uuid)
-    lines = fields.required("tickets", _array(_line, _LINES_MAX))
+    event_id = fields.take(_EVENT_ID, required=True)
+    lines = fields.take(_TICKETS, required=True)
     return Demand(EventId(event_id), lines) if event_id and lines else None
-
-
-@attrs.frozen
-class _Fields:
-    """The members of one object and the errors found in them."""
-
-    members: Mapping[str, object]
-    errors: list[FieldError] = attrs.field(factory=list)
-
-    def required(self, name: str, check: Check[T]) -> T | None:
-        """The checked member; its absence is an error."""
-        if name not in self.members:
-            self.errors.append(FieldError(name, "is required"))
-        return self.optional(name, check)
-
-    def optional(self, name: str, check: Check[T]) -> T | None:
-        """The checked member, or None when it is absent or wrong; null is not absent."""
-        if name not in self.members:
-            return None
-        return _collect(check, self.members[name], name, self.errors)
-
-    def raise_errors(self) -> None:
-        """Raise ``InvalidInput`` with all errors found, if there are any."""
-        if self.errors:
-            raise InvalidInput("The body has wrong fields", errors=tuple(self.errors))
-
-
-def _collect(check: Check[T], value: object, path: str, errors: list[FieldError]) -> T | None:
-    try:
-        return check(value)
-    except InvalidInput as wrong:
-        for error in wrong.errors:
-            inner = f"{path}.{error.field}" if error.field else path
-            errors.append(FieldError(inner, error.message))
-        return None
-
-
-def _wrong(message: str, path: str = "") -> InvalidInput:
-    return InvalidInput("The body has wrong fields", errors=(FieldError(path, message),))
-
-
-def _known(value: T | None) -> T:
-    assert value is not None, "without an error every required field has a value"
-    return value
-
-
-def _uuid(value: object) -> UUID:
-    found = uuid_of(value)
-    if found is None:
-        raise _wrong("must be a UUID")
-    return found
-
-
-def _integer(low: int, high: int) -> Check[int]:
-    def check(value: object) -> int:
-        # bool is a subclass of int, and 1.0 is not an integer on the wire.
-        if type(value) is not int:
-            raise _wrong("must be an integer")
-        if not low <= value <= high:
-            raise _wrong(f"must be between {low} and {high}")
-        return value
-
-    return check
-
-
-def _text(low: int, high: int) -> Check[str]:
-    def check(value: object) -> str:
-        if not isinstance(value, str):
-            raise _wrong("must be text")
-        if not low <= len(value) <= high:
-            raise _wrong(f"must have {low} to {high} characters")
-        if "\x00" in value:
-            raise _wrong("must not contain NUL")
-        return value
-
-    return check
-
-
-def _one_of(*words: str) -> Check[str]:
-    def check(value: object) -> str:
-        if not isinstance(value, str) or value not in words:
-            raise _wrong(f"must be one of {', '.join(words)}")
-        return value
-
-    return check
-
-
-def _array(item: Check[T], high: int) -> Check[tuple[T, ...]]:
-    def check(value: object) -> tuple[T, ...]:
-        if not isinstance(value, list):
-            raise _wrong("must be an array")
-        if not 1 <= len(value) <= high:
-            raise _wrong(f"must have 1 to {high} items")
-        errors: list[FieldError] = []
-        found = [_collect(item, one, str(index), errors) for index, one in enumerate(value)]
-        if errors:
-            raise InvalidInput(errors=tuple(errors))
-        return tuple(_known(one) for one in found)
-
-    return check
-
-
-def _object(value: object) -> _Fields:
-    if not isinstance(value, dict):
-        raise _wrong("must be an object")
-    return _Fields(value)
-
-
-def _address(value: object) -> Address:
-    fields = _object(value)
-    street = fields.required("street", _text(1, 200))
-    city = fields.required("city", _text(1, 100))
-    state = fields.required("state", _text(2, 50))
-    code = fields.required("zip", _text(1, 20))
-    country = fields.optional("country", _country)
-    fields.raise_errors()
-    return Address(
-        street=_known(street),
-        city=_known(city),
-        state=_known(state),
-        zip=_known(code),
-        country=country or "US",
-    )
-
-
-def _country(value: object) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Z]{2}", value):
-        raise _wrong("must be a two-letter ISO country")
-    return value
-
-
-def _line(value: object) -> DemandLine:
-    fields = _object(value)
-    type_id = fields.required("ticketTypeId", _uuid)
-    quantity = fields.required("quantity", _integer(1, _QUANTITY_MAX))
-    price = fields.optional("priceCents", _integer(1, _CENTS_MAX))
-    seats = fields.optional("seats", _seats)
-    if quantity and seats and len(seats) != quantity:
-        fields.errors.append(FieldError("seats", "must name one seat per ticket"))
-    fields.raise_errors()
-    return DemandLine(TicketTypeId(_known(type_id)), _known(quantity), seats or (), price)
 
 
 def _seats(value: object) -> tuple[str, ...]:
     if value == []:
         return ()
-    seats = _array(_text(1, 32), _QUANTITY_MAX)(value)
+    seats = _SEAT_LABELS(value)
     if len(set(seats)) != len(seats):
-        raise _wrong("must not name a seat twice")
+        raise wrong("must not name a seat twice")
     return seats
 
 
 def _currency(value: object) -> str:
     if not isinstance(value, str):
-        raise _wrong("must be text")
+        raise wrong("must be text")
     # Before it is shouted: a long s in capitals is an S.
     if len(value) != 3 or not (value.isascii() and value.isalpha()):
-        raise _wrong("Currency must be a 3-letter ISO code")
+        raise wrong("Currency must be a 3-letter ISO code")
     code = value.upper()
     if code not in _CURRENCIES:
-        raise _wrong(f"Currency {code} is not supported")
+        raise wrong(f"Currency {code} is not supported")
     return code
 
 
+def _line(value: object) -> DemandLine:
+    fields = _LINE.open(value)
+    type_id, quantity = fields.take(_TYPE_ID), fields.take(_QUANTITY)
+    price, seats = fields.take(_PRICE), fields.take(_SEATS)
+    if quantity and seats and len(seats) != quantity:
+        fields.errors.append(FieldError("seats", "must name one seat per ticket"))
+    fields.raise_errors()
+    return DemandLine(TicketTypeId(known(type_id)), known(quantity), seats or (), price)
+
+
 def _method(value: object) -> PaymentMethod:
-    fields = _object(value)
-    kind = fields.required("type", _one_of(*_METHODS))
-    token = fields.optional("token", _text(1, 255))
-    method_id = fields.optional("paymentMethodId", _text(1, 255))
-    sent = ("token" in fields.members) + ("paymentMethodId" in fields.members)
+    fields = _METHOD.open(value)
+    kind = fields.take(_TYPE)
+    token, method_id = fields.take(_TOKEN), fields.take(_METHOD_ID)
+    sent = (_TOKEN.name in fields.members) + (_METHOD_ID.name in fields.members)
     if kind in _METHODS_WITH_SOURCE and sent != 1:
         message = "must have exactly one of token and paymentMethodId"
         fields.errors.append(FieldError("", message))
     fields.raise_errors()
-    return PaymentMethod(type=_known(kind), token=token, method_id=method_id)
+    return PaymentMethod(type=known(kind), token=token, method_id=method_id)
+
+
+def _address(value: object) -> Address:
+    fields = _ADDRESS.open(value)
+    street, city = fields.take(_STREET), fields.take(_CITY)
+    state, code, country = fields.take(_STATE), fields.take(_ZIP), fields.take(_COUNTRY)
+    fields.raise_errors()
+    return Address(
+        street=known(street),
+        city=known(city),
+        state=known(state),
+        zip=known(code),
+        country=country or "US",
+    )
+
+
+def _country(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(_COUNTRY_PATTERN, value):
+        raise wrong("must be a two-letter ISO country")
+    return value
 
 
 def _metadata(value: object) -> tuple[tuple[str, str], ...]:
-    fields = _object(value)
-    if len(fields.members) > _METADATA_KEYS_MAX:
-        raise _wrong(f"must have at most {_METADATA_KEYS_MAX} keys")
-    if any(not 1 <= len(key) <= 40 or "\x00" in key for key in fields.members):
-        raise _wrong("keys must have 1 to 40 characters and no NUL")
-    pairs = [(key, fields.required(key, _text(0, 500))) for key in sorted(fields.members)]
+    if not isinstance(value, dict):
+        raise wrong("must be an object")
+    if len(value) > _METADATA_KEYS_MAX:
+        raise wrong(f"must have at most {_METADATA_KEYS_MAX} keys")
+    if any(not 1 <= len(key) <= _METADATA_KEY_MAX or "\x00" in key for key in value):
+        raise wrong(f"keys must have 1 to {_METADATA_KEY_MAX} characters and no NUL")
+    fields = Fields(value)
+    pairs = [(key, fields.take(Member(key, _METADATA_TEXT))) for key in sorted(value)]
     fields.raise_errors()
-    return tuple((key, _known(text)) for key, text in pairs)
+    return tuple((key, known(found)) for key, found in pairs)
+
+
+def _any_case(words: tuple[str, ...]) -> str:
+    """A pattern of the words in capitals or not."""
+    spelt = ("".join(f"[{letter}{letter.lower()}]" for letter in word) for word in words)
+    return f"^({'|'.join(spelt)})$"
+
+
+_CENTS: Final = integer(1, _CENTS_MAX)
+_SEAT_LABELS: Final = array(text(1, 32), _QUANTITY_MAX)
+_METADATA_TEXT: Final = text(0, 500)
+
+_TYPE_ID: Final = Member("ticketTypeId", UUID_TEXT)
+_QUANTITY: Final = Member("quantity", integer(1, _QUANTITY_MAX))
+_PRICE: Final = Member("priceCents", _CENTS, required=False)
+_SEATS: Final = Member(
+    "seats",
+    Shape(_seats, {**_SEAT_LABELS.schema, "minItems": 0, "uniqueItems": True}),
+    required=False,
+)
+_LINE: Final = Record((_TYPE_ID, _QUANTITY, _PRICE, _SEATS))
+
+_TYPE: Final = Member("type", one_of(*_METHODS))
+_TOKEN: Final = Member("token", text(1, 255), required=False)
+_METHOD_ID: Final = Member("paymentMethodId", text(1, 255), required=False)
+_METHOD: Final = Record(
+    (_TYPE, _TOKEN, _METHOD_ID),
+    {
+        "if": {"properties": {_TYPE.name: {"enum": list(_METHODS_WITH_SOURCE)}}},
+        "then": {"oneOf": [{"required": [_TOKEN.name]}, {"required": [_METHOD_ID.name]}]},
+    },
+)
+
+_STREET: Final = Member("street", text(1, 200))
+_CITY: Final = Member("city", text(1, 100))
+_STATE: Final = Member("state", text(2, 50))
+_ZIP: Final = Member("zip", text(1, 20))
+_COUNTRY: Final = Member(
+    "country",
+    Shape(_country, {"type": "string", "pattern": f"^{_COUNTRY_PATTERN}$"}),
+    required=False,
+)
+_ADDRESS: Final = Record((_STREET, _CITY, _STATE, _ZIP, _COUNTRY))
+_BILLING: Final = Member("billingAddress", Shape(_address, _ADDRESS.schema), required=False)
+
+_QUOTE_ID: Final = Member("quoteId", UUID_TEXT, required=False)
+_EVENT_ID: Final = Member("eventId", UUID_TEXT)
+_VENUE_ID: Final = Member("venueId", UUID_TEXT)
+_TICKETS: Final = Member("tickets", array(Shape(_line, _LINE.schema), _LINES_MAX))
+_CURRENCY: Final = Member(
+    "currency",
+    Shape(_currency, {"type": "string", "pattern": _any_case(_CURRENCIES)}),
+    required=False,
+)
+_PAYMENT_METHOD: Final = Member("paymentMethod", Shape(_method, _METHOD.schema))
+_FINGERPRINT: Final = Member("deviceFingerprint", text(1, 255))
+_METADATA: Final = Member(
+    "metadata",
+    Shape(
+        _metadata,
+        {
+            "type": "object",
+            "maxProperties": _METADATA_KEYS_MAX,
+            "propertyNames": text(1, _METADATA_KEY_MAX).schema,
+            "additionalProperties": _METADATA_TEXT.schema,
+        },
+    ),
+    required=False,
+)
+_TOTAL: Final = Member("totalCents", _CENTS, required=False)
+_WHOLE_DEMAND: Final = ("venueId", "eventId", "tickets")
+
+ANYTHING: Final = Record(())
+PAYMENT: Final = Record(
+    (
+        _QUOTE_ID,
+        _VENUE_ID.optional,
+        _EVENT_ID.optional,
+        _TICKETS.optional,
+        _PAYMENT_METHOD,
+        _FINGERPRINT,
+        _METADATA,
+        _TOTAL,
+        _BILLING,
+        _CURRENCY,
+    ),
+    {
+        "anyOf": [{"required": ["quoteId"]}, {"required": list(_WHOLE_DEMAND)}],
+        "dependentRequired": {"eventId": ["tickets"], "tickets": ["eventId"]},
+    },
+)
+QUOTE: Final = Record((_VENUE_ID.optional, _EVENT_ID, _TICKETS, _BILLING, _CURRENCY))
+
+_AMOUNT: Final = Member("amountCents", _CENTS)
+_COUNT: Final = Member("ticketCount", integer(1, _ESTIMATED_MAX))
+ESTIMATE: Final = Record((_VENUE_ID, _AMOUNT, _COUNT))

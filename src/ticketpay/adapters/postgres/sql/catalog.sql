@@ -68,5 +68,8 @@ INSERT INTO seats (tenant_id, type_id, label)
 SELECT %(tenant)s, %(type)s, label FROM unnest(%(labels)s::text[]) AS label
 ON CONFLICT DO NOTHING
 
+-- name: registered
+SELECT id, name, slug, nexus_states FROM tenants
+
 -- name: tenants
 SELECT id FROM tenants ORDER BY id

@@ -181,6 +181,47 @@ SET due_at = %(due_at)s, note = %(error)s, claimed_until = NULL
 WHERE provider = %(provider)s AND account = %(account)s AND event_id = %(event_id)s
   AND epoch = %(epoch)s
 
+-- name: list_events
+SELECT provider, account, event_id, event_type, object_id, tenant_id, payment_id, status, attempts,
+       note, received_at, processed_at
+FROM webhook_inbox
+WHERE event_id > %(after)s AND (%(status)s = '' OR status = %(status)s)
+ORDER BY event_id
+LIMIT %(limit)s
+
+-- name: event
+SELECT provider, account, event_id, event_type, object_id, tenant_id, payment_id, status, attempts,
+       note, received_at, processed_at
+FROM webhook_inbox
+WHERE event_id = %(event_id)s
+ORDER BY provider, account
+LIMIT 1
+
+-- name: events_about
+SELECT provider, account, event_id, event_type, object_id, tenant_id, payment_id, status, attempts,
+       note, received_at, processed_at
+FROM webhook_inbox
+WHERE payment_id = %(payment)s OR (object_id = %(object)s AND %(object)s <> '')
+ORDER BY received_at, event_id
+
+-- name: replay_event
+WITH freed AS (
+    UPDATE webhook_inbox
+    SET status = 'received', attempts = 0, note = '', due_at = %(now)s, claimed_until = NULL,
+        processed_at = NULL, epoch = epoch + 1
+    WHERE event_id = %(event_id)s AND status = 'dead' AND tenant_id IN ('', %(tenant_text)s)
+    RETURNING 1
+)
+SELECT count(*) FROM freed
+
+-- name: list_streams
+SELECT tenant_id, aggregate_type, aggregate_id, next_seq - 1, delivered_seq, attempts,
+       parked_at IS NOT NULL, last_error
+FROM outbox_streams
+WHERE tenant_id = %(tenant)s AND (aggregate_type, aggregate_id) > (%(kind)s, %(id)s)
+ORDER BY aggregate_type, aggregate_id
+LIMIT %(limit)s
+
 -- name: set_timer
 -- A timer that was cleared and set again must not meet the epoch of an old claim.
 INSERT INTO timers AS t (tenant_id, kind, subject_id, due_at, epoch)

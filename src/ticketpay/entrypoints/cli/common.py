@@ -1,0 +1,111 @@
+"""What the operators' commands share: whose, who and why, dry runs, money, and the application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+import attrs
+import click
+
+from ticketpay.domain.kernel.ids import TenantId, UserId
+from ticketpay.entrypoints.cli.audit import operator_entry
+from ticketpay.entrypoints.cli.shell import emit, settings_for
+
+if TYPE_CHECKING:
+    from ticketpay.domain.audit import AuditEntry
+    from ticketpay.domain.parties import Actor
+    from ticketpay.entrypoints.bootstrap import App
+
+__all__ = [
+    "acting",
+    "cents_of",
+    "entry_of",
+    "limited",
+    "of_tenant",
+    "opened",
+    "say_done",
+    "say_dry",
+    "support_of",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_NOBODY = UserId(UUID(int=0))
+of_tenant = click.option("--tenant", type=click.UUID, required=True, help="Whose.")
+
+
+limited = click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000),
+    default=50,
+    show_default=True,
+    help="How many at most.",
+)
+
+
+def acting(command: F) -> F:
+    """``--yes``, ``--as`` and ``--reason``: what every command that changes something has."""
+    for option in (
+        click.option("--reason", default="", help="Why; kept in the audit trail."),
+        click.option("--as", "name", default="", help="Who; else the name of the login."),
+        click.option("--yes", is_flag=True, help="Do it; without, only say what would happen."),
+    ):
+        command = option(command)
+    return command
+
+
+def entry_of(action: str, kind: str, subject: object, *, name: str, reason: str) -> AuditEntry:
+    """The audit entry of whoever acts."""
+    entry = operator_entry(action, kind, subject, reason=reason)
+    return attrs.evolve(entry, actor_id=name) if name else entry
+
+
+def say_dry(action: str, subject: object, before: str, would: str) -> None:
+    """Say what ``--yes`` would do."""
+    view = {
+        "dryRun": True,
+        "action": action,
+        "subjectId": str(subject),
+        "before": before,
+        "would": would,
+    }
+    emit(view, [f"{subject} is {before}", f"dry run: would {would}; --yes does it"])
+
+
+def say_done(action: str, subject: object, before: str, after: str) -> None:
+    """Say what has been done."""
+    view = {
+        "dryRun": False,
+        "action": action,
+        "subjectId": str(subject),
+        "before": before,
+        "after": after,
+    }
+    emit(view, [f"{action} {subject}: {before} -> {after}"])
+
+
+def cents_of(cents: int) -> str:
+    """``1,234.56``."""
+    from ticketpay.entrypoints.cli.books import amount
+
+    return amount(cents)
+
+
+def support_of(tenant: UUID) -> Actor:
+    """Support reads every order of its tenant."""
+    from ticketpay.domain.parties import Actor, Role
+
+    return Actor(tenant_id=TenantId(tenant), user_id=_NOBODY, role=Role.SUPPORT)
+
+
+@contextmanager
+def opened(*, worker: bool = False) -> Iterator[App]:
+    """The application; as the ``worker`` where its role is needed."""
+    from ticketpay.entrypoints.cli.books import open_app
+
+    needed = "WORKER_DATABASE_URL" if worker else "DATABASE_URL"
+    with open_app(settings_for(needed), worker=worker) as app:
+        yield app

@@ -1,0 +1,291 @@
+"""Quotes, orders, payments and the outbox for operators; what changes anything needs ``--yes``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.ids import (
+    EventId,
+    OrderId,
+    PaymentId,
+    TenantId,
+    TicketTypeId,
+)
+from ticketpay.domain.kernel.time import rfc3339
+from ticketpay.entrypoints.cli.common import (
+    acting,
+    cents_of,
+    entry_of,
+    limited,
+    of_tenant,
+    opened,
+    say_done,
+    say_dry,
+    support_of,
+)
+from ticketpay.entrypoints.cli.shell import Command, Group, as_json, emit, emit_table
+
+if TYPE_CHECKING:
+    pass
+
+LAST_ID = UUID(int=(1 << 128) - 1)
+
+__all__ = ["orders", "outbox", "payments", "quote"]
+
+
+class _Line(click.ParamType[tuple[TicketTypeId, int]]):
+    """``ID:QTY``."""
+
+    name = "ID:QTY"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[TicketTypeId, int]:
+        ident, _, count = str(value).partition(":")
+        try:
+            found = TicketTypeId(UUID(ident))
+        except ValueError:
+            self.fail(f"{value!r} is not ID:QTY, ID being a UUID", param, ctx)
+        if not (count.isascii() and count.isdigit() and 1 <= int(count[:6]) <= 10_000):
+            self.fail(f"{value!r} is not ID:QTY, QTY being from 1 on", param, ctx)
+        return found, int(count)
+
+
+@click.command(cls=Command)
+@of_tenant
+@click.option("--event", type=click.UUID, required=True)
+@click.option("--type", "lines", type=_Line(), multiple=True, required=True)
+@click.option("--seat", "seats", multiple=True, help="A seat of the first type; repeatable.")
+def quote(
+    tenant: UUID, event: UUID, lines: tuple[tuple[TicketTypeId, int], ...], seats: tuple[str, ...]
+) -> None:
+    """Price a demand and print its lines; nothing is kept."""
+    from ticketpay.domain.pricing import Demand, DemandLine
+    from ticketpay.domain.processes.answers import quote_view
+
+    wanted = tuple(
+        DemandLine(type_id, count, seats if number == 0 else ())
+        for number, (type_id, count) in enumerate(lines)
+    )
+    with opened() as app:
+        priced = app.give_quote.preview(support_of(tenant), Demand(EventId(event), wanted))
+    view = {k: v for k, v in quote_view(priced).items() if k not in ("id", "expiresAt")}
+    emit(view, _price_lines(view))
+
+
+def _price_lines(view: Mapping[str, Any]) -> Iterator[str]:
+    for ticket in view["tickets"]:
+        yield f"ticket {ticket['ticketTypeId']}  {cents_of(ticket['priceCents']):>12}"
+    for charge in (*view["fees"], *view["taxes"]):
+        yield f"{charge['name']:<43}  {cents_of(charge['amountCents']):>12}"
+    yield f"{'all-in':<43}  {cents_of(view['allInCents']):>12}"
+    yield f"{'total ' + view['currency']:<43}  {cents_of(view['totalCents']):>12}"
+
+
+@click.group(cls=Group)
+def orders() -> None:
+    """The orders of a tenant."""
+
+
+@orders.command("show")
+@click.argument("order", type=click.UUID)
+@of_tenant
+def orders_show(order: UUID, tenant: UUID) -> None:
+    """Print an order with its tickets, charges and payments."""
+    with opened() as app:
+        view = app.show_order(support_of(tenant), OrderId(order))
+    emit(view, [*_plain(view), "", *_price_lines(view)])
+
+
+@orders.command("list")
+@of_tenant
+@limited
+@click.option("--before", type=click.UUID, default=LAST_ID, help="Older than this order.")
+def orders_list(tenant: UUID, limit: int, before: UUID) -> None:
+    """Print the newest orders, newest first."""
+    with opened() as app:
+        found = app.parts.uow.run(TenantId(tenant), lambda tx: tx.listings.orders(before, limit)())
+    views = [
+        {
+            "id": str(one.id),
+            "userId": str(one.user_id),
+            "eventId": str(one.event_id),
+            "venueId": str(one.venue_id),
+            "state": str(one.state),
+            "currency": one.currency,
+            "totalCents": one.total_cents,
+            "ticketQuantity": one.ticket_count,
+            "createdAt": rfc3339(one.created_at),
+        }
+        for one in found
+    ]
+    rows = [
+        (v["id"], v["state"], cents_of(o.total_cents), v["currency"], v["createdAt"])
+        for v, o in zip(views, found, strict=True)
+    ]
+    emit_table(views, ("order", "state", "total", "currency", "created"), rows)
+
+
+@click.group(cls=Group)
+def payments() -> None:
+    """The payments of a tenant."""
+
+
+@payments.command("show")
+@click.argument("payment", type=click.UUID)
+@of_tenant
+def payments_show(payment: UUID, tenant: UUID) -> None:
+    """Print a payment and its timeline: attempts, events, moves, postings and messages."""
+    with opened() as app:
+        view = app.show_payment(support_of(tenant), PaymentId(payment))
+        history = app.payment_desk.history(TenantId(tenant), PaymentId(payment))
+    timeline = [
+        {
+            "at": rfc3339(one.at),
+            "source": str(one.source),
+            "about": one.about,
+            "aboutId": one.about_id,
+            "what": one.what,
+            "detail": one.detail,
+        }
+        for one in history
+    ]
+    if not as_json():
+        emit(view, [*_plain(view), ""])
+    names = ("at", "source", "about", "what", "detail")
+    emit_table(
+        {**view, "timeline": timeline}, names, [[line[n] for n in names] for line in timeline]
+    )
+
+
+@payments.command("list")
+@of_tenant
+@limited
+@click.option("--before", type=click.UUID, default=LAST_ID, help="Older than this payment.")
+def payments_list(tenant: UUID, limit: int, before: UUID) -> None:
+    """Print the newest payments, newest first."""
+    from ticketpay.domain.processes.listing import sale_view
+
+    with opened() as app:
+        sales = app.parts.uow.run(
+            TenantId(tenant), lambda tx: tx.listings.payments(before, limit)()
+        )
+    rows = [
+        (s.payment_id, s.status, cents_of(s.amount_cents), s.currency.code, rfc3339(s.created_at))
+        for s in sales
+    ]
+    names = ("payment", "status", "amount", "currency", "created")
+    emit_table([sale_view(sale) for sale in sales], names, rows)
+
+
+@payments.command("sync")
+@click.argument("payment", type=click.UUID)
+@of_tenant
+@acting
+def payments_sync(payment: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
+    """Ask the provider about a payment now and apply what it says."""
+    home, ident = TenantId(tenant), PaymentId(payment)
+    with opened() as app:
+        desk = app.payment_desk
+        before = desk.look(home, ident).payment
+        if yes:
+            entry = entry_of("payment.sync", "payment", ident, name=name, reason=reason)
+            after = desk.sync(home, ident, entry).payment
+            say_done("payment.sync", ident, str(before.state), str(after.state))
+            return
+        fact = desk.ask(home, before)
+    said = str(fact.status) if fact else "unknown there"
+    say_dry("payment.sync", ident, str(before.state), f"apply the provider's word: {said}")
+
+
+@payments.command("cancel")
+@click.argument("payment", type=click.UUID)
+@of_tenant
+@acting
+def payments_cancel(payment: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
+    """Cancel a payment at the provider and then here."""
+    from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentState
+
+    home, ident = TenantId(tenant), PaymentId(payment)
+    with opened() as app:
+        before = app.payment_desk.look(home, ident).payment
+        if PAYMENT_MACHINE.is_final(before.state):
+            raise Conflict(f"payment {ident} is {before.state} already")
+        if not yes:
+            say_dry(
+                "payment.cancel", ident, str(before.state), "cancel it at the provider, then here"
+            )
+            return
+        entry = entry_of("payment.cancel", "payment", ident, name=name, reason=reason)
+        after = app.payment_desk.cancel(home, ident, entry).payment
+    if after.state is not PaymentState.CANCELLED:
+        raise Conflict(f"payment {ident} could not be cancelled: it is {after.state}")
+    say_done("payment.cancel", ident, str(before.state), str(after.state))
+
+
+@click.group(cls=Group)
+def outbox() -> None:
+    """The streams of outgoing messages."""
+
+
+@outbox.command("dead")
+def outbox_dead() -> None:
+    """Print the parked streams with their last error."""
+    with opened() as app:
+        found = app.parts.uow.everywhere(lambda tx: tx.streams.parked()())
+    views = [
+        {
+            "tenantId": str(key.tenant_id),
+            "aggregateType": str(key.aggregate_type),
+            "aggregateId": str(key.aggregate_id),
+            "error": error,
+        }
+        for parked in found
+        for key, error in parked
+    ]
+    lines = [
+        line
+        for v in views
+        for line in (
+            f"{v['aggregateType']} {v['aggregateId']}",
+            f"  tenant {v['tenantId']}",
+            f"  {v['error']}",
+        )
+    ]
+    emit(views, lines or ["no stream is parked"])
+
+
+@outbox.command("replay")
+@click.argument("aggregate", type=click.UUID)
+@of_tenant
+@click.option("--type", "kind", type=click.Choice(["order", "payment", "refund"]), default="order")
+@acting
+def outbox_replay(
+    aggregate: UUID, tenant: UUID, kind: str, *, yes: bool, name: str, reason: str
+) -> None:
+    """Let a parked stream run again, in order, from the message that parked it."""
+    from ticketpay.domain.messaging import AggregateType, StreamKey
+
+    key = StreamKey(TenantId(tenant), AggregateType(kind), aggregate)
+    with opened() as app:
+        found = app.parts.uow.platform(lambda tx: tx.streams.parked()(), key.tenant_id)
+        if key not in [parked for parked, _ in found]:
+            raise Conflict(f"the stream of {kind} {aggregate} is not parked")
+        if not yes:
+            say_dry("stream.replay", aggregate, "parked", "let it run again")
+            return
+        entry = entry_of("stream.replay", kind, aggregate, name=name, reason=reason)
+        if not app.replay_stream(key, entry):
+            raise Conflict(f"the stream of {kind} {aggregate} is not parked")
+    say_done("stream.replay", aggregate, "parked", "running")
+
+
+def _plain(view: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in view.items():
+        if not isinstance(value, list):
+            yield f"{name:<16}  {cents_of(value) if name.endswith('Cents') else value}"
+    for paid in view.get("payments", ()):
+        yield f"payment           {paid['id']} {paid['status']}"

@@ -1,0 +1,118 @@
+"""Write docs/reference/errors.md: every stable code, its status, its title, and what to do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from ticketpay.domain.kernel.errors import TicketpayError
+from ticketpay.entrypoints.http.errors import STATUS_OF_CODE, problem_type
+
+__all__ = ["PAGE", "REMEDIES", "main", "rendered", "titles"]
+
+PAGE: Final = Path(__file__).parents[1] / "docs/reference/errors.md"
+# Loading these defines every error that a request can raise.
+_RAISERS: Final = ("ticketpay.entrypoints.bootstrap", "ticketpay.entrypoints.http")
+_HEAD: Final = """# Errors
+
+Written by `python tools/gen_errors.py` from the table that answers requests. An answer is `application/problem+json` (RFC 9457).
+Clients may rely on `code`. A `5xx` that is ours says no more than its title; the log has the rest under the request's id.
+
+| Code | Status | Title | What to do |
+|---|---|---|---|
+"""
+_WITHOUT_CLASS: Final[Mapping[str, str]] = {
+    "METHOD_NOT_ALLOWED": "Method not allowed",
+    "ORDER_EXPIRED": "The order has expired",
+    "PAYMENT_CANCELLED": "The payment is cancelled",
+}
+_SAME_KEY: Final = "Repeat with the same Idempotency-Key after Retry-After."
+_OURS: Final = "Tell us the X-Request-ID. A repeat with the same key is safe."
+_NEW_ORDER: Final = "Start a new purchase with a new key."
+_AMOUNT: Final = "Send integers of cents in a currency that the event sells in."
+REMEDIES: Final[Mapping[str, str]] = {
+    "VALIDATION_ERROR": "Correct the fields that `errors` names.",
+    "QUERY_VALIDATION_ERROR": "Correct the query parameters that `errors` names.",
+    "MALFORMED_JSON": "Send one strict JSON object in UTF-8, without duplicate keys.",
+    "IDEMPOTENCY_KEY_MISSING": "Send a new UUID per purchase as Idempotency-Key.",
+    "IDEMPOTENCY_KEY_INVALID": "Send a UUID as Idempotency-Key.",
+    "INVALID_SIGNATURE": "Check the webhook secret and the clock.",
+    "AUTH_REQUIRED": "Send a bearer token that has not run out.",
+    "PAYMENT_DECLINED": "Ask the buyer for another card. Use a new key.",
+    "FORBIDDEN": "Use a token with a role that may do this.",
+    "TENANT_REQUIRED": "Use a token with a tenant.",
+    "NOT_FOUND": "Check the id. A foreign thing looks like an unknown one.",
+    "METHOD_NOT_ALLOWED": "Use a method that `Allow` lists.",
+    "CONFLICT": "Read the state again, then decide.",
+    "DUPLICATE_IN_PROGRESS": "Wait for the first request, then repeat with the same key.",
+    "INVALID_TRANSITION": "Read the state again. The step is not possible from it.",
+    "ORDER_EXPIRED": _NEW_ORDER,
+    "PAYMENT_CANCELLED": _NEW_ORDER,
+    "PRICE_CHANGED": "Show the buyer the new price and ask again.",
+    "PURCHASE_IN_PROGRESS": "Wait for the buyer's other purchase to end.",
+    "QUOTE_EXPIRED": "Ask for a new quote.",
+    "SEAT_UNAVAILABLE": "Choose other seats.",
+    "SOLD_OUT": "Choose fewer tickets or another type.",
+    "BODY_TOO_LARGE": "Send at most 512 KiB.",
+    "UNSUPPORTED_MEDIA_TYPE": "Send Content-Type: application/json.",
+    "AMOUNT_NOT_INTEGER": _AMOUNT,
+    "AMOUNT_REFUSED": "Change the order: the provider takes no payment of this amount.",
+    "CURRENCY_MISMATCH": _AMOUNT,
+    "CURRENCY_UNSUPPORTED": _AMOUNT,
+    "EVENT_NOT_ON_SALE": "Choose another event, or wait until it is on sale.",
+    "IDEMPOTENCY_KEY_REUSED": "Use a new key for a new body.",
+    "MONEY_ERROR": _AMOUNT,
+    "PAYMENT_METHOD_UNSUPPORTED": "Use one of the payment methods of the event.",
+    "REJECTED": "Change the request: the same one is refused again.",
+    "TAX_JURISDICTION_UNKNOWN": "Load a tax rule for the venue's state, or correct the venue.",
+    "ZERO_WEIGHTS": "Give at least one part a weight over zero.",
+    "RATE_LIMITED": "Wait for Retry-After seconds.",
+    "INTERNAL_ERROR": _OURS,
+    "LEDGER_ERROR": _OURS,
+    "POSTING_UNBALANCED": _OURS,
+    "TICKETPAY_ERROR": _OURS,
+    "UNROUTED_EVENT": "Give the event type a route; the process does not start without.",
+    "OUTCOME_UNKNOWN": f"{_SAME_KEY} Never use a new key: money may have moved.",
+    "OVERLOADED": _SAME_KEY,
+    "PROVIDER_MISMATCH": "Compare the provider's account and keys with the settings.",
+    "PROVIDER_UNAVAILABLE": _SAME_KEY,
+    "UNAVAILABLE": _SAME_KEY,
+}
+
+
+def rendered() -> str:
+    """The page as it should be."""
+    named = titles()
+    rows = [
+        f"| <a id='{problem_type(code).rpartition('/')[2]}'></a>`{code}` | {status} "
+        f"| {named.get(code, '-')} | {REMEDIES.get(code, '-')} |\n"
+        for code, status in STATUS_OF_CODE.items()
+    ]
+    return _HEAD + "".join(rows)
+
+
+def titles() -> dict[str, str]:
+    """The title of every code that an error class bears."""
+    for name in _RAISERS:
+        import_module(name)
+    return {**_WITHOUT_CLASS, **{cls.code: cls.title for cls in _classes(TicketpayError)}}
+
+
+def _classes(root: type[TicketpayError]) -> Iterator[type[TicketpayError]]:
+    # Subclasses first: the last to speak is the class that the code is named for.
+    for cls in sorted(root.__subclasses__(), key=lambda cls: cls.__qualname__):
+        yield from _classes(cls)
+    yield root
+
+
+def main() -> int:
+    """Write the page."""
+    PAGE.write_text(rendered(), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
