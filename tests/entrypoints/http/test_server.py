@@ -97,7 +97,7 @@ class Api:
 
 @contextmanager
 def serving(stack: DevelopmentStack, log: Path, **settings: str) -> Iterator[Api]:
-    """An API over the stack; killed at the end if it is still there."""
+    """An API over the stack that comes up; killed at the end if it is still there."""
     port = free_port()
     environment = {**stack.environment, "PORT": str(port), **settings}
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
@@ -108,10 +108,8 @@ def serving(stack: DevelopmentStack, log: Path, **settings: str) -> Iterator[Api
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    api = Api(process, port, log, environment)
     try:
-        await_true(lambda: answers(api, "/health/ready") == 200)
-        yield api
+        yield Api(process, port, log, environment)
     finally:
         process.kill()
         process.wait()
@@ -241,11 +239,26 @@ CASES: dict[str, tuple[bytes, int]] = {
 
 
 @pytest.fixture(scope="module")
-def api(stack: DevelopmentStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def servers(
+    stack: DevelopmentStack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Api, Api]]:
+    """The server that all tests ask, and one with few requests to give that is ended in the end."""
+    logs = tmp_path_factory.mktemp("servers")
+    with (
+        serving(stack, logs / "api.log", DB_POOL_MAX="8") as asked,
+        serving(
+            stack, logs / "draining.log", DRAIN_SECONDS="2", RATE_LIMIT_MAX_REQUESTS="3"
+        ) as ended,
+    ):
+        for api in (asked, ended):
+            await_true(lambda api=api: answers(api, "/health/ready") == 200)  # type: ignore[misc] # bound in the loop
+        yield asked, ended
+
+
+@pytest.fixture(scope="module")
+def api(servers: tuple[Api, Api]) -> Api:
     """The server that all tests ask which do not end it."""
-    log = tmp_path_factory.mktemp("server") / "api.log"
-    with serving(stack, log, DB_POOL_MAX="8") as running:
-        yield running
+    return servers[0]
 
 
 @pytest.mark.spec("S12", "S09")
@@ -309,34 +322,40 @@ def test_pipelined_requests_are_counted_one_by_one(api: Api) -> None:
     assert b"HTTP/1.1 200" in said
 
 
+@pytest.mark.spec("S10 D5")
+def test_a_client_does_not_name_his_own_address(servers: tuple[Api, Api]) -> None:
+    """Without trusted proxies nobody's X-Forwarded-For is believed, the loopback's neither."""
+    said = [
+        servers[1].raw(head(b"X-Forwarded-For: 203.0.113.%d" % n, target=LIST)) for n in range(4)
+    ]
+    assert [answer[9:12] for answer in said] == [b"401", b"401", b"401", b"429"]
+
+
 @pytest.mark.spec("S07 D8", "S07 D4")
-def test_a_signal_drains(stack: DevelopmentStack, tmp_path: Path) -> None:
+def test_a_signal_drains(servers: tuple[Api, Api]) -> None:
     """After SIGTERM it is not ready at once, still serves, finishes what runs, and ends by itself."""
-    with serving(stack, tmp_path / "api.log", DRAIN_SECONDS="2") as api:
-        with httpx.Client(base_url=f"http://127.0.0.1:{api.port}", trust_env=False) as client:
+    api = servers[1]
+    paid, ready, live = asyncio.run(signalled(api))
+    assert (ready, live) == (503, 200)
+    assert (paid.status_code, paid.json()["status"]) == (201, "completed")
+    assert paid.elapsed.total_seconds() > 2.5, "it was still running when the listening ended"
+    api.process.wait(10)
+    assert answers(api, "/health/live") == 0
+    assert b"Traceback" not in api.log.read_bytes()
 
-            async def go() -> tuple[httpx.Response, int, int]:
-                async with httpx.AsyncClient(
-                    base_url=client.base_url, timeout=30, trust_env=False
-                ) as buyer:
-                    body = purchase(sandbox_fault="slow")
-                    paying = asyncio.create_task(
-                        buyer.post("/api/v1/payments", json=body, headers=api.headers)
-                    )
-                    await asyncio.sleep(0.7)
-                    api.process.send_signal(signal.SIGTERM)
-                    await asyncio.sleep(0.3)
-                    ready = (await buyer.get("/health/ready")).status_code
-                    live = (await buyer.get("/health/live")).status_code
-                    return await paying, ready, live
 
-            paid, ready, live = asyncio.run(go())
-        assert (ready, live) == (503, 200)
-        assert (paid.status_code, paid.json()["status"]) == (201, "completed")
-        assert paid.elapsed.total_seconds() > 2.5, "it was still running when the listening ended"
-        api.process.wait(10)
-        assert answers(api, "/health/live") == 0
-        assert b"Traceback" not in api.log.read_bytes()
+async def signalled(api: Api) -> tuple[httpx.Response, int, int]:
+    """A purchase during which the signal comes, and what readiness and health say after it."""
+    url = f"http://127.0.0.1:{api.port}"
+    async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as buyer:
+        body = purchase(sandbox_fault="slow")
+        paying = asyncio.create_task(buyer.post("/api/v1/payments", json=body, headers=api.headers))
+        await asyncio.sleep(0.7)
+        api.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.3)
+        ready = (await buyer.get("/health/ready")).status_code
+        live = (await buyer.get("/health/live")).status_code
+        return await paying, ready, live
 
 
 def signed(api: Api) -> tuple[bytes, dict[str, str]]:
