@@ -47,6 +47,47 @@ def test_every_wrong_number_is_named() -> None:
     assert wrong_fields(environ) == {"PORT", "PAYMENT_TIMEOUT_MS", "DB_POOL_MAX"}
 
 
+@pytest.mark.spec("S07 D3")
+def test_origins_are_listed_exactly() -> None:
+    """Origins are separated by commas, blanks around them do not count, and an empty list is none."""
+    named = load_settings({"CORS_ORIGINS": " https://shop.example ,http://localhost:5173,"})
+    assert named.cors_origins == ("https://shop.example", "http://localhost:5173")
+    assert load_settings({"CORS_ORIGINS": ""}).cors_origins == ()
+
+
+@pytest.mark.spec("S07 D3")
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "null",
+        "shop.example",
+        "https://*.shop.example",
+        "https://shop.example/",
+        "https://shop.example/path",
+        "https://user@shop.example",
+        "https://Shop.example",
+        "ftp://shop.example",
+        "https://shop.example:port",
+        "https://shop.example https://other.example",
+        "https://shop.example\nhttps://other.example",
+    ],
+)
+def test_what_is_no_origin_is_refused(origin: str) -> None:
+    """A wildcard, null, a path, a user, another scheme: refused, also beside a good origin."""
+    assert wrong_fields({"CORS_ORIGINS": origin}) == {"CORS_ORIGINS"}
+    assert wrong_fields({"CORS_ORIGINS": f"https://good.example,{origin}"}) == {"CORS_ORIGINS"}
+
+
+@pytest.mark.spec("S07 D8")
+def test_draining_may_take_no_time_but_not_less() -> None:
+    """DRAIN_SECONDS is a whole number, 0 unless it is given."""
+    found = [load_settings({"DRAIN_SECONDS": text}).drain_seconds for text in ("", "0", "20")]
+    assert found == [0, 0, 20]
+    for text in ("-1", "1.5", "0x2", "ten", "²", "00"):
+        assert wrong_fields({"DRAIN_SECONDS": text}) == {"DRAIN_SECONDS"}
+
+
 @pytest.mark.spec("S02", "S26")
 def test_production_runs_on_real_secrets() -> None:
     """A complete production environment is accepted, with several webhook secrets."""

@@ -110,6 +110,21 @@ def test_addresses_are_counted_for_everything_else() -> None:
     assert code(world.get("/healthy"))[0] == 429
 
 
+@pytest.mark.spec("S10", "S09")
+def test_the_log_names_the_limit_that_refused() -> None:
+    """A 429 is logged by its limit, whatever was asked for; what is served by its route."""
+    world = Limited(settings=FEW)
+    for _ in range(3):
+        world.get(QUESTION)
+    for n in range(3):
+        assert world.get(f"/nowhere/{n}").status_code == 429
+    for _ in range(11):
+        buy(world)
+    paths = [entry["path"] for entry in world.logged if entry["event"] == "request"]
+    limited = ["limited:default"] * 3
+    assert paths == [f"{PAYMENTS}/{{id}}"] * 3 + limited + [PAYMENTS] * 10 + ["limited:payments"]
+
+
 @pytest.mark.spec("S10")
 def test_refunds_have_a_limit_of_their_own() -> None:
     """Five refunds a minute, whichever way they are asked for; payments are not touched."""

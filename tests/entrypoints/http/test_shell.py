@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -153,6 +154,7 @@ def test_the_request_id_is_known_in_the_use_case() -> None:
     [
         (True, "off", 200, "healthy"),
         (True, "healthy", 200, "healthy"),
+        (True, "degraded", 200, "degraded"),
         (True, "unhealthy", 200, "degraded"),
         (True, "ConnectionError at 10.0.0.1", 200, "degraded"),
         (False, "healthy", 503, "unhealthy"),
@@ -198,6 +200,32 @@ def test_info_tells_what_is_switched_on() -> None:
     assert (off["service"], off["status"]) == ("ticketpay", "running")
     assert (off["features"]["redis"], on["features"]["redis"]) == (False, True)
     assert off["features"]["stripe"] is False
+
+
+@pytest.mark.spec("S07")
+@pytest.mark.parametrize("path", ["/info", "/health", "/health/db", "/health/ready"])
+def test_probes_leave_the_event_loop_alone(path: str) -> None:
+    """Whatever may wait for the database or Redis is asked in a thread, never on the event loop."""
+    asked_on: list[bool] = []
+
+    def on_loop() -> bool:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        return True
+
+    def redis() -> str:
+        asked_on.append(on_loop())
+        return "healthy"
+
+    def ready() -> bool:
+        asked_on.append(on_loop())
+        return True
+
+    assert World(ready=ready, redis_state=redis).get(path).status_code == 200
+    assert asked_on
+    assert not any(asked_on)
 
 
 @pytest.mark.spec("S18", "S12")

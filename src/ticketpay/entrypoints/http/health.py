@@ -83,7 +83,8 @@ class Health:
             "service": _SERVICE,
             "version": _version(),
             "processor": self.processor,
-            "features": self.features(),
+            # In a thread: whether Redis is there may take a moment to find out.
+            "features": await self.pool.run(self.features),
             "status": "running",
         }
         return json_response(body)

@@ -17,6 +17,7 @@ from ticketpay.domain.kernel.errors import TicketpayError
 from ticketpay.entrypoints.http.client_ip import client_ip, subject_of
 from ticketpay.entrypoints.http.errors import Overloaded, problem
 from ticketpay.entrypoints.http.pools import Pool
+from ticketpay.entrypoints.http.shell import PATH
 
 if TYPE_CHECKING:
     from ticketpay.domain.processes.admission import AdmitRequest
@@ -82,6 +83,8 @@ class RateLimits:
         decision = await self._decide(counted)
         headers = _headers(counted.limit, decision)
         if decision is not None and not decision.allowed:
+            # No route has seen it; operators see which limit it was that said no.
+            scope[PATH] = f"limited:{counted.limit.name}"
             await _refused(decision, headers)(scope, receive, send)
             return
 

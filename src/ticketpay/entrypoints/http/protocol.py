@@ -1,14 +1,16 @@
 """The HTTP/1.1 connection, with bounds that httptools does not have: the head of a request.
 
 Whatever cannot be read, or is too long, is answered with a problem and the connection closed. It
-is refused while it arrives, so nobody can fill the memory with headers.
+is refused while it arrives, so nobody can fill the memory with headers. Trailers are read and left
+out: what is merged into the headers of a running request, no proxy has looked at (RFC 9110 6.5.1).
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -17,6 +19,7 @@ __all__ = ["HEADERS_MAX", "HEAD_BYTES_MAX", "URL_BYTES_MAX", "BoundedProtocol"]
 HEADERS_MAX: Final = 100
 HEAD_BYTES_MAX: Final = 32 * 1024
 URL_BYTES_MAX: Final = 8 * 1024
+_LINGER_SECONDS: Final = 1.0
 
 _PROBLEMS: Final = {
     400: ("MALFORMED_REQUEST", "The request is not valid HTTP"),
@@ -29,13 +32,52 @@ class _TooLong(Exception):
     """The head of a request is beyond its bounds; httptools turns it into its own error."""
 
 
+class _LingeringWire:
+    """The transport, whose ``close`` lets a client that is still sending read its answer first.
+
+    Whoever closes a socket with unread bytes in it resets the connection, and the answer is lost.
+    """
+
+    def __init__(self, protocol: BoundedProtocol, transport: asyncio.Transport) -> None:
+        self._protocol, self._transport, self._lingers = protocol, transport, False
+        self.write = transport.write
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        """Whether nothing more is read into requests."""
+        return self._lingers or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close; within a request, say so first and drop for a second what still comes."""
+        if self._lingers or self._transport.is_closing():
+            return
+        if not self._protocol.reading or not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        self._lingers = True
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        self._protocol.loop.call_later(_LINGER_SECONDS, self._transport.close)
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's connection, which reads heads of a bounded size only."""
 
+    reading = False
+    """Whether a request has begun to arrive and is not whole."""
+
     _head_bytes = 0
     _header_bytes = 0
+    _headers = 0
+    _heads = 0
     _in_head = True
     _refusal = 400
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
+        """A client has come."""
+        super().connection_made(cast("asyncio.Transport", _LingeringWire(self, transport)))
 
     def data_received(self, data: bytes) -> None:
         """Read on; refuse when an unfinished head has grown beyond its bounds."""
@@ -45,13 +87,17 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refusal = 431
             self.send_400_response("")
             return
+        heads = self._heads
         super().data_received(data)
-        if self._in_head:
+        # What came together with the beginning of a head may belong to the request before it.
+        if self._in_head and heads == self._heads:
             self._head_bytes += len(data)
 
     def on_message_begin(self) -> None:
         """A new request on this connection."""
         self._in_head, self._head_bytes, self._header_bytes, self._refusal = True, 0, 0, 400
+        self._headers, self.reading = 0, True
+        self._heads += 1
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -61,19 +107,27 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(414)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header; also one of a trailer, which counts like the others."""
+        """One header, or one trailer, which counts like the others and is left out."""
         self._header_bytes += len(name) + len(value)
-        if len(self.headers) >= HEADERS_MAX or self._header_bytes > HEAD_BYTES_MAX:
+        self._headers += 1
+        if self._headers > HEADERS_MAX or self._header_bytes > HEAD_BYTES_MAX:
             self._refuse(431)
-        super().on_header(name, value)
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
         super().on_headers_complete()
         self._in_head = False
 
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self.reading = False
+        super().on_message_complete()
+
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the words are ours
         """Answer with a problem, if nobody answers already, and close."""
+        self.reading = True
         answering = getattr(self.cycle, "response_started", False)
         if not answering or self.cycle.response_complete:
             self.transport.write(_problem(self._refusal))

@@ -25,7 +25,10 @@ from ticketpay.entrypoints.http.logs import Logger
 if TYPE_CHECKING:
     from ticketpay.entrypoints.metrics import Metrics
 
-__all__ = ["Manners", "Shell", "checkpoint"]
+__all__ = ["PATH", "Manners", "Shell", "checkpoint"]
+
+PATH: Final = "ticketpay.path"
+"""Where the scope names what answered when no route did; of few values, for it labels metrics."""
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9-]{1,64}")
 _CLIENT_CLOSED: Final = 499
@@ -174,7 +177,7 @@ class Shell:
     def _log(self, visit: _Visit, scope: Scope) -> None:
         route, milliseconds = scope.get("route"), visit.milliseconds
         request_id = visit.request_id.decode()
-        path = route.path if route is not None else "unknown"
+        path = route.path if route is not None else scope.get(PATH, "unknown")
         if self.metrics is not None:
             seconds = (time.perf_counter_ns() - visit.began_ns) / 1e9
             self.metrics.request(scope["method"], path, visit.status, seconds)
