@@ -76,6 +76,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "TICKETPAY_ERROR": _OURS,
     "UNROUTED_EVENT": "Give the event type a route; the process does not start without.",
     "OUTCOME_UNKNOWN": f"{_SAME_KEY} Never use a new key: money may have moved.",
+    "DATABASE_UNAVAILABLE": "Try again after Retry-After; a money request under the same key.",
     "OVERLOADED": _SAME_KEY,
     "PROVIDER_MISMATCH": "Compare the provider's account and keys with the settings.",
     "PROVIDER_UNAVAILABLE": _SAME_KEY,
