@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 
 from ticketpay.entrypoints.http.logs import _PROCESSORS
 from ticketpay.entrypoints.http.shell import Manners, Shell
+from ticketpay.entrypoints.metrics import Metrics
 
 GATE_MICROSECONDS = 400
 REQUESTS = 2_000
@@ -55,7 +56,7 @@ def bare() -> ASGIApp:
 
 
 def shelled() -> ASGIApp:
-    """The same route inside the shell, with origins, safe headers and a log entry per request."""
+    """The same route inside the shell, with origins, safe headers, metrics and a log entry per request."""
     logger: Any = structlog.wrap_logger(
         _Nowhere(),
         processors=_PROCESSORS,
@@ -63,7 +64,7 @@ def shelled() -> ASGIApp:
     )
     manners = Manners(cors_origins=(ORIGIN,), hsts=True)
     router = Router([Route("/health/live", _answer)], redirect_slashes=False)
-    return Shell(router, logger.bind(), manners)
+    return Shell(router, logger.bind(), manners, Metrics())
 
 
 async def _serve(app: ASGIApp, count: int) -> float:

@@ -113,6 +113,7 @@ class Metrics:
         self._http = self._histogram(
             "http_request_seconds", "Requests.", _HTTP_SECONDS, "method", "path", "status"
         )
+        self._answered: dict[tuple[str, str, int], Histogram] = {}
         self._provider = self._histogram(
             "provider_call_seconds", "Provider calls.", _PROVIDER_SECONDS, "operation", "outcome"
         )
@@ -136,7 +137,12 @@ class Metrics:
     def request(self, method: str, path: str, status: int, seconds: float) -> None:
         """A request was answered; ``path`` is the route's template."""
         verb = method if method in _METHODS else "other"
-        self._http.labels(verb, path, str(status)).observe(seconds)
+        series = self._answered.get((verb, path, status))
+        if series is None:
+            # Looking a series up by its labels costs more than counting in it.
+            series = self._http.labels(verb, path, str(status))
+            self._answered[verb, path, status] = series
+        series.observe(seconds)
 
     def step(self, name: str, now: datetime, *, failed: bool) -> None:
         """A worker's step has ended."""
