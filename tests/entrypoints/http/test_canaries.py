@@ -103,7 +103,7 @@ def requests(shop: Shop) -> Iterator[Any]:
         "tok_declined",
         "tok_down",
         "tok_unclear",
-        "tok_bug",
+        "tok_canary_bug",
         CARD,
     ):
         yield shop.send("POST", paths[0], bearer, body=shop.purchase(card))

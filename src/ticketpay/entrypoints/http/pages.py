@@ -89,8 +89,8 @@ def _response(status: str, one: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _named(media_type: str, schema: Mapping[str, Any]) -> str:
-    first: Mapping[str, Any] = next(iter(schema.get("allOf", ())), {})
-    target = schema.get("$ref") or first.get("$ref", "")
+    first: Mapping[str, Any] = next(iter(schema.get("allOf", ())), schema)
+    target = first.get("$ref", "")
     name = escape(str(target).rpartition("/")[2])
     return f'<a href="#schema-{name}">{name}</a>' if name else escape(media_type)
 
