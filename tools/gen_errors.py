@@ -25,6 +25,7 @@ Clients may rely on `code`. A `5xx` that is ours says no more than its title; th
 |---|---|---|---|
 """
 _WITHOUT_CLASS: Final[Mapping[str, str]] = {
+    "DATABASE_UNAVAILABLE": "Temporarily unavailable",
     "METHOD_NOT_ALLOWED": "Method not allowed",
     "ORDER_EXPIRED": "The order has expired",
     "PAYMENT_CANCELLED": "The payment is cancelled",
