@@ -262,7 +262,7 @@ def test_a_reader_that_has_gone_is_exit_141() -> None:
 def test_ctrl_c_is_exit_130(desk: Desk, monkeypatch: pytest.MonkeyPatch, error: type) -> None:
     """Ctrl-C ends the program with 130 and one line."""
 
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr("ticketpay.entrypoints.bootstrap.build", interrupted)

@@ -38,7 +38,8 @@ class Row:
 @click.command()
 @click.option("--check", is_flag=True, help="Exit 1 and print everything that is refused.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def settings(*, check: bool, as_json: bool) -> None:
+@click.option("--no-color", is_flag=True, help="Plain text, as it always is here.")
+def settings(*, check: bool, as_json: bool, no_color: bool) -> None:  # noqa: ARG001 - for a common shape
     """Print every setting with its value and where it comes from; no secret is printed."""
     from ticketpay.entrypoints.settings import read_settings
 
