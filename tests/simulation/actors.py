@@ -271,6 +271,12 @@ def wait(world: World) -> str:
     return f"wait {seconds:.0f} s"
 
 
+def flush(world: World) -> str:
+    """Redis loses all that it knew, and is away for a while or back at once."""
+    world.redis.flush(away=world.rng.random() < 0.5)
+    return f"Redis is flushed{' and away' if world.redis.away else ''}"
+
+
 def _task(task: Task, kind: str) -> Callable[[World], None]:
     return lambda world: start(world, task, kind)
 
@@ -293,5 +299,6 @@ CHOICES: Final[tuple[Choice, ...]] = (
     Choice(_event(authenticate), 2, lambda world: bool(world.requests)),
     Choice(_event(try_card), 2, lambda world: bool(world.requests)),
     Choice(_event(pick_up), 14, World.has_deliveries),
+    Choice(_event(flush), 1),
     Choice(_event(wait), 6),
 )

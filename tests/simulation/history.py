@@ -52,6 +52,7 @@ class History:
     crashes: int = 0
     faults: int = 0
     paid: int = 0
+    flushes: int = 0
     late: int = 0
     simulated_seconds: float = 0.0
     terminal_after_seconds: float = 0.0
@@ -80,6 +81,7 @@ def play(seed: int, live_calls: int = LIVE_CALLS) -> History:
     history.calls, history.crashes = scheduler.calls, world.crashes
     history.paid = sum(1 for p in world.payments() if p.state.value == "completed")
     history.faults = world.struck - world.crashes
+    history.flushes = world.redis.flushes
     history.late = world.alerts.kinds().count("late_success")
     history.simulated_seconds = world.clock.unix() - START.timestamp()
     return history

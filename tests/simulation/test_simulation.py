@@ -30,6 +30,7 @@ def test_sixty_histories_end_well() -> None:
     histories = [play(seed) for seed in SEEDS]
     assert sum(history.crashes for history in histories) > 30
     assert sum(history.paid for history in histories) > 60
+    assert sum(history.flushes for history in histories) > 10
     assert min(history.calls for history in histories) >= CALLS_MIN
 
 

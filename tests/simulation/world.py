@@ -33,10 +33,13 @@ from ticketpay.adapters.memory import (
     Transaction,
     VirtualClock,
 )
+from ticketpay.adapters.memory.limits import MemoryPurchaseTurns
 from ticketpay.adapters.memory.store import EventRow, StreamHead, TimerRow
 from ticketpay.adapters.sandbox import Delivery, Response, SandboxModel
 from ticketpay.adapters.stripe import StripeGateway, StripeWebhooks
+from ticketpay.domain.admission import Turn
 from ticketpay.domain.kernel.errors import OutcomeUnknown, TicketpayError, Unavailable
+from ticketpay.domain.kernel.ids import TenantId, UserId
 from ticketpay.domain.messaging import Answer, Message
 from ticketpay.domain.payments import Payment, ProviderFact
 from ticketpay.domain.pricing import Address, TaxPart, TaxQuestion
@@ -151,6 +154,31 @@ class WatchedTaxRates:
         return answer
 
 
+class ForgetfulTurns:
+    """``PurchaseTurns`` in a Redis that may be away, and forgets everything when it comes back."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock, self.away, self.flushes = clock, False, 0
+        self.turns = MemoryPurchaseTurns(clock)
+
+    def flush(self, *, away: bool) -> None:
+        """All that it knew is gone."""
+        self.turns, self.away = MemoryPurchaseTurns(self.clock), away
+        self.flushes += 1
+
+    def take(self, tenant_id: TenantId, user_id: UserId, key: UUID, owner: UUID) -> Turn:
+        self._reach()
+        return self.turns.take(tenant_id, user_id, key, owner)
+
+    def release(self, tenant_id: TenantId, user_id: UserId, owner: UUID) -> None:
+        self._reach()
+        self.turns.release(tenant_id, user_id, owner)
+
+    def _reach(self) -> None:
+        if self.away:
+            raise Unavailable("Redis is away")
+
+
 class World:
     """Everything that a history is made of; ``taxed`` ones ask a calculator for the tax."""
 
@@ -169,6 +197,7 @@ class World:
         self.uow = MemoryUnitOfWork(
             on_step=self._hear, on_wait=self._wait, on_commit=self._committed
         )
+        self.redis = ForgetfulTurns(self.clock)
         self.scheduler = Scheduler(self.rng, self.clock, self.uow.open)
         self.faults: Faults = FaultPlan(self.rng, self.rng.choice((0, 8, 15, 30, 60)))
         self.webhooks_lost = self.rng.random() < 0.2
@@ -206,6 +235,7 @@ class World:
                 ids=ids,
                 random=chance,
                 alerts=self.alerts,
+                turns=self.redis,
                 tax_rates=WatchedTaxRates(self),
             )
         )
