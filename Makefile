@@ -10,7 +10,7 @@ QUICK := $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 STACKS := tests/crash tests/entrypoints tests/adapters/embedded tests/adapters/redis
 
 .PHONY: help demo test lot-stacks lot-rest check lint types imports fast clean spec docs-generated planted-contracts bench \
-  simulate crash-points crash fuzz limits model planted mutate docs dist
+  simulate repeatable crash-points crash fuzz limits model planted mutate docs dist
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -83,6 +83,9 @@ bench: $(STAMP) ## ratios against baselines in the same run
 SEEDS ?= 1000
 simulate: $(STAMP) ## simulate SEEDS histories with crashes and faults
 	$(BIN)/python -m tests.simulation $(SEEDS)
+
+repeatable: $(STAMP) ## play 100 histories twice and compare their traces
+	$(BIN)/python -m tests.simulation 100 --twice
 
 crash-points: $(STAMP) ## list every boundary of every use case at which the suite crashes it
 	$(BIN)/python -m tests.simulation.crash_points
