@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -118,10 +119,30 @@ def taken() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
+def _hear_ctrl_c() -> None:
+    """A suite in the background ignores Ctrl-C, and its children would inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Whatever fails in between, nobody waits for the process for ever."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_serve_starts_a_stack_that_other_commands_reach(data: Path, taken: int) -> None:
     """``serve`` without settings sells with the printed command; Ctrl-C ends everything."""
-    with subprocess.Popen(
-        [*TICKETPAY, "serve"], env=environment(data, PORT=str(taken)), stdout=subprocess.PIPE
+    with _ended(
+        subprocess.Popen(
+            [*TICKETPAY, "serve"],
+            env=environment(data, PORT=str(taken)),
+            stdout=subprocess.PIPE,
+            preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 - one thread, and nothing but a signal is set
+        )
     ) as process:
         assert process.stdout is not None
         told = b""
