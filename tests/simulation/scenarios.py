@@ -18,10 +18,11 @@ from tests.support import sandboxed
 from tests.support.sandboxed import place_order
 from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
-from ticketpay.domain.messaging import KeyScope, request_hash
+from ticketpay.domain.messaging import InboxStatus, KeyScope, request_hash
 from ticketpay.domain.parties import Role
 from ticketpay.domain.processes.listing import SalesQuery
 from ticketpay.domain.processes.payment_actions import PaymentCommand
+from ticketpay.ports.transactions import PlatformTx
 
 __all__ = ["SCENARIOS", "Scenario"]
 
@@ -162,6 +163,30 @@ def sync_by_hand(world: World, process: Process) -> str:
     tenant, payment = world.scenery.tenant, world.payments()[-1]
     case = process.app.payment_desk.sync(tenant, payment.id, _operator(world, "payment.sync"))
     return str(case.payment.state)
+
+
+def dead(world: World) -> None:
+    """Whatever waits in the inbox has been given up."""
+
+    def give_up(tx: PlatformTx) -> None:
+        now = world.clock.now()
+        for claim in tx.inbox.claim_due(now, 60, 10)():
+            tx.inbox.finish(claim, InboxStatus.DEAD, "given up", now)
+
+    world.uow.platform(give_up)
+
+
+def replay_by_hand(world: World, process: Process) -> str:
+    """An operator lets every dead event run again."""
+    tenant, desk = world.scenery.tenant, process.app.inbox_desk
+    for event_id in _dead(world):
+        desk.replay(tenant, event_id, _operator(world, "inbox.replay"))
+    return str(_dead(world))
+
+
+def _dead(world: World) -> list[str]:
+    rows = world.uow.store.platform.settled.values()
+    return [row.event.event_id for row in rows if row.status is InboxStatus.DEAD]
 
 
 def look(world: World, process: Process) -> str:
@@ -316,6 +341,12 @@ SCENARIOS: Final = (
     Scenario("roll_up_ledger", "a posting", roll_up, PAID),
     Scenario("show_payment", "and its order", look, PAID),
     Scenario("verify_ledger", "and the trial balance", audit, PAID),
+    Scenario(
+        "inbox_desk",
+        "a dead event runs again",
+        replay_by_hand,
+        (*WAITING, answered("succeed"), received, dead),
+    ),
     Scenario(
         "payment_desk",
         "asked by hand after the bank's answer",

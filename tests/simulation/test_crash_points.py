@@ -9,8 +9,6 @@ from tests.simulation.scenarios import SCENARIOS, Scenario
 from ticketpay.entrypoints.bootstrap import App
 
 HELPERS = {"parts", "ready", "close", "redis_state", "metrics", "admit"}
-# A replay by hand is one statement in one transaction; its contract suite has all there is.
-WITHOUT_SCENARIO = {"inbox_desk"}
 SHOWN_TOGETHER = {
     "show_order": "show_payment",
     "list_sales": "show_payment",
@@ -39,6 +37,5 @@ def test_every_use_case_has_its_crash_points() -> None:
     """No use case of the application is missing, and there are more than 500 boundaries."""
     tried = {scenario.use_case for scenario in SCENARIOS}
     fields = {field.name for field in App.__attrs_attrs__} - HELPERS - set(SHOWN_TOGETHER)
-    fields -= WITHOUT_SCENARIO
     assert fields == tried
     assert sum(len(boundaries(scenario)) for scenario in SCENARIOS) > 500

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import uuid
@@ -55,13 +54,14 @@ def test_a_history_does_not_depend_on_the_process() -> None:
     assert told.strip() == play(11).digest
 
 
-def found_by(seeds: range = range(150)) -> str:
-    """What the oracles say of the first seed whose history fails, or nothing."""
+def found_by(story: str, seeds: range = range(150)) -> str:
+    """The first failing history that is told as ``story``, or nothing."""
     for seed in seeds:
         try:
             play(seed)
         except SimulationFailed as failed:
-            return str(failed)
+            if story in str(failed):
+                return str(failed)
     return ""
 
 
@@ -88,7 +88,7 @@ def set_no_timer(_self: MemoryTimers, *_rest: object) -> None:
     [
         (MemoryStock, "release", never_release, "cancelled, but its tickets are"),
         (MemoryLedger, "post", book_nothing, "0 cents are booked"),
-        (Payment, "charge_key", property(always_new), r"is charged twice|can still be paid"),
+        (Payment, "charge_key", property(always_new), "is charged twice"),
         (MemoryTimers, "set", set_no_timer, "nobody will look at the pending payment"),
     ],
     ids=[
@@ -103,6 +103,4 @@ def test_a_planted_bug_is_found(
 ) -> None:
     """The oracles see a fault that is planted on purpose, and tell a story about it."""
     monkeypatch.setattr(target, name, fault)
-    told = found_by()
-    assert re.search(story, told)
-    assert re.search("(buy|janitor)-[0-9]+", told)
+    assert "buy-" in found_by(story)
