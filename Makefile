@@ -6,10 +6,12 @@ STAMP := $(VENV)/.installed
 # Starting a database is creating a thousand files: scratch folders go to shared memory if there is any.
 QUICK := $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 
-# The suite runs as two lots side by side: whatever starts servers of its own, and everything else. The kill campaign is `make crash`.
-STACKS := tests/entrypoints tests/adapters/embedded tests/adapters/redis
+# The suite runs as three lots side by side, because each waits for servers most of its time. Contracts stay together: the
+# suite that looks whether all of them were run is one of them.
+STACKS := tests/crash tests/entrypoints
+SERVERS := tests/contracts tests/adapters
 
-.PHONY: help demo test lot-stacks lot-rest check lint types imports fast clean spec docs-generated planted-contracts bench \
+.PHONY: help demo test lot-stacks lot-servers lot-rest check lint types imports fast clean spec docs-generated planted-contracts bench \
   simulate repeatable crash-points crash fuzz limits model planted mutate docs dist
 
 help: ## show the targets
@@ -34,13 +36,16 @@ test: $(STAMP) ## the whole suite, linters first
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@$(MAKE) --no-print-directory --keep-going -j2 --output-sync=target lot-stacks lot-rest
+	@$(MAKE) --no-print-directory --keep-going -j3 --output-sync=target lot-stacks lot-servers lot-rest
 
 lot-stacks: $(STAMP)
 	TMPDIR=$(QUICK) $(BIN)/pytest -q $(STACKS)
 
+lot-servers: $(STAMP)
+	TMPDIR=$(QUICK) $(BIN)/pytest -q $(SERVERS)
+
 lot-rest: $(STAMP)
-	TMPDIR=$(QUICK) $(BIN)/pytest -q $(addprefix --ignore=,$(STACKS) tests/crash)
+	TMPDIR=$(QUICK) $(BIN)/pytest -q $(addprefix --ignore=,$(STACKS) $(SERVERS))
 
 fast: $(STAMP) ## the suite without the servers
 	$(BIN)/pytest -q -m 'not server'

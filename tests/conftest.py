@@ -24,7 +24,7 @@ from ticketpay.adapters.embedded.postgres import EmbeddedPostgres
 from ticketpay.adapters.embedded.valkey import EmbeddedValkey
 
 settings.register_profile(
-    "ci", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
+    "ci", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("ci")
 

@@ -156,4 +156,5 @@ def _rate(
         if share > _PPM:
             raise Unavailable("TaxJar's answer has a rate above 100 %")
         return Rate(int(share.to_integral_value(ROUND_HALF_UP)))
-    return Rate(round(Decimal(cents * _PPM) / amount_cents))
+    share = Decimal(cents * _PPM) / amount_cents
+    return Rate(int(share.to_integral_value(ROUND_HALF_UP)))
