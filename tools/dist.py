@@ -28,6 +28,7 @@ EPOCH: Final = "1767225600"
 _DATA: Final = {".sql", ".lua", ".json", ".toml", ".typed"}
 _EXAMPLE: Final = """
 import sys
+before = set(sys.modules)  # what the environment itself loads at its start
 from ticketpay.domain.money import Money, USD
 from ticketpay.domain.pricing import FeeSchedule
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ import ticketpay.domain.processes, ticketpay.domain.payments, ticketpay.domain.l
 assert Money(5_000) + Money(920) == Money(5_920, USD)
 assert FeeSchedule().tier(0) is not None
 site = {name.partition(".")[0] for name, module in sys.modules.items()
-        if "site-packages" in (getattr(module, "__file__", None) or "")}
+        if name not in before and "site-packages" in (getattr(module, "__file__", None) or "")}
 print(" ".join(sorted(site - {"ticketpay"})))
 """
 _CONSUMER: Final = """
