@@ -113,3 +113,14 @@ def test_the_campaign_fails_by_its_rules(
 
     assert len(found) == len(words)
     assert all(word in problem for word, problem in zip(words, found, strict=True))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_mutated_package_is_tested_by_its_own_folder(package: str) -> None:
+    """The campaign has domain, ports and specification only: its tests need nothing else."""
+    files = [*(ROOT / "tests/spec" / package).glob("*.py")]
+    assert files
+    strangers = ("tests.support", "tests.simulation", "ticketpay.adapters", "ticketpay.entrypoints")
+    assert [
+        f.name for f in files if any(f"from {s}" in f.read_text("utf-8") for s in strangers)
+    ] == []
