@@ -21,6 +21,8 @@ import os
 import resource
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.readers import FileReader
+from importlib.resources.abc import TraversableResources
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,8 +85,8 @@ class ReplaceText(Operator):  # type: ignore[misc]  # cosmic-ray is not typed
 
     def mutate(self, node: Any, index: int) -> Any:  # noqa: ARG002 - the interface has it
         """The text between XX and XX."""
-        opening = node.value.index('"') + 1
         text = node.value
+        opening = text.index(text[-1]) + 1
         node.value = f"{text[:opening]}XX{text[opening:-1]}XX{text[-1]}"
         return node
 
@@ -219,6 +221,10 @@ class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 
     def get_source(self, fullname: str) -> str:  # noqa: ARG002 - the interface has it
         return self.text
+
+    def get_resource_reader(self, fullname: str) -> TraversableResources:  # noqa: ARG002 - the same
+        """The data files of the package are those beside it."""
+        return FileReader(self)  # type: ignore[arg-type] # it reads nothing but the path
 
 
 def _fork(spot: Spot, tests: Sequence[str]) -> int:

@@ -58,3 +58,5 @@ def test_an_estimate_is_what_a_quote_would_say(face: int, count: int, tier: Tier
     assert found.total_cents == quote.total.cents
     assert found.tax_cents() == sum(c.cents for c in quote.charges if c.kind.is_tax)
     assert found.tax_date == quote.tax_date
+    assert [found.tier, found.breakdown.platform_rate] == [tier, FeeSchedule().rate(tier)]
+    assert list(found.taxes) == [c for c in quote.charges if c.kind.is_tax]

@@ -189,6 +189,9 @@ def test_a_sale_keeps_its_rates() -> None:
         ("2020-01-01", '"2020-01-01"', "valid_from must be a day"),
         ("2020-01-01", "2020-01-01T00:00:00Z", "valid_from must be a day"),
         ("2020-01-01", "2020-01-01\nvalid_to = 2020-01-01", "valid_to must be after valid_from"),
+        ("2020-01-01", '2020-01-01\nvalid_to = "2021-01-01"', "valid_to must be a day"),
+        ('name = "A tax"', 'name = ""', "name must be a text"),
+        ('"state_tax"', '"local_tax"\ncity = " A"', "city must be a text"),
         ("ppm = 70_000", "ppm = 1\nrate = 1", "rate is unknown"),
         ("ppm = 70_000", 'ppm = 1\ncity = "A"', "city must not be given"),
         ('"state_tax"', '"local_tax"', "city is missing"),
@@ -199,6 +202,39 @@ def test_a_wrong_row_is_named(old: str, new: str, message: str) -> None:
     assert old in ROW
     found = _refused(ROW + ROW.replace(old, new))
     assert ("a.toml, rule 2", message) in found
+
+
+@pytest.mark.spec("S58 D8")
+def test_a_row_is_kept_as_it_is_written() -> None:
+    """Name, rate and source of a rule are those of its row; the highest rate is 100 %."""
+    (rule,) = read_table({"a.toml": ROW.replace("70_000", "1_000_000")}).rules
+    assert (rule.name, rule.rate, rule.source) == ("A tax", Rate(1_000_000), "a law")
+
+
+@pytest.mark.spec("S58 D8")
+def test_all_wrong_rows_are_told_at_once() -> None:
+    """The error says every place and what is wrong with it, one after the other."""
+    wrong = ROW.replace("70_000", "-1")
+    with pytest.raises(TaxDataInvalid) as caught:
+        read_table({"a.toml": wrong + wrong})
+    told = "must be an integer from 0 to 1000000"
+    assert str(caught.value) == f"a.toml, rule 1: ppm {told}; a.toml, rule 2: ppm {told}"
+
+
+@pytest.mark.spec("S58 D8")
+def test_the_table_is_read_once() -> None:
+    """Whoever asks for the rules gets the same ones, and two equal tables are equal."""
+    assert tax_table() is tax_table()
+    rows = {"a.toml": ROW}
+    assert read_table(rows) == read_table(rows)
+    assert "_index" not in repr(read_table(rows))
+
+
+@pytest.mark.spec("S58 D8")
+def test_local_taxes_of_other_names_overlap_too() -> None:
+    """Only special taxes are told apart by their names: a city has one local tax a day."""
+    row = ROW.replace('"state_tax"', '"local_tax"\ncity = "Nashville"')
+    assert len(_refused(row + row.replace("A tax", "Another tax"))) == 1
 
 
 @pytest.mark.spec("S58 D8")

@@ -13,6 +13,7 @@ import attrs
 from ticketpay.domain.catalog.model import Place
 from ticketpay.domain.money import Rate
 from ticketpay.domain.pricing.fees import FeeBreakdown, FeeSchedule, Tier
+from ticketpay.domain.pricing.inquiry import by_rules
 from ticketpay.domain.pricing.model import Charge, ChargeKind
 from ticketpay.domain.pricing.taxes import TaxTable
 
@@ -75,9 +76,6 @@ def estimate_fees(
         platform_cents=rate.of_cents(ticket_cents),
         platform_rate=rate,
         issuing_cents=fees.issuing_cents * ticket_count,
-        taxes=tuple(
-            Charge(r.kind, r.name, r.rate, r.rate.of_cents(ticket_cents), refundable=True)
-            for r in rules
-        ),
+        taxes=tuple(by_rules(rules, ticket_cents)),
         tax_date=day,
     )

@@ -6,7 +6,7 @@ where he lives, a calculator is asked; if it gives no answer, the state's rate i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import attrs
@@ -17,7 +17,7 @@ from ticketpay.domain.pricing.errors import TaxNeeded
 from ticketpay.domain.pricing.model import Address, Charge, ChargeKind
 from ticketpay.domain.pricing.taxes import TaxRule
 
-__all__ = ["TaxAnswer", "TaxInquiry", "TaxPart", "TaxQuestion", "inquired"]
+__all__ = ["TaxAnswer", "TaxInquiry", "TaxPart", "TaxQuestion", "by_rules", "inquired"]
 
 _OWN_TABLE: Final = "TN"
 
@@ -68,13 +68,13 @@ def inquired(
     """
     question = _question(offer, cents, rules, inquiry)
     if question is None:
-        yield from _by_rules(rules, cents, estimated=False)
+        yield from by_rules(rules, cents)
         return
     answer = inquiry.answer if inquiry is not None else None
     if answer is None or answer.question != question:
         raise TaxNeeded(question)
     if answer.parts is None:
-        yield from _by_rules(rules, cents, estimated=True)
+        yield from by_rules(rules, cents, estimated=True)
         return
     for part in answer.parts:
         yield Charge(part.kind, part.name, part.rate, part.cents, refundable=True)
@@ -95,7 +95,8 @@ def _question(
     )
 
 
-def _by_rules(rules: tuple[TaxRule, ...], cents: int, *, estimated: bool) -> Iterator[Charge]:
+def by_rules(rules: Iterable[TaxRule], cents: int, *, estimated: bool = False) -> Iterator[Charge]:
+    """The taxes on ``cents`` by the table, each rounded by itself."""
     for rule in rules:
         tax = rule.rate.of_cents(cents)
         yield Charge(rule.kind, rule.name, rule.rate, tax, refundable=True, estimated=estimated)
