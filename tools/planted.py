@@ -65,6 +65,8 @@ class Finding:
     seed: str
     test: str
     seconds: float
+    late: bool
+    """Whether something was cut off for its time, and so might have found more."""
 
     @property
     def is_found(self) -> bool:
@@ -72,25 +74,36 @@ class Finding:
         return bool(self.seed or self.test)
 
     @property
+    def _nothing(self) -> str:
+        return "- (cut off for its time)" if self.late else "-"
+
+    @property
     def row(self) -> str:
         """A line of the table."""
         cells = (
             self.bug.name,
             self.bug.text,
-            self.seed or "-",
-            f"`{self.test}`" if self.test else "-",
+            self.seed or self._nothing,
+            f"`{self.test}`" if self.test else self._nothing,
         )
         return f"| {' | '.join(cells)} |"
 
 
 def bugs(only: Sequence[str] = ()) -> list[Bug]:
-    """All planted bugs, or those whose name contains one of ``only``."""
+    """All planted bugs, or those whose name contains one of ``only``.
+
+    Raises:
+        ValueError: a word of ``only`` is in no name, or a patch has no header.
+    """
     found = []
     for patch in sorted(PATCHES.glob("*.patch")):
         header = _HEADER.match(patch.read_text())
         if header is None:
             raise ValueError(f"{patch.name} does not begin with its Bug and its Suite")
         found.append(Bug(patch, header["bug"], tuple(header["suites"].split())))
+    strangers = [word for word in only if not any(word in bug.name for bug in found)]
+    if strangers:
+        raise ValueError(f"no planted bug is called {', '.join(strangers)}")
     return [bug for bug in found if not only or any(word in bug.name for word in only)]
 
 
@@ -101,14 +114,39 @@ def rows() -> dict[str, str]:
     return {row["name"]: row["found"] for row in _ROW.finditer(PAGE.read_text())}
 
 
+@attrs.define
+class _Tree:
+    """A copy of the project, and whether a command in it was cut off for its time."""
+
+    path: Path
+    was_late: bool = False
+
+    def run(self, seconds: int, module: str, *arguments: str) -> str:
+        """What a module prints there; nothing when it is not done in time."""
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", module, *arguments],
+                cwd=self.path,
+                env={**os.environ, "PYTHONPATH": f"{self.path / 'src'}{os.pathsep}{self.path}"},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired:
+            self.was_late = True
+            return ""
+        return done.stdout
+
+
 def find(bug: Bug, seeds: int, seconds: int) -> Finding:
     """Plant ``bug`` in a copy of the project and let simulator and suites look for it."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
-        tree = _planted(bug, Path(scratch))
+        tree = _Tree(_planted(bug, Path(scratch)))
         seed = _simulated(tree, seeds, seconds)
         test = _tested(tree, bug.suites) or _tested(tree, ("tests", "-m", "not server"))
-    return Finding(bug, seed, test, time.monotonic() - begun)
+    return Finding(bug, seed, test, time.monotonic() - begun, tree.was_late)
 
 
 def _planted(bug: Bug, scratch: Path) -> Path:
@@ -121,8 +159,8 @@ def _planted(bug: Bug, scratch: Path) -> Path:
     return scratch
 
 
-def _simulated(tree: Path, seeds: int, seconds: int) -> str:
-    said = _run(tree, seconds, "tests.simulation", str(seeds))
+def _simulated(tree: _Tree, seeds: int, seconds: int) -> str:
+    said = tree.run(seconds, "tests.simulation", str(seeds))
     broken = _SEED.search(said)
     if broken is None:
         return ""
@@ -130,33 +168,16 @@ def _simulated(tree: Path, seeds: int, seconds: int) -> str:
     return f"seed {broken['seed']}: {message[:MESSAGE_LENGTH_MAX]}".replace("|", "/")
 
 
-def _tested(tree: Path, suites: Iterable[str]) -> str:
-    failed = _FAILED.search(_run(tree, SUITE_SECONDS_MAX, "pytest", *_PYTEST, *suites))
+def _tested(tree: _Tree, suites: Iterable[str]) -> str:
+    failed = _FAILED.search(tree.run(SUITE_SECONDS_MAX, "pytest", *_PYTEST, *suites))
     if failed is None:
         return ""
-    alone = _run(ROOT, SUITE_SECONDS_MAX, "pytest", *_PYTEST, failed["test"])
+    alone = _Tree(ROOT).run(SUITE_SECONDS_MAX, "pytest", *_PYTEST, failed["test"])
     return failed["test"] if _PASSED.search(alone) and not _FAILED.search(alone) else ""
 
 
-def _run(tree: Path, seconds: int, module: str, *arguments: str) -> str:
-    """What a module prints in ``tree``; nothing when it is not done in time."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
-            cwd=tree,
-            env={**os.environ, "PYTHONPATH": f"{tree / 'src'}{os.pathsep}{tree}"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=seconds,
-        )
-    except subprocess.TimeoutExpired:
-        return ""
-    return done.stdout
-
-
 def _page(lines: Sequence[str], seeds: int) -> str:
-    found = sum(not line.endswith("| - | - |") for line in lines)
+    found = sum("| seed " in line or "`tests/" in line for line in lines)
     by_seed = sum("| seed " in line for line in lines)
     return "\n".join(
         [
@@ -175,9 +196,13 @@ def _page(lines: Sequence[str], seeds: int) -> str:
 
 
 def main() -> int:
-    """Look for bugs and write down what found them; 1 when too few of them were found."""
+    """Look for bugs and write down what found them; 1 when too few of them were found, 2 for no such bug."""
     options = _options()
-    chosen = bugs(options.only)
+    try:
+        chosen = bugs(options.only)
+    except ValueError as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
     found = 0
     with ThreadPoolExecutor(options.jobs) as pool:
         for finding in pool.map(lambda bug: find(bug, options.seeds, options.seconds), chosen):

@@ -6,6 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import attrs
 import pytest
 
 from tools.planted import FOUND_SHARE_MIN, PAGE, ROOT, Bug, Finding, bugs, rows
@@ -41,7 +42,9 @@ def test_nearly_every_bug_was_found() -> None:
     names = [bug.name for bug in bugs()]
     assert len(names) >= BUGS_MIN
     assert list(rows()) == names
-    unfound = [name for name, found in rows().items() if found.endswith("| - | - ")]
+    unfound = [
+        n for n, found in rows().items() if "| seed " not in found and "`tests/" not in found
+    ]
     assert len(unfound) <= (1 - FOUND_SHARE_MIN) * len(names)
 
 
@@ -55,7 +58,21 @@ def test_the_page_names_tests_that_exist() -> None:
 def test_a_bug_that_nobody_noticed_is_not_found() -> None:
     """Only a seed or a test makes a bug found."""
     bug = Bug(Path("99-nothing.patch"), "Nothing is wrong.", ())
-    assert not Finding(bug, "", "", 0.0).is_found
-    assert Finding(bug, "", "tests/a.py::test_b", 0.0).is_found
-    assert Finding(bug, "seed 1: it broke", "", 0.0).is_found
-    assert Finding(bug, "", "", 0.0).row == "| 99-nothing | Nothing is wrong. | - | - |"
+    nothing = Finding(bug, "", "", 0.0, late=False)
+    assert not nothing.is_found
+    assert attrs.evolve(nothing, test="tests/a.py::test_b").is_found
+    assert attrs.evolve(nothing, seed="seed 1: it broke").is_found
+    assert nothing.row == "| 99-nothing | Nothing is wrong. | - | - |"
+
+
+def test_a_search_that_was_cut_off_says_so() -> None:
+    """A suite that was not done in time does not pass for one that found nothing."""
+    bug = Bug(Path("99-nothing.patch"), "Nothing is wrong.", ())
+    found = Finding(bug, "", "tests/a.py::test_b", 0.0, late=True)
+    assert "| - (cut off for its time) | `tests/a.py::test_b` |" in found.row
+
+
+def test_a_bug_that_is_not_there_is_refused() -> None:
+    """A word that is in no bug's name is not taken for a campaign over nothing."""
+    with pytest.raises(ValueError, match="no planted bug is called 99-nothing"):
+        bugs(["01", "99-nothing"])
