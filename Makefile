@@ -86,49 +86,49 @@ bench: $(STAMP) ## ratios against baselines in the same run
 	$(BIN)/python -m bench.soak
 
 SEEDS ?= 1000
-simulate: $(STAMP) ## simulate SEEDS histories with crashes and faults
+simulate: $(STAMP) ## simulate SEEDS histories with crashes and faults (about 75 ms each)
 	$(BIN)/python -m tests.simulation $(SEEDS)
 
-repeatable: $(STAMP) ## play 100 histories twice and compare their traces
+repeatable: $(STAMP) ## play 100 histories twice and compare their traces (15 s)
 	$(BIN)/python -m tests.simulation 100 --twice
 
 crash-points: $(STAMP) ## list every boundary of every use case at which the suite crashes it
 	$(BIN)/python -m tests.simulation.crash_points
 
 CYCLES ?= 50
-crash: $(STAMP) ## kill and pause the real processes CYCLES times while buyers buy
+crash: $(STAMP) ## kill and pause the real processes CYCLES times while buyers buy (50: about 2 min)
 	TMPDIR=$(QUICK) CYCLES=$(CYCLES) $(BIN)/pytest -q tests/crash
 
 EXAMPLES ?= 2000
-fuzz: $(STAMP) ## fuzz headers, tokens, keys, bodies and cursors with EXAMPLES cases a property
+fuzz: $(STAMP) ## fuzz headers, tokens, keys, bodies and cursors with EXAMPLES cases a property (20000: about 14 min)
 	EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q --timeout 0 tests/fuzz
 
 TRACES ?= 1000000
-limits: $(STAMP) ## judge the rate limit by TRACES drawn traces against two references, some on Valkey
+limits: $(STAMP) ## judge the rate limit by TRACES drawn traces against two references, some on Valkey (about 2 min)
 	$(BIN)/python -m tests.limits $(TRACES)
 
-model: $(STAMP) ## search the states of two payments of one order for a broken promise
+model: $(STAMP) ## search the states of two payments of one order for a broken promise (1 min of CPU)
 	$(BIN)/python -m tests.model
 
 $(VENV)/.docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group docs
 	@touch $@
 
-docs: $(VENV)/.docs ## build the docs site into docs/_build; a link that leads nowhere fails
+docs: $(VENV)/.docs ## build the docs site into docs/_build; a link that leads nowhere fails (30 s)
 	$(BIN)/sphinx-build -W --keep-going -q -E -a -b html docs docs/_build
 	@echo "docs/_build/index.html"
 
-dist: $(STAMP) ## build wheel and sdist twice, compare, and use the wheel where nothing else is
+dist: $(STAMP) ## build wheel and sdist twice, compare, and use the wheel where nothing else is (90 s)
 	$(BIN)/python tools/dist.py
 
 $(VENV)/.mutation: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group mutation
 	@touch $@
 
-mutate: $(VENV)/.mutation ## mutation testing of the pure packages; MODULES="money ledger" limits it
+mutate: $(VENV)/.mutation ## mutation testing of the pure packages; MODULES="money ledger" limits it (all: about 2 h)
 	$(BIN)/python tools/mutate.py $(MODULES)
 
-planted: $(STAMP) ## plant one bug after the other and write down which test found which
+planted: $(STAMP) ## plant one bug after the other and write down which test found which (about 2 h)
 	TMPDIR=$(QUICK) $(BIN)/python tools/planted.py
 
 clean: ## forget the virtual environment and caches

@@ -19,7 +19,7 @@ def main() -> int:
     if options.digest is not None:
         print(play(options.digest).digest)  # noqa: T201 - the answer of a command
         return 0
-    begun, histories = time.monotonic(), []
+    begun, histories = time.monotonic(), list[History]()
     for seed in range(options.first, options.first + options.seeds):
         try:
             histories.append(play(seed))
@@ -56,7 +56,8 @@ def _summary(histories: list[History], spent: float) -> str:
     calls = [history.calls for history in histories]
     return (
         f"{count} seeds in {spent:.1f} s: {count / spent:.1f} seeds/s, {spent / count * 1000:.0f}"
-        f" ms a seed, {simulated / spent:,.0f} simulated seconds a second\n"
+        f" ms a seed ({time.process_time() / count * 1000:.0f} ms of CPU),"
+        f" {simulated / spent:,.0f} simulated seconds a second\n"
         f"port calls a seed: {sum(calls) / count:.0f}, at least {min(calls)}\n"
         f"{sum(h.paid for h in histories)} paid, {sum(h.crashes for h in histories)} crashes,"
         f" {sum(h.faults for h in histories)} other faults,"

@@ -7,7 +7,7 @@ once. Both say what came of it in one line of the story.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -77,6 +77,7 @@ Event = Callable[[World], str]
 class Choice:
     """Something that may begin, how likely it is, and when it makes sense."""
 
+    name: str
     begin: Callable[[World], None]
     weight: int
     is_possible: Callable[[World], bool] = attrs.field(default=lambda _: True)
@@ -277,28 +278,28 @@ def flush(world: World) -> str:
     return f"Redis is flushed{' and away' if world.redis.away else ''}"
 
 
-def _task(task: Task, kind: str) -> Callable[[World], None]:
-    return lambda world: start(world, task, kind)
+def _task(task: Task, kind: str, *rest: Any) -> Choice:
+    return Choice(task.__name__, lambda world: start(world, task, kind), *rest)
 
 
-def _event(event: Event) -> Callable[[World], None]:
-    return lambda world: world.tell(event(world))
+def _event(event: Event, *rest: Any) -> Choice:
+    return Choice(event.__name__, lambda world: world.tell(event(world)), *rest)
 
 
 CHOICES: Final[tuple[Choice, ...]] = (
-    Choice(_task(buy, "api"), 4, lambda world: len(world.requests) < BUYERS_MAX),
-    Choice(_task(repeat, "api"), 3, lambda world: bool(world.requests)),
-    Choice(_task(confirm, "api"), 1, lambda world: bool(world.requests)),
-    Choice(_task(cancel, "api"), 1, lambda world: bool(world.requests)),
-    Choice(_task(hand_over, "api"), 14, lambda world: bool(world.in_transit)),
-    Choice(_task(inbox, "worker"), 14, lambda world: world.is_due("waiting")),
-    Choice(_task(relay, "worker"), 10, lambda world: world.is_due("streams")),
-    Choice(_task(janitor, "worker"), 14, lambda world: world.is_due("timers")),
-    Choice(_task(roll_up, "worker"), 1),
-    Choice(_task(chain, "worker"), 1),
-    Choice(_event(authenticate), 2, lambda world: bool(world.requests)),
-    Choice(_event(try_card), 2, lambda world: bool(world.requests)),
-    Choice(_event(pick_up), 14, World.has_deliveries),
-    Choice(_event(flush), 1),
-    Choice(_event(wait), 6),
+    _task(buy, "api", 4, lambda world: len(world.requests) < BUYERS_MAX),
+    _task(repeat, "api", 3, lambda world: bool(world.requests)),
+    _task(confirm, "api", 1, lambda world: bool(world.requests)),
+    _task(cancel, "api", 1, lambda world: bool(world.requests)),
+    _task(hand_over, "api", 14, lambda world: bool(world.in_transit)),
+    _task(inbox, "worker", 14, lambda world: world.is_due("waiting")),
+    _task(relay, "worker", 10, lambda world: world.is_due("streams")),
+    _task(janitor, "worker", 14, lambda world: world.is_due("timers")),
+    _task(roll_up, "worker", 1),
+    _task(chain, "worker", 1),
+    _event(authenticate, 2, lambda world: bool(world.requests)),
+    _event(try_card, 2, lambda world: bool(world.requests)),
+    _event(pick_up, 14, World.has_deliveries),
+    _event(flush, 1),
+    _event(wait, 6),
 )

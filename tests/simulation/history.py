@@ -54,6 +54,8 @@ class History:
     paid: int = 0
     flushes: int = 0
     late: int = 0
+    kinds: frozenset[str] = frozenset()
+    """The faults that struck, and what was begun, by their names."""
     simulated_seconds: float = 0.0
     terminal_after_seconds: float = 0.0
 
@@ -85,6 +87,7 @@ def play(seed: int, live_calls: int = LIVE_CALLS) -> History:
     history.paid = sum(1 for p in world.payments() if p.state.value == "completed")
     history.faults = world.struck - world.crashes
     history.flushes = world.redis.flushes
+    history.kinds = frozenset(world.kinds)
     history.late = world.alerts.kinds().count("late_success")
     history.simulated_seconds = world.clock.unix() - START.timestamp()
     return history
@@ -97,6 +100,7 @@ def _live(world: World, live_calls: int) -> None:
         possible = [choice for choice in CHOICES if choice.is_possible(world)]
         chosen = rng.choices(possible, [choice.weight for choice in possible])[0]
         chosen.begin(world)
+        world.kinds.add(chosen.name)
         for _ in range(rng.choice((0, 2, 6, 12, 30))):
             if not _turn(world):
                 break

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.actors import CHOICES
+from tests.simulation.faults import FAULTS
 from tests.simulation.history import CALLS_MIN, SimulationFailed, play
 from ticketpay.adapters.memory.ledger import MemoryLedger
 from ticketpay.adapters.memory.messaging import MemoryTimers
@@ -25,12 +27,16 @@ SEEDS = range(60)
 @pytest.mark.spec("S38")
 @pytest.mark.spec("S40")
 def test_sixty_histories_end_well() -> None:
-    """Money, stock, ledger, orders and deliveries agree at every step and at the end."""
+    """Money, stock, ledger, orders and deliveries agree at every step and at the end; every kind of
+    fault strikes, and everything that can be begun is begun."""
     histories = [play(seed) for seed in SEEDS]
     assert sum(history.crashes for history in histories) > 30
     assert sum(history.paid for history in histories) > 60
     assert sum(history.flushes for history in histories) > 10
     assert min(history.calls for history in histories) >= CALLS_MIN
+    seen = frozenset().union(*(history.kinds for history in histories))
+    assert {fault.name for fault in FAULTS} - seen == set()
+    assert {choice.name for choice in CHOICES} - seen == set()
 
 
 @pytest.mark.spec("S36")

@@ -209,6 +209,7 @@ class World:
         self.on_the_way: list[tuple[float, _Sent]] = []
         self.story: list[str] = []
         self.crashes = self.struck = self.started = 0
+        self.kinds = set[str]()
         self._lost_seconds = 0.0
         self._orphans: list[tuple[float, Transaction]] = []
         MemoryCatalog(self.uow).load(self.scenery.catalog)
@@ -415,6 +416,7 @@ class World:
             fault = self.faults.strikes(step)
             if fault:
                 self.struck += 1
+                self.kinds.add(fault)
                 self.tell(f"! {fault} at {step} of {actor.name}")
                 self._strike(fault, step, actor.process)
         except Dead:
