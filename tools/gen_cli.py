@@ -41,7 +41,10 @@ def commands(
     if not isinstance(command, click.Group):
         yield " ".join(path), command
         return
-    for name, child in sorted(command.commands.items()):
+    ctx = click.Context(command)
+    for name in command.list_commands(ctx):
+        child = command.get_command(ctx, name)
+        assert child is not None, f"{name} is listed"
         yield from commands(child, (*path, name))
 
 

@@ -15,7 +15,7 @@ from ticketpay.adapters.embedded.process import free_port
 from ticketpay.domain.ledger import Account, AccountKind, Balance
 from ticketpay.domain.money import USD
 from ticketpay.entrypoints.cli.books import amount, balance_rows
-from ticketpay.entrypoints.cli.main import cli
+from ticketpay.entrypoints.cli.main import COMMANDS, cli
 from ticketpay.entrypoints.demo import CATALOG
 
 SECRET = "a secret of at least 32 characters, yes"
@@ -44,10 +44,29 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[] 0"
 
 
-@pytest.mark.parametrize("word", ["migrate", "serve", "worker", "demo", "catalog", "ledger"])
+def test_help_imports_no_command() -> None:
+    """The help of the program is written from a table: of our own modules it loads only three."""
+    code = (
+        "import sys\n"
+        "from ticketpay.entrypoints.cli.main import cli\n"
+        "try: cli(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted(n for n in sys.modules if n.startswith('ticketpay.entrypoints.cli.')))\n"
+        "print('attrs' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    ours = "['ticketpay.entrypoints.cli.main', 'ticketpay.entrypoints.cli.shell']"
+    assert done.stdout.splitlines()[-2:] == [ours, "False"]
+
+
+@pytest.mark.parametrize("word", sorted(COMMANDS))
 def test_help_names_the_commands(word: str) -> None:
-    """Every command is in the help."""
-    assert word in CliRunner().invoke(cli, ["--help"]).output
+    """Every command is in the help with its line, is where the table says, and knows its name."""
+    assert f"  {word} " in CliRunner().invoke(cli, ["--help"]).output
+    assert COMMANDS[word].line in CliRunner().invoke(cli, ["--help"], terminal_width=120).output
+    assert COMMANDS[word].load(word).name == word
+    assert CliRunner().invoke(cli, [word, "--help"]).exit_code == 0
 
 
 @pytest.mark.parametrize(

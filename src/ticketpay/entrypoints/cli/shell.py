@@ -6,19 +6,10 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
-
-from ticketpay.domain.kernel.errors import (
-    Conflict,
-    Forbidden,
-    NotFound,
-    OutcomeUnknown,
-    Rejected,
-    TicketpayError,
-    Unavailable,
-)
 
 if TYPE_CHECKING:
     from ticketpay.entrypoints.settings import Settings
@@ -27,6 +18,7 @@ __all__ = [
     "EXIT_CODES",
     "Command",
     "Group",
+    "Lazy",
     "Program",
     "Root",
     "as_json",
@@ -47,14 +39,6 @@ EXIT_CODES: Final[Mapping[int, str]] = {
     130: "interrupted by Ctrl-C",
     141: "whoever read the output has gone",
 }
-_CODES: Final[tuple[tuple[type[TicketpayError], int], ...]] = (
-    (NotFound, 3),
-    (Conflict, 4),
-    (Rejected, 4),
-    (Forbidden, 4),
-    (Unavailable, 5),
-    (OutcomeUnknown, 5),
-)
 _WIDTH: Final = 240
 _PLAIN: Final = "ticketpay.plain"
 _JSON: Final = "ticketpay.json"
@@ -62,7 +46,13 @@ _JSON: Final = "ticketpay.json"
 
 def exit_code(error: Exception) -> int:
     """The exit code of an expected error."""
-    return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
+    from ticketpay.domain.kernel import errors
+
+    if isinstance(error, errors.NotFound):
+        return 3
+    if isinstance(error, errors.Conflict | errors.Rejected | errors.Forbidden):
+        return 4
+    return 5 if isinstance(error, errors.Unavailable | errors.OutcomeUnknown) else 1
 
 
 def _remember(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
@@ -112,6 +102,20 @@ class Group(click.Group):
     group_class: type[click.Group | type] | None = type
 
 
+class Lazy(NamedTuple):
+    """Where a command is defined, under its own name, and the line that help has for it."""
+
+    module: str
+    line: str
+
+    def load(self, name: str) -> click.Command:
+        """Import the command's module."""
+        module = import_module(f"{__package__}.{self.module}")
+        command = getattr(module, name)
+        assert isinstance(command, click.Command), f"{self.module}.{name} is a command"
+        return command
+
+
 class _ReaderGone(Exception):
     """A broken pipe under a name that click does not turn into exit code 1."""
 
@@ -120,6 +124,22 @@ class Root(Group):
     """The program: whatever goes wrong in an expected way is one line and an exit code."""
 
     group_class = Group
+
+    def __init__(self, *args: Any, lazy: Mapping[str, Lazy], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        found = self._lazy.get(cmd_name)
+        return found and found.load(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The lines of the table, so that help imports no command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._lazy[name].line) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -149,8 +169,6 @@ class Root(Group):
 
 def _guarded(run: Callable[[], Any], *, told: bool) -> int:
     """The exit code of ``run``; ``told`` says errors in JSON."""
-    from ticketpay.adapters.embedded.errors import EmbeddedError
-
     try:
         code = run()
         sys.stdout.flush()
@@ -163,10 +181,6 @@ def _guarded(run: Callable[[], Any], *, told: bool) -> int:
     except click.ClickException as error:
         _tell("ERROR", error.format_message(), told=told)
         return 1
-    except (TicketpayError, EmbeddedError) as error:
-        code = getattr(error, "error_code", None) or getattr(error, "code", "ERROR")
-        _tell(str(code), str(error), told=told)
-        return exit_code(error)
     except (BrokenPipeError, _ReaderGone):
         # Nobody reads any more: the interpreter must not try to flush once again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -174,7 +188,20 @@ def _guarded(run: Callable[[], Any], *, told: bool) -> int:
     except (click.Abort, KeyboardInterrupt):
         _tell("INTERRUPTED", "interrupted", told=told)
         return 130
+    except Exception as error:
+        if not _is_expected(error):
+            raise
+        code = getattr(error, "error_code", None) or getattr(error, "code", "ERROR")
+        _tell(str(code), str(error), told=told)
+        return exit_code(error)
     return code if isinstance(code, int) else 0
+
+
+def _is_expected(error: Exception) -> bool:
+    from ticketpay.adapters.embedded.errors import EmbeddedError
+    from ticketpay.domain.kernel.errors import TicketpayError
+
+    return isinstance(error, TicketpayError | EmbeddedError)
 
 
 def _tell(code: str, detail: str, *, told: bool) -> None:

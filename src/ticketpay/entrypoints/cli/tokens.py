@@ -1,22 +1,69 @@
-"""Tokens for people who hold the secret."""
+"""``ticketpay tokens``: bearer tokens for people who hold the secret."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+import click
+
 from ticketpay.domain.kernel.errors import InvalidInput
-from ticketpay.entrypoints.http.auth import issue_token
+from ticketpay.domain.kernel.ids import TenantId
+from ticketpay.entrypoints.cli.audit import operator_entry
+from ticketpay.entrypoints.cli.shell import Group, emit, settings_for
 
 if TYPE_CHECKING:
     from ticketpay.entrypoints.settings import Settings
 
-__all__ = ["claims_of", "token_for"]
+__all__ = ["claims_of", "token_for", "tokens"]
+
+_MINUTES_MAX: Final = 24 * 60
+_ROLES: Final = ("customer", "venue_manager", "support", "compliance", "admin")
+
+
+@click.group(cls=Group)
+def tokens() -> None:
+    """Bearer tokens for development and operations."""
+
+
+@tokens.command("issue")
+@click.option("--tenant", type=click.UUID, required=True)
+@click.option("--user", type=click.UUID, required=True)
+@click.option("--role", type=click.Choice(_ROLES), required=True)
+@click.option("--minutes", type=click.IntRange(1, _MINUTES_MAX), default=60, show_default=True)
+def tokens_issue(tenant: UUID, user: UUID, role: str, minutes: int) -> None:
+    """Print a token signed with JWT_SECRET."""
+    settings = settings_for("JWT_SECRET")
+    _record_token(settings, TenantId(tenant), user, role, minutes)
+    token = token_for(settings, tenant=tenant, user=user, role=role, minutes=minutes)
+    emit({"token": token}, [token])
+
+
+@tokens.command("inspect")
+@click.argument("token")
+def tokens_inspect(token: str) -> None:
+    """Print what a token says, without believing it: the signature is not checked."""
+    claims = claims_of(token)
+    emit(claims, [f"{name:<8}  {value}" for name, value in claims.items()])
+
+
+def _record_token(
+    settings: Settings, tenant: TenantId, user: UUID, role: str, minutes: int
+) -> None:
+    """Before it is printed: a token that nobody has recorded is not given out."""
+    from ticketpay.entrypoints import bootstrap
+
+    if settings.database_url:
+        entry = operator_entry("token.issue", "user", user, role=role, minutes=minutes)
+        with bootstrap.audit_desk(settings) as desk:
+            desk.record(tenant, entry)
 
 
 def token_for(settings: Settings, *, tenant: UUID, user: UUID, role: str, minutes: int) -> str:
     """A bearer token good for ``minutes`` from now."""
+    from ticketpay.entrypoints.http.auth import issue_token
+
     return issue_token(
         settings.jwt_secret.value,
         tenant=tenant,

@@ -1,0 +1,42 @@
+"""``ticketpay catalog``: what is for sale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ticketpay.entrypoints.cli.audit import operator_entry
+from ticketpay.entrypoints.cli.shell import Group, emit, settings_for
+
+__all__ = ["catalog"]
+
+
+@click.group(cls=Group)
+def catalog() -> None:
+    """What is for sale."""
+
+
+@catalog.command("load")
+@click.argument("file", type=click.Path(path_type=Path))
+def catalog_load(file: Path) -> None:
+    """Insert or update the tenant, venues, events and ticket types in FILE (JSON)."""
+    from ticketpay.entrypoints import bootstrap
+    from ticketpay.entrypoints.catalog_file import read_catalog
+
+    found = read_catalog(file, settings_for().nexus_states)
+    entry = operator_entry(
+        "catalog.load",
+        "tenant",
+        found.tenant.id,
+        venues=len(found.venues),
+        events=len(found.events),
+        types=len(found.types),
+    )
+    bootstrap.catalog_writer(settings_for("MIGRATION_DATABASE_URL")).load(found, entry)
+    counts = {"venues": len(found.venues), "events": len(found.events), "types": len(found.types)}
+    line = (
+        f"loaded {found.tenant.name} ({found.tenant.id}): {len(found.venues)} venues, "
+        f"{len(found.events)} events, {len(found.types)} ticket types"
+    )
+    emit({"tenantId": found.tenant.id, **counts}, [line])
