@@ -71,6 +71,9 @@ docs-generated: $(STAMP) ## write the generated reference pages
 	$(BIN)/python tools/gen_errors.py
 	$(BIN)/python tools/gen_events.py
 	$(BIN)/python tools/gen_schema.py
+	$(BIN)/python tools/gen_cli.py
+	$(BIN)/python tools/gen_metrics.py
+	$(BIN)/python tools/gen_tax.py
 	$(BIN)/python tools/gen_spec.py
 	$(BIN)/ticketpay openapi > docs/reference/openapi.json
 

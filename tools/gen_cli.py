@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from inspect import cleandoc
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,7 @@ Written by `python tools/gen_cli.py`. Settings come from the environment
 ([settings](settings.md)); without `DATABASE_URL` commands use the development stack that runs on
 the data folder.
 
-- `--json` prints exactly one JSON document on stdout; an error is one JSON document
+- `--json`, before the command or after it, prints exactly one JSON document on stdout; an error is one JSON document
   (`code`, `detail`) on stderr. Amounts are in cents.
 - `--no-color` and `NO_COLOR` switch colours off; whatever is no terminal gets none.
 - What changes money or state is a dry run unless `--yes`, and leaves an entry in the audit trail.
@@ -64,7 +65,7 @@ def _option(option: click.Option) -> str:
 def _section(words: str, command: click.Command) -> str:
     arguments = [p for p in command.params if isinstance(p, click.Argument)]
     call = " ".join([words, *(a.make_metavar(click.Context(command)) for a in arguments)])
-    help_text = (command.help or "").replace("``", "`")
+    help_text = cleandoc(command.help or "").replace("``", "`")
     text = f"\n### {words.removeprefix('ticketpay ')}\n\n`{_cell(call)}`\n\n{help_text}\n"
     options = [p for p in command.params if isinstance(p, click.Option)]
     own = [o for o in options if not {"--json", "--no-color"} & set(o.opts)]

@@ -42,6 +42,8 @@ def rendered() -> str:
 def _default(value: object) -> str:
     if isinstance(value, Secret | tuple) or value == "":
         return "-"
+    if isinstance(value, frozenset):
+        return ",".join(sorted(value)) or "-"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

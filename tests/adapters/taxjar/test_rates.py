@@ -116,6 +116,15 @@ def _malformed() -> dict[str, tuple[int, bytes]]:
         "more than the amount": changed(state_tax_collectable=101.0, amount_to_collect=103.25),
         "a rate above one": changed(state_tax_rate=6.25),
         "a rate that is NaN": changed(state_tax_rate=float("nan")),
+        "beyond all exponents": (200, b'{"tax": 1e99999999999999999999}'),
+        "collects without nexus": (
+            200,
+            b'{"tax": {"has_nexus": false, "amount_to_collect": 1.0, "rate": 0.0}}',
+        ),
+        "no parts with nexus": (
+            200,
+            b'{"tax": {"has_nexus": true, "amount_to_collect": 0.0, "rate": 0.0}}',
+        ),
         "beyond all numbers": (
             200,
             answer({"amount": 100.0})[1].replace(b'collectable": 6.25', b'collectable": 1e400'),
@@ -218,3 +227,13 @@ def test_a_rate_that_is_not_named_is_what_the_part_comes_to(
 
     server.reply = bare
     assert [part.rate for part in taxes.ask(QUESTION)] == [Rate(62_500), Rate(20_000), Rate(2_500)]
+
+
+@pytest.mark.spec("S58")
+def test_without_nexus_nothing_is_collected(taxes: TaxJarRates, server: TaxJarServer) -> None:
+    """TaxJar names no parts where it says that there is no nexus: the tax is nothing, not unknown."""
+    body = {"tax": {"has_nexus": False, "amount_to_collect": 0.0, "rate": 0.0, "jurisdictions": {}}}
+    server.reply = lambda _: (200, json.dumps(body).encode())
+    assert taxes.ask(QUESTION) == (
+        TaxPart(kind=ChargeKind.STATE_TAX, name="TX Sales Tax", rate=Rate(0), cents=0),
+    )

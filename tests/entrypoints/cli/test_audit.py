@@ -18,10 +18,19 @@ from ticketpay.domain.audit import KeptHead
 from ticketpay.domain.kernel.errors import InvalidInput
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.domain.processes.auditing import ChainAudit
-from ticketpay.entrypoints.cli.audit import read_kept
+from ticketpay.entrypoints.cli.audit import operator_entry, read_kept
 from ticketpay.entrypoints.cli.main import cli
 
 HASH = "ab" * 32
+EDITS = (
+    ("UPDATE audit_entries SET reason = 'x' WHERE action = 'token.issue'", "does not follow"),
+    ("UPDATE audit_entries SET at = 'infinity' WHERE action = 'token.issue'", "cannot be read"),
+    (
+        "UPDATE audit_entries SET at = now(), details = repeat('9', 5000)::jsonb",
+        "cannot be read",
+    ),
+    ("UPDATE audit_checkpoints SET at = 'infinity'", "is broken"),
+)
 SECRET = "a secret of at least 32 characters, yes"
 
 
@@ -52,7 +61,9 @@ def test_the_trail_is_listed_proven_and_its_tampering_found(
     fresh_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A token leaves an entry; list, show, checkpoint and verify agree; an edit exits with 1."""
-    tenant = Scenery().tenant
+    home = Scenery()
+    tenant = home.tenant
+    fresh_database.load(home.catalog)
     monkeypatch.setenv("DATABASE_URL", fresh_database.app)
     monkeypatch.setenv("JWT_SECRET", SECRET)
     monkeypatch.setenv("TICKETPAY_OPERATOR", "kim")
@@ -69,10 +80,12 @@ def test_the_trail_is_listed_proven_and_its_tampering_found(
     verify = ("audit", "verify", "--tenant", str(tenant), "--json", "--against", head)
     good = run(*verify)
     assert (good.exit_code, json.loads(good.output)["differences"]) == (0, [])
-    with psycopg.connect(fresh_database.owner) as connection:
-        connection.execute("UPDATE audit_entries SET reason = 'x' WHERE action = 'token.issue'")
-    bad = run(*verify)
-    assert (bad.exit_code, json.loads(bad.output)["ok"]) == (1, False)
+    for edit, said in EDITS:
+        with psycopg.connect(fresh_database.owner) as connection:
+            connection.execute(edit)
+        bad = run(*verify)
+        assert (bad.exit_code, json.loads(bad.output)["ok"]) == (1, False)
+        assert any(said in one for one in json.loads(bad.output)["differences"])
     assert run("audit", "show", str(uuid4()), "--tenant", str(tenant)).exit_code == 3
 
 
@@ -85,3 +98,59 @@ def chained(database: Database, tenant: TenantId) -> int:
     found = ChainAudit(uow=uow, clock=VirtualClock(START))(tenant)
     uow.close()
     return found
+
+
+@pytest.mark.parametrize("text", ["a" * 300, "\0"])
+def test_a_kept_head_that_is_no_file(text: str) -> None:
+    """A text that can be no file's name is no head either."""
+    with pytest.raises(InvalidInput, match="--against"):
+        read_kept(text, uuid4())
+
+
+def test_a_kept_file_that_is_no_text(tmp_path: Path) -> None:
+    """A file that is not UTF-8 is refused by the option's name."""
+    path = tmp_path / "heads"
+    path.write_bytes(b"\xff")
+    with pytest.raises(InvalidInput, match="--against names a file that cannot be read"):
+        read_kept(str(path), uuid4())
+
+
+@pytest.mark.parametrize(
+    ("changes", "option"),
+    [
+        ({"TICKETPAY_OPERATOR": "a" * 501}, "TICKETPAY_OPERATOR"),
+        ({"name": "a" * 501}, "--as"),
+        ({"reason": "a" * 501}, "--reason"),
+        ({"reason": "a\0"}, "--reason"),
+    ],
+)
+def test_who_and_why_must_be_kept_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], option: str
+) -> None:
+    """A name or a reason that the trail cannot hold is refused by where it came from."""
+    monkeypatch.setenv("TICKETPAY_OPERATOR", changes.pop("TICKETPAY_OPERATOR", "kim"))
+    with pytest.raises(InvalidInput, match=option):
+        operator_entry("token.issue", "user", 1, **changes)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("audit", "verify"),
+        ("audit", "list"),
+        ("audit", "checkpoint"),
+        ("tokens", "issue", "--user", str(uuid4()), "--role", "admin"),
+    ],
+)
+def test_a_tenant_that_is_not_there_proves_nothing(
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """A mistyped tenant is exit 3 and leaves no entry, never an empty trail that is OK."""
+    monkeypatch.setenv("DATABASE_URL", fresh_database.app)
+    monkeypatch.setenv("JWT_SECRET", SECRET)
+    before = fresh_database.counts()
+    done = run(*words, "--tenant", str(uuid4()))
+    assert done.exit_code == 3
+    assert done.stderr.startswith("ticketpay: NOT_FOUND: there is no tenant ")
+    assert fresh_database.counts() == before

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import click
 import jwt
 import pytest
 from click.testing import CliRunner
@@ -77,6 +80,9 @@ def test_help_names_the_commands(word: str) -> None:
         ["ledger", "verify"],
         ["ledger", "verify", "--tenant", "x"],
         ["tokens", "issue", "--tenant", str(uuid4()), "--user", str(uuid4()), "--role", "king"],
+        ["sandbox", "clock", "--advance", "nan"],
+        ["inbox", "list", "--after", "\udcff"],
+        ["inbox", "replay", "\udcff", "--tenant", str(uuid4())],
         ["tokens", "issue", "--tenant", "x", "--user", "y", "--role", "admin"],
     ],
 )
@@ -204,3 +210,27 @@ def test_without_its_packages_it_says_what_to_install() -> None:
     assert done.returncode == 1
     assert "pip install 'ticketpay[server,embedded]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_json_may_stand_before_the_command() -> None:
+    """``ticketpay --json tokens inspect`` says what ``ticketpay tokens inspect --json`` says."""
+    words = ["tokens", "inspect", "nonsense"]
+    before, after = (CliRunner().invoke(cli, w) for w in (["--json", *words], [*words, "--json"]))
+    assert (before.exit_code, before.stderr) == (after.exit_code, after.stderr)
+    assert json.loads(before.stderr)["code"] == "VALIDATION_ERROR"
+
+
+def options(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Option]]:
+    """Every option of every command."""
+    ctx = click.Context(command)
+    yield from ((f"{path} {p.name}", p) for p in command.params if isinstance(p, click.Option))
+    group = command if isinstance(command, click.Group) else click.Group()
+    for name in group.list_commands(ctx):
+        child = group.get_command(ctx, name)
+        assert child is not None
+        yield from options(child, f"{path} {name}")
+
+
+def test_every_option_says_what_it_is() -> None:
+    """No option is without a word of help."""
+    assert [where for where, option in options(cli) if not option.help] == []

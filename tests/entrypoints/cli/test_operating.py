@@ -48,7 +48,19 @@ def test_a_quote_is_priced_and_not_kept(desk: Desk) -> None:
     assert changed(desk, before) == {}
 
 
-@pytest.mark.parametrize("line", ["x", "x:1", f"{uuid4()}", f"{uuid4()}:0", f"{uuid4()}:-1"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x",
+        "x:1",
+        f"{uuid4()}",
+        f"{uuid4()}:0",
+        f"{uuid4()}:-1",
+        f"{uuid4()}:10001",
+        f"{uuid4()}:00000199999999",
+        f"{uuid4()}:{'9' * 5000}",
+    ],
+)
 def test_a_demand_of_the_wrong_kind_is_wrong_usage(desk: Desk, line: str) -> None:
     """A line that is not ID:QTY is wrong usage: exit 2, the error in JSON when JSON is asked for."""
     words = ("quote", *desk.tenant, "--event", desk.home.event_id, "--type", line)

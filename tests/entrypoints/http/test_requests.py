@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from tests.entrypoints.http.driving import KEY, PAYMENTS, THING, World, code, purchase, token
 from ticketpay.domain.messaging import request_hash
+from ticketpay.entrypoints.http.body import BODY_BYTES_MAX, parse_json
+from ticketpay.entrypoints.http.errors import MalformedJson
 
 MIB = 1024 * 1024
 CONFIRM, CANCEL = f"{PAYMENTS}/{THING}/confirm", f"{PAYMENTS}/{THING}/cancel"
@@ -66,7 +70,10 @@ MALFORMED = {
     "digits": (b'{"a": ' + b"9" * 5000 + b"}", "digits"),
     "same key": (b'{"a": {"b": 1, "b": 1}}', "same key twice"),
     "deep": (b"[" * 40 + b"]" * 40, "deep"),
-    "very deep": (b"[" * 200_000, "deep"),
+    "very deep": (b"[" * 9_000, "deep"),
+    "as deep as may be": (b"[" * 200_000, "objects and arrays"),
+    "digits below": (b'{"a": ' + b"9" * 641 + b"}", "digits"),
+    "many": (b'{"a": [' + b"[]," * 10_000 + b"[]]}", "objects and arrays"),
     "surrogate": (rb'{"a": "\ud800"}', "surrogate"),
     "control": (b'{"a": "\x01"}', "control character"),
 }
@@ -264,3 +271,15 @@ def test_quotes_have_a_schema_too() -> None:
     fields = {error["field"] for error in response.json()["errors"]}
     assert fields == {"venueId", "eventId", "tickets"}
     assert world.calls == 0
+
+
+@pytest.mark.spec("S12")
+@pytest.mark.parametrize("end", [b"[]", b"{}", b'{"a":[]}', b"9" * 600, b'"x"', b"1e9"])
+def test_no_body_holds_the_event_loop(end: bytes) -> None:
+    """Whatever half a MiB is made of, it is read or refused in little time: others wait meanwhile."""
+    raw = b'{"a": [' + (end + b",") * (BODY_BYTES_MAX // (len(end) + 1) - 8) + end + b"]}"
+    assert BODY_BYTES_MAX * 0.99 < len(raw) <= BODY_BYTES_MAX
+    begun = time.process_time()
+    with suppress(MalformedJson):
+        parse_json(raw)
+    assert time.process_time() - begun < 0.25

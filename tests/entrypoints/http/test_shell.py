@@ -7,12 +7,24 @@ import time
 from typing import Any
 
 import attrs
+import httpx
 import pytest
 import structlog
+import uvicorn
 
-from tests.entrypoints.http.driving import PAYMENTS, SETTINGS, UseCase, World, code, purchase
+from tests.entrypoints.http.driving import (
+    KEY,
+    PAYMENTS,
+    SETTINGS,
+    UseCase,
+    World,
+    code,
+    purchase,
+    token,
+)
 from ticketpay.domain.kernel.errors import NotFound
 from ticketpay.domain.messaging import Answer, Outcome
+from ticketpay.entrypoints.http import protocol
 from ticketpay.entrypoints.http.shell import checkpoint
 
 SHOP = "https://shop.example"
@@ -110,6 +122,25 @@ def test_a_foreign_coding_is_refused(headers: dict[str, Any]) -> None:
     for good in ("application/json; charset=utf-8", 'application/json;charset="UTF-8"'):
         assert World().post(PAYMENTS, purchase(), content_type=good).status_code == 201
     assert World().post(PAYMENTS, purchase(), content_encoding="identity").status_code == 201
+
+
+@pytest.mark.spec("S12")
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [("content-type", "application/json"), ("content-type", "text/plain")],
+        [
+            ("content-type", "application/json"),
+            ("content-encoding", "identity"),
+            ("content-encoding", "gzip"),
+        ],
+    ],
+)
+def test_no_second_header_hides_a_coding(pairs: list[tuple[str, str]]) -> None:
+    """Two headers of one name are read as one: the second is not overlooked."""
+    headers = [("authorization", f"Bearer {token()}"), ("idempotency-key", KEY), *pairs]
+    answer = World().send("POST", PAYMENTS, content=b"{}", headers=headers)
+    assert code(answer) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 @pytest.mark.spec("S09")
@@ -240,3 +271,72 @@ def test_an_estimate_names_what_is_wrong() -> None:
         "ticketCount",
     }
     assert some.estimate_fees.calls == []
+
+
+@pytest.mark.spec("S07")
+@pytest.mark.parametrize("path", ["/health", "/health/db", "/health/ready", "/info"])
+def test_many_who_ask_share_a_probe(path: str) -> None:
+    """A hundred and fifty who ask at once are all answered, by a handful of probes."""
+    probes: list[str] = []
+
+    def slow() -> Any:
+        probes.append(path)
+        time.sleep(0.05)
+        return "healthy" if path == "/info" else True
+
+    world = World(ready=slow, redis_state=slow if path == "/info" else lambda: "healthy")
+
+    async def crowd() -> list[int]:
+        transport = httpx.ASGITransport(world.asgi())
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            return [
+                a.status_code for a in await asyncio.gather(*(client.get(path) for _ in range(150)))
+            ]
+
+    assert set(asyncio.run(crowd())) == {200}
+    assert 1 <= len(probes) <= 20
+
+
+@pytest.mark.spec("S12")
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        (b"", True),
+        (b"GET / HTTP/1.1\r\nHost: shop\r\nX-Slow: ", True),
+        (b"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 9\r\n\r\n{", True),
+        (b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n", False),
+    ],
+)
+def test_who_sends_nothing_keeps_no_connection(
+    monkeypatch: pytest.MonkeyPatch, sent: bytes, *, answered: bool
+) -> None:
+    """A request that does not arrive in time is answered with 408, and the connection is closed;
+    one that has arrived may take as long as it takes."""
+    monkeypatch.setattr(protocol, "ARRIVAL_SECONDS_MAX", 0.3)
+
+    async def slow(_scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await asyncio.sleep(0.6)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def talk() -> bytes:
+        config = uvicorn.Config(
+            slow, port=0, http=protocol.BoundedProtocol, lifespan="off", log_config=None
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        said = await asyncio.wait_for(reader.read(4096), 5)
+        writer.close()
+        server.should_exit = True
+        await serving
+        return said
+
+    status = b"408" if answered else b"204"
+    assert asyncio.run(talk()).startswith(b"HTTP/1.1 " + status)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.support.scenery import START, audit_entry
 from ticketpay.adapters.memory import MemoryUnitOfWork, VirtualClock
 from ticketpay.adapters.memory.store import Table, TenantTables
-from ticketpay.domain.audit import ActorKind, AuditReport, KeptHead, link_hash
+from ticketpay.domain.audit import ActorKind, AuditReport, KeptHead, link_hash, seal
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.domain.processes.auditing import ChainAudit, VerifyAudit
 
@@ -255,9 +255,29 @@ def test_a_chain_written_anew_has_no_seals() -> None:
     assert trail.verify().differences == (
         "checkpoint 2 is sealed without a key, an earlier one with",
         "the seal of checkpoint 2 is broken",
+        "checkpoint 2, the last, is sealed without a key",
     )
     assert not trail.verify(keys=()).ok
     assert written([2, 2], 0).verify(keys=()).ok
+
+
+@pytest.mark.spec("S09")
+def test_seals_cannot_be_taken_off() -> None:
+    """Whoever puts one seal without a key in the place of all others is found where keys are set;
+    a chain from the days before the keys is whole as soon as its last seal has one."""
+    trail = written([2, 2], 0)
+    table, head = trail.tables.audit_checkpoints, trail.tables.audit_head.get(None)
+    assert head is not None
+    for number in (1, 2):
+        trail.drop(table, number)
+    bare = attrs.evolve(head, checkpoints=1)
+    trail.put(table, 1, seal(TENANT, bare, START, b""))
+    trail.put(trail.tables.audit_head, None, bare)
+    assert trail.verify().differences == ("checkpoint 1, the last, is sealed without a key",)
+    assert trail.verify(keys=()).ok
+    trail.uow.run(TENANT, lambda tx: tx.audit.record(audit_entry(START, id=UUID(int=99))))
+    ChainAudit(uow=trail.uow, clock=VirtualClock(START), keys=KEYS)(TENANT)
+    assert trail.verify().ok
 
 
 @pytest.mark.spec("S09")

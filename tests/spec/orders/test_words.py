@@ -13,6 +13,7 @@ from tests.spec.shapes import by_name, words
 from ticketpay.domain.kernel.ids import OrderId
 from ticketpay.domain.money import EUR, Money
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent, OrderState
+from ticketpay.domain.orders.summary import OrderSummary
 
 
 def order() -> Order:
@@ -58,3 +59,14 @@ def test_totals_are_sums_in_the_orders_currency() -> None:
 def test_an_order_is_built_by_name() -> None:
     """Of an order's amounts no two can be swapped."""
     assert by_name(Order)
+    assert by_name(OrderSummary)
+
+
+@pytest.mark.spec("S58")
+def test_an_order_knows_whether_its_tax_is_estimated() -> None:
+    """One charge that is only estimated makes the tax of the order an estimate."""
+    some = order()
+    first, *rest = some.charges
+    assert some.tax_estimated is False
+    guessed = attrs.evolve(some, charges=(attrs.evolve(first, estimated=True), *rest))
+    assert guessed.tax_estimated is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
@@ -70,7 +71,7 @@ def _entry(row: tuple[Any, ...]) -> AuditEntry:
 def _readable(row: tuple[Any, ...]) -> AuditEntry | None:
     """The entry; None when what is stored there cannot have been recorded."""
     try:
-        return _entry(row)
+        return _entry((*row[:8], json.loads(row[8]), *row[9:]))
     except (AttributeError, TypeError, ValueError):
         return None
 

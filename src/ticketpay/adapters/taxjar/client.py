@@ -71,7 +71,7 @@ def _read(response: requests.Response, ends_at: float) -> bytes:
 def _parsed(body: bytes) -> object:
     try:
         document: object = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise Unavailable("TaxJar's answer is not JSON") from error
     return document
 

@@ -102,6 +102,8 @@ def _order(question: TaxQuestion) -> dict[str, object]:
 def _parts(document: object, question: TaxQuestion) -> tuple[TaxPart, ...]:
     """The parts; raises ``Unavailable`` for an answer that is not one or does not add up."""
     tax = _object(document, "tax")
+    if tax.get("has_nexus") is False and "breakdown" not in tax:
+        return _untaxed(tax, question)
     breakdown = _object(tax, "breakdown")
     total = _cents(tax, "amount_to_collect")
     found = []
@@ -114,6 +116,14 @@ def _parts(document: object, question: TaxQuestion) -> tuple[TaxPart, ...]:
     if sum(part.cents for part in found) != total or total > question.amount_cents:
         raise Unavailable("the parts of TaxJar's answer do not add up")
     return tuple(found)
+
+
+def _untaxed(tax: Mapping[str, object], question: TaxQuestion) -> tuple[TaxPart, ...]:
+    """Without nexus TaxJar names no parts, and nothing is collected."""
+    if _cents(tax, "amount_to_collect"):
+        raise Unavailable("TaxJar collects where it says that there is no nexus")
+    kind = ChargeKind.STATE_TAX
+    return (TaxPart(kind=kind, name=_name(kind, question), rate=Rate(0), cents=0),)
 
 
 def _name(kind: ChargeKind, question: TaxQuestion) -> str:

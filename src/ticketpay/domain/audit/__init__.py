@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ticketpay.domain.audit.chain import GENESIS, extend, link_hash, seal
 from ticketpay.domain.audit.model import (
+    TEXT_MAX,
     ActorKind,
     AuditEntry,
     Checkpoint,
@@ -24,6 +25,7 @@ from ticketpay.domain.audit.verification import AuditReport, ChainCheck, Finding
 
 __all__ = [
     "GENESIS",
+    "TEXT_MAX",
     "ActorKind",
     "AuditEntry",
     "AuditReport",

@@ -47,7 +47,8 @@ class ChainCheck:
     """A walk along a chain: ``see`` the links in order, then ``report``.
 
     ``keys`` are those that may have sealed checkpoints, the current one first; without any the
-    seals of keyed checkpoints are not checked. ``kept`` are heads from elsewhere.
+    seals of keyed checkpoints are not checked; with one the last checkpoint must be keyed.
+    ``kept`` are heads from elsewhere.
     """
 
     tenant: TenantId
@@ -120,6 +121,9 @@ class ChainCheck:
         for checkpoint in checkpoints:
             self._check_seal(checkpoint, keyed=keyed)
             keyed = keyed or bool(checkpoint.key_id)
+        if self.keys and checkpoints and not checkpoints[-1].key_id:
+            # Else whoever replaces all seals by unkeyed ones would look like the days before keys.
+            self._say(f"checkpoint {checkpoints[-1].number}, the last, is sealed without a key")
 
     def _check_seal(self, checkpoint: Checkpoint, *, keyed: bool) -> None:
         number = checkpoint.number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +15,11 @@ import click
 
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.kernel.ids import TenantId
-from ticketpay.entrypoints.cli.shell import Group, emit, judged
+from ticketpay.entrypoints.cli.shell import Group, emit, judged, settings_for
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry, Detail, KeptHead
     from ticketpay.entrypoints.bootstrap import AuditDesk
-    from ticketpay.entrypoints.settings import Settings
 
 __all__ = ["audit", "operator_entry", "read_kept"]
 
@@ -28,17 +27,31 @@ _HASH_CHARS = frozenset("0123456789abcdef")
 
 
 def operator_entry(
-    action: str, subject_type: str, subject_id: object, *, reason: str = "", **details: Detail
+    action: str,
+    subject_type: str,
+    subject_id: object,
+    *,
+    name: str = "",
+    reason: str = "",
+    **details: Detail,
 ) -> AuditEntry:
-    """An entry of whoever runs this command: TICKETPAY_OPERATOR, or the name of the login."""
-    from ticketpay.domain.audit import ActorKind, AuditEntry
+    """An entry of whoever runs this command: ``name``, TICKETPAY_OPERATOR or the login's name.
+
+    Raises:
+        InvalidInput: a name or a reason that cannot be kept as it is.
+    """
+    from ticketpay.domain.audit import TEXT_MAX, ActorKind, AuditEntry
     from ticketpay.entrypoints.bootstrap import fresh_id, now
 
+    known = os.environ.get("TICKETPAY_OPERATOR") or getpass.getuser()
+    for option, text in (("--as", name), ("TICKETPAY_OPERATOR", known), ("--reason", reason)):
+        if len(text) > TEXT_MAX or "\0" in text:
+            raise InvalidInput(f"{option} must have at most {TEXT_MAX} characters")
     return AuditEntry(
         id=fresh_id(),
         at=now(),
         actor_kind=ActorKind.OPERATOR,
-        actor_id=os.environ.get("TICKETPAY_OPERATOR") or getpass.getuser(),
+        actor_id=name or known,
         action=action,
         subject_type=subject_type,
         subject_id=str(subject_id),
@@ -52,15 +65,21 @@ def audit() -> None:
     """Who did what: the audit trail of a tenant."""
 
 
-_tenant = click.option("--tenant", type=click.UUID, required=True)
+_tenant = click.option("--tenant", type=click.UUID, required=True, help="Whose trail.")
 
 
 @audit.command("list")
 @_tenant
-@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000),
+    default=20,
+    show_default=True,
+    help="How many at most.",
+)
 def audit_list(tenant: UUID, limit: int) -> None:
     """Print the newest entries, newest first."""
-    with _desk() as desk:
+    with _desk(tenant) as desk:
         views = [_view(entry) for entry in desk.show.latest(TenantId(tenant), limit)]
     emit(views, map(_line, views))
 
@@ -70,7 +89,7 @@ def audit_list(tenant: UUID, limit: int) -> None:
 @_tenant
 def audit_show(entry: UUID, tenant: UUID) -> None:
     """Print one entry."""
-    with _desk() as desk:
+    with _desk(tenant) as desk:
         view = _view(desk.show.entry(TenantId(tenant), entry))
     lines = [
         f"{name:<12}  {json.dumps(value) if isinstance(value, dict) else value}"
@@ -82,8 +101,8 @@ def audit_show(entry: UUID, tenant: UUID) -> None:
 @audit.command("checkpoint")
 @_tenant
 def audit_checkpoint(tenant: UUID) -> None:
-    """Print the head of the chain, to be kept elsewhere: ``audit verify --against`` takes it."""
-    with _desk() as desk:
+    """Print the head of the chain, to be kept elsewhere; audit verify --against takes it."""
+    with _desk(tenant) as desk:
         head = desk.show.head(TenantId(tenant))
     view = {"tenant": str(tenant), "seq": head.seq, "hash": head.hash}
     emit(view, [f"{head.seq}:{head.hash}"])
@@ -95,7 +114,7 @@ def audit_checkpoint(tenant: UUID) -> None:
 def audit_verify(tenant: UUID, against: str | None) -> None:
     """Prove that nothing was edited, removed, reordered or cut off; exit 1 on any difference."""
     kept = read_kept(against, tenant) if against else []
-    with _desk() as desk:
+    with _desk(tenant) as desk:
         report = desk.verify(TenantId(tenant), kept)
     view = {
         "ok": report.ok,
@@ -115,14 +134,21 @@ def read_kept(text: str, tenant: UUID) -> list[KeptHead]:
 
     A line in JSON may name its tenant; heads of other tenants are left out.
     """
-    path = Path(text)
-    lines = path.read_text("utf-8").splitlines() if path.is_file() else [text]
-    found = [_kept(line.strip(), tenant) for line in lines if line.strip()]
+    found = [_kept(line.strip(), tenant) for line in _lines(text) if line.strip()]
     kept = [head for head in found if head is not None]
     if not kept:
         wrong = FieldError("--against", f"names no head of tenant {tenant}")
         raise InvalidInput(f"{wrong.field} {wrong.message}", errors=(wrong,))
     return kept
+
+
+def _lines(text: str) -> list[str]:
+    try:
+        path = Path(text)
+        return path.read_text("utf-8").splitlines() if path.is_file() else [text]
+    except (OSError, ValueError) as error:
+        wrong = FieldError("--against", "names a file that cannot be read as UTF-8")
+        raise InvalidInput(f"{wrong.field} {wrong.message}", errors=(wrong,)) from error
 
 
 def _kept(line: str, tenant: UUID) -> KeptHead | None:
@@ -147,11 +173,14 @@ def _kept(line: str, tenant: UUID) -> KeptHead | None:
 
 
 @contextmanager
-def _desk() -> Iterator[AuditDesk]:
+def _desk(tenant: UUID) -> Iterator[AuditDesk]:
+    """The desk; raises ``NotFound`` for a tenant that is not there."""
     from ticketpay.entrypoints import bootstrap
+    from ticketpay.entrypoints.cli.books import require_known
 
-    settings_of: Callable[..., Settings] = click.get_current_context().find_root().obj
-    with bootstrap.audit_desk(settings_of("DATABASE_URL")) as desk:
+    settings = settings_for("DATABASE_URL")
+    require_known(settings, tenant)
+    with bootstrap.audit_desk(settings) as desk:
         yield desk
 
 

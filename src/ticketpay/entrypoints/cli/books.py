@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from ticketpay.entrypoints.bootstrap import App
     from ticketpay.entrypoints.settings import Settings
 
-__all__ = ["aligned", "balance_rows", "balance_view", "balances", "differences", "open_app"]
+__all__ = [
+    "aligned",
+    "balance_rows",
+    "balance_view",
+    "balances",
+    "differences",
+    "open_app",
+    "require_known",
+]
 
 
 @contextmanager
@@ -33,7 +41,7 @@ def open_app(settings: Settings, *, worker: bool = False) -> Iterator[App]:
 def balances(settings: Settings, tenant: UUID) -> tuple[Balance, ...]:
     """Every account of the tenant with its balance; raises ``NotFound``."""
     with open_app(settings) as app:
-        _require_known(settings, tenant)
+        require_known(settings, tenant)
         return tuple(app.trial_balance(TenantId(tenant)))
 
 
@@ -78,11 +86,12 @@ def balance_rows(balances: Iterable[Balance]) -> list[tuple[str, str, str, str]]
 def differences(settings: Settings, tenant: UUID) -> tuple[str, ...]:
     """What does not agree; empty when everything does."""
     with open_app(settings) as app:
-        _require_known(settings, tenant)
+        require_known(settings, tenant)
         return app.verify_ledger(TenantId(tenant)).differences
 
 
-def _require_known(settings: Settings, tenant: UUID) -> None:
+def require_known(settings: Settings, tenant: UUID) -> None:
+    """Raise ``NotFound`` unless the tenant is in one of the databases: a typing error is no proof."""
     from ticketpay.entrypoints import bootstrap
 
     if tenant not in bootstrap.tenants(settings, worker=False):

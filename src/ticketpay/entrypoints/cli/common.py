@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-import attrs
 import click
 
 from ticketpay.domain.kernel.ids import TenantId, UserId
@@ -59,8 +58,7 @@ def acting(command: F) -> F:
 
 def entry_of(action: str, kind: str, subject: object, *, name: str, reason: str) -> AuditEntry:
     """The audit entry of whoever acts."""
-    entry = operator_entry(action, kind, subject, reason=reason)
-    return attrs.evolve(entry, actor_id=name) if name else entry
+    return operator_entry(action, kind, subject, name=name, reason=reason)
 
 
 def say_dry(action: str, subject: object, before: str, would: str) -> None:

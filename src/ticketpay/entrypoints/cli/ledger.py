@@ -18,7 +18,7 @@ def ledger() -> None:
 
 
 @ledger.command("trial-balance")
-@click.option("--tenant", type=click.UUID, required=True)
+@click.option("--tenant", type=click.UUID, required=True, help="Whose books.")
 def ledger_trial_balance(tenant: UUID) -> None:
     """Print every account of the tenant with its balance."""
     from ticketpay.entrypoints.cli.books import aligned, balance_view, balances
@@ -28,9 +28,9 @@ def ledger_trial_balance(tenant: UUID) -> None:
 
 
 @ledger.command("accounts")
-@click.option("--tenant", type=click.UUID, required=True)
+@click.option("--tenant", type=click.UUID, required=True, help="Whose books.")
 def ledger_accounts(tenant: UUID) -> None:
-    """Print every account of the tenant; a debit is positive."""
+    """Print every account of the tenant; in JSON a debit is positive, and amounts are cents."""
     from ticketpay.entrypoints.cli.books import amount, balance_view, balances
 
     found = balances(settings_for("DATABASE_URL"), tenant)
@@ -51,7 +51,7 @@ ledger.add_command(ledger_postings)
 
 
 @ledger.command("verify")
-@click.option("--tenant", type=click.UUID, required=True)
+@click.option("--tenant", type=click.UUID, required=True, help="Whose books.")
 def ledger_verify(tenant: UUID) -> None:
     """Prove the ledger against itself and the provider; exit 1 on any difference."""
     from ticketpay.entrypoints.cli.books import differences

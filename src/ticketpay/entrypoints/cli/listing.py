@@ -158,7 +158,14 @@ def _print_events(found: Iterable[ListedEvent]) -> None:
 @of_tenant
 @limited
 @click.option("--after", type=click.UUID, help="After this aggregate; with its --type.")
-@click.option("--type", "kind", type=click.Choice(["order", "payment", "refund"]), default="order")
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(["order", "payment", "refund"]),
+    default="order",
+    show_default=True,
+    help="What it is about.",
+)
 def outbox_list(tenant: UUID, limit: int, after: UUID | None, kind: str) -> None:
     """Print the streams of a tenant by type and id: how much there is, how much is delivered."""
     from ticketpay.domain.messaging import AggregateType, StreamKey
@@ -188,7 +195,7 @@ def outbox_list(tenant: UUID, limit: int, after: UUID | None, kind: str) -> None
 @limited
 @click.option("--after", default="", help="After this posting's key.")
 def ledger_postings(tenant: UUID, limit: int, after: str) -> None:
-    """Print postings with their entries, by key; a debit is positive."""
+    """Print postings with their entries, by key; in JSON a debit is positive, amounts are cents."""
     with opened() as app:
         found = app.parts.uow.run(TenantId(tenant), lambda tx: tx.listings.postings(after, limit)())
     views = [

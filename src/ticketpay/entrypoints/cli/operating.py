@@ -49,15 +49,24 @@ class _Line(click.ParamType[tuple[TicketTypeId, int]]):
             found = TicketTypeId(UUID(ident))
         except ValueError:
             self.fail(f"{value!r} is not ID:QTY, ID being a UUID", param, ctx)
-        if not (count.isascii() and count.isdigit() and 1 <= int(count[:6]) <= 10_000):
-            self.fail(f"{value!r} is not ID:QTY, QTY being from 1 on", param, ctx)
+        if not (
+            count.isascii() and count.isdigit() and len(count) <= 5 and 1 <= int(count) <= 10_000
+        ):
+            self.fail(f"{value!r} is not ID:QTY, QTY being from 1 to 10000", param, ctx)
         return found, int(count)
 
 
 @click.command(cls=Command)
 @of_tenant
-@click.option("--event", type=click.UUID, required=True)
-@click.option("--type", "lines", type=_Line(), multiple=True, required=True)
+@click.option("--event", type=click.UUID, required=True, help="Which event.")
+@click.option(
+    "--type",
+    "lines",
+    type=_Line(),
+    multiple=True,
+    required=True,
+    help="A ticket type and how many.",
+)
 @click.option("--seat", "seats", multiple=True, help="A seat of the first type; repeatable.")
 def quote(
     tenant: UUID, event: UUID, lines: tuple[tuple[TicketTypeId, int], ...], seats: tuple[str, ...]
@@ -156,9 +165,15 @@ def payments_show(payment: UUID, tenant: UUID) -> None:
     if not as_json():
         emit(view, [*_plain(view), ""])
     names = ("at", "source", "about", "what", "detail")
-    emit_table(
-        {**view, "timeline": timeline}, names, [[line[n] for n in names] for line in timeline]
-    )
+    rows = [[_cell(line, n) for n in names] for line in timeline]
+    emit_table({**view, "timeline": timeline}, names, rows)
+
+
+def _cell(line: Mapping[str, str], name: str) -> str:
+    """A cell of the timeline: what a posting came to is money, as everywhere on the page."""
+    if name == "detail" and line["source"] == "posting":
+        return cents_of(int(line[name]))
+    return line[name]
 
 
 @payments.command("list")
@@ -261,7 +276,14 @@ def outbox_dead() -> None:
 @outbox.command("replay")
 @click.argument("aggregate", type=click.UUID)
 @of_tenant
-@click.option("--type", "kind", type=click.Choice(["order", "payment", "refund"]), default="order")
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(["order", "payment", "refund"]),
+    default="order",
+    show_default=True,
+    help="What it is about.",
+)
 @acting
 def outbox_replay(
     aggregate: UUID, tenant: UUID, kind: str, *, yes: bool, name: str, reason: str
@@ -286,6 +308,7 @@ def outbox_replay(
 def _plain(view: Mapping[str, Any]) -> Iterator[str]:
     for name, value in view.items():
         if not isinstance(value, list):
-            yield f"{name:<16}  {cents_of(value) if name.endswith('Cents') else value}"
+            shown = cents_of(value) if name.endswith("Cents") else value
+            yield f"{name.removesuffix('Cents'):<16}  {shown}"
     for paid in view.get("payments", ()):
         yield f"payment           {paid['id']} {paid['status']}"

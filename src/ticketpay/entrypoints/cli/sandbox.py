@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
@@ -21,9 +22,21 @@ _SECONDS = 5.0
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _Seconds(click.FloatRange):
+    """A range of numbers; ``nan`` is none."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return found
+
+
 def _steering(command: F) -> F:
     """``--yes``, and the tenant in whose audit trail it is recorded."""
-    tenant = click.option("--tenant", type=click.UUID, help="Whose audit trail records it.")
+    tenant = click.option(
+        "--tenant", type=click.UUID, help="Whose audit trail records it; needed with --yes."
+    )
     yes = click.option("--yes", is_flag=True, help="Do it; without, only say what would happen.")
     return yes(tenant(command))
 
@@ -34,7 +47,13 @@ def sandbox() -> None:
 
 
 @sandbox.command("serve", cls=Program)
-@click.option("--port", type=click.IntRange(1, 65535), default=12111, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=12111,
+    show_default=True,
+    help="Where it listens.",
+)
 @click.option("--webhook-url", default="", help="Where events are delivered.")
 @click.option("--webhook-secret", default="", help="What they are signed with.")
 def sandbox_serve(port: int, webhook_url: str, webhook_secret: str) -> None:
@@ -49,7 +68,7 @@ def sandbox_serve(port: int, webhook_url: str, webhook_secret: str) -> None:
 
 
 @sandbox.command("clock")
-@click.option("--advance", type=click.FloatRange(0, 1e9), help="Seconds to go forward.")
+@click.option("--advance", type=_Seconds(0, 1e9), help="Seconds to go forward.")
 @click.option("--freeze/--resume", default=None, help="Stop the clock, or let it run.")
 @_steering
 def sandbox_clock(
@@ -65,10 +84,12 @@ def sandbox_clock(
 
 
 @sandbox.command("deliver")
-@click.option("--duplicate-ppm", type=click.IntRange(0, 1_000_000))
-@click.option("--drop-ppm", type=click.IntRange(0, 1_000_000))
-@click.option("--delay-seconds-max", type=click.FloatRange(0, 1e6))
-@click.option("--reorder/--in-order", default=None)
+@click.option(
+    "--duplicate-ppm", type=click.IntRange(0, 1_000_000), help="So many of a million twice."
+)
+@click.option("--drop-ppm", type=click.IntRange(0, 1_000_000), help="So many of a million never.")
+@click.option("--delay-seconds-max", type=_Seconds(0, 1e6), help="Each comes up to so much later.")
+@click.option("--reorder/--in-order", default=None, help="In any order, or as they happened.")
 @_steering
 def sandbox_deliver(
     duplicate_ppm: int | None,
@@ -111,12 +132,14 @@ def _steer(name: str, wanted: Mapping[str, object], tenant: UUID | None, *, yes:
 def _record(name: str, wanted: Mapping[str, object], tenant: UUID | None) -> None:
     """Before it is done: what nobody has recorded is not done."""
     from ticketpay.entrypoints import bootstrap
+    from ticketpay.entrypoints.cli.books import require_known
 
     settings = settings_for()
     if not settings.database_url:
         return
     if tenant is None:
         raise click.UsageError("--yes needs --tenant: it is recorded in a tenant's audit trail")
+    require_known(settings, tenant)
     entry = operator_entry(f"sandbox.{name}", "sandbox", settings.stripe_api_base)
     said = {k: v if isinstance(v, int) else str(v) for k, v in wanted.items()}
     with bootstrap.audit_desk(settings) as desk:

@@ -110,8 +110,8 @@ def _shown(value: object, *, secret: bool) -> str:
         return "set" if value else "not set"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
+    if isinstance(value, tuple | frozenset):
+        return ",".join(map(str, sorted(value) if isinstance(value, frozenset) else value))
     # A password may hide in an address that is no secret itself.
     return _USER_INFO.sub("//***@", str(value))
 

@@ -127,6 +127,7 @@ class Root(Group):
 
     def __init__(self, *args: Any, lazy: Mapping[str, Lazy], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.params.extend(_common())
         self._lazy = lazy
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -158,6 +159,8 @@ class Root(Group):
         words = list(sys.argv[1:] if args is None else args)
 
         def run() -> Any:
+            if any(not _is_text(word) for word in words):
+                raise click.UsageError("an argument is not UTF-8")
             return super(Root, self).main(
                 words, prog_name, complete_var, standalone_mode=False, **extra
             )
@@ -165,6 +168,11 @@ class Root(Group):
         if not standalone_mode:
             return run()
         sys.exit(_guarded(run, told="--json" in words))
+
+
+def _is_text(word: str) -> bool:
+    """Whether a word of the command line was UTF-8: its other bytes come as lone surrogates."""
+    return word.isascii() or not any("\ud800" <= char <= "\udfff" for char in word)
 
 
 def _guarded(run: Callable[[], Any], *, told: bool) -> int:

@@ -28,10 +28,16 @@ def tokens() -> None:
 
 
 @tokens.command("issue")
-@click.option("--tenant", type=click.UUID, required=True)
-@click.option("--user", type=click.UUID, required=True)
-@click.option("--role", type=click.Choice(_ROLES), required=True)
-@click.option("--minutes", type=click.IntRange(1, _MINUTES_MAX), default=60, show_default=True)
+@click.option("--tenant", type=click.UUID, required=True, help="Whose token.")
+@click.option("--user", type=click.UUID, required=True, help="The subject.")
+@click.option("--role", type=click.Choice(_ROLES), required=True, help="What they may do.")
+@click.option(
+    "--minutes",
+    type=click.IntRange(1, _MINUTES_MAX),
+    default=60,
+    show_default=True,
+    help="How long it is good, at most a day.",
+)
 def tokens_issue(tenant: UUID, user: UUID, role: str, minutes: int) -> None:
     """Print a token signed with JWT_SECRET."""
     settings = settings_for("JWT_SECRET")
@@ -53,8 +59,10 @@ def _record_token(
 ) -> None:
     """Before it is printed: a token that nobody has recorded is not given out."""
     from ticketpay.entrypoints import bootstrap
+    from ticketpay.entrypoints.cli.books import require_known
 
     if settings.database_url:
+        require_known(settings, tenant)
         entry = operator_entry("token.issue", "user", user, role=role, minutes=minutes)
         with bootstrap.audit_desk(settings) as desk:
             desk.record(tenant, entry)

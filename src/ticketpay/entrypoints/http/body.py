@@ -15,10 +15,22 @@ from starlette.requests import Request
 
 from ticketpay.entrypoints.http.errors import BodyTooLarge, MalformedJson, UnsupportedMediaType
 
-__all__ = ["BODY_BYTES_MAX", "DEPTH_MAX", "parse_json", "read_bytes", "require_json"]
+__all__ = [
+    "BODY_BYTES_MAX",
+    "CONTAINERS_MAX",
+    "DEPTH_MAX",
+    "DIGITS_MAX",
+    "parse_json",
+    "read_bytes",
+    "require_json",
+]
 
 BODY_BYTES_MAX: Final = 512 * 1024
 DEPTH_MAX: Final = 32
+CONTAINERS_MAX: Final = 10_000
+DIGITS_MAX: Final = 640
+_NINES: Final = bytes.maketrans(b"012345678", b"9" * 9)
+_TOO_MANY: Final = b"9" * (DIGITS_MAX + 1)
 _CHARSET: Final = re.compile(r"""charset=("?)utf-?8\1""", re.IGNORECASE)
 
 
@@ -42,17 +54,25 @@ def _digits(text: str) -> str:
 
 def require_json(request: Request) -> None:
     """Raise ``UnsupportedMediaType`` unless the body is announced as JSON."""
-    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    headers = request.headers
+    media_type, _, parameters = ", ".join(headers.getlist("content-type")).partition(";")
     if media_type.strip().lower() != "application/json":
         raise UnsupportedMediaType("Send the body with Content-Type: application/json")
     if _CHARSET.sub("", parameters).strip(" ;"):
         raise UnsupportedMediaType("JSON is UTF-8; no other charset or parameter is known")
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+    codings = headers.getlist("content-encoding")
+    if any(coding.strip().lower() != "identity" for coding in codings):
         raise UnsupportedMediaType("Send the body without a Content-Encoding")
 
 
 def parse_json(raw: bytes) -> object:
     """The value of a strict JSON text; raises ``MalformedJson`` and says where it went wrong."""
+    containers = raw.count(b"{") + raw.count(b"[")
+    # Before anything is built of it: this runs on the event loop, and must never take long.
+    if containers > CONTAINERS_MAX:
+        raise MalformedJson(f"The JSON has more than {CONTAINERS_MAX:,} objects and arrays")
+    if _TOO_MANY in raw.translate(_NINES):
+        raise MalformedJson("A number has too many digits")
     try:
         text = raw.decode()
         value = _DECODER.decode(text)
@@ -63,10 +83,8 @@ def parse_json(raw: bytes) -> object:
         raise MalformedJson(f"{error.msg} at {at}") from error
     except RecursionError as error:
         raise MalformedJson("The JSON is nested too deeply") from error
-    except ValueError as error:
-        raise MalformedJson("A number has too many digits") from error
-    if raw.count(b"{") + raw.count(b"[") > DEPTH_MAX:
-        _check_depth(value, DEPTH_MAX)
+    if containers > DEPTH_MAX:
+        _check_nesting(value)
     if b"\\u" in raw:
         _check_surrogates(value)
     return value
@@ -78,13 +96,17 @@ def _place(before: bytes) -> str:
     return f"line {len(lines)} column {column} (position {len(before)})"
 
 
-def _check_depth(value: object, left: int) -> None:
-    if not isinstance(value, dict | list):
-        return
+def _check_nesting(value: object) -> None:
+    if isinstance(value, dict | list):
+        _check_depth(value, DEPTH_MAX)
+
+
+def _check_depth(value: dict[str, Any] | list[Any], left: int) -> None:
     if left == 0:
         raise MalformedJson(f"The JSON is nested more than {DEPTH_MAX} deep")
     for item in value.values() if isinstance(value, dict) else value:
-        _check_depth(item, left - 1)
+        if isinstance(item, dict | list):
+            _check_depth(item, left - 1)
 
 
 def _check_surrogates(value: object) -> None:

@@ -5,10 +5,11 @@ The checks have threads of their own: a service that is busy is not ill.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 from starlette.requests import Request
@@ -22,6 +23,7 @@ from ticketpay.entrypoints.http.pools import Pool
 __all__ = ["Health"]
 
 _SERVICE: Final = "ticketpay"
+T = TypeVar("T")
 
 
 def _version() -> str:
@@ -40,6 +42,9 @@ class Health:
     processor: str
     features: Callable[[], dict[str, object]]
     pool: Pool = attrs.field(factory=lambda: Pool(2))
+    _under_way: dict[Callable[[], object], asyncio.Future[Any]] = attrs.field(
+        factory=dict, init=False
+    )
 
     async def live(self, _: Request) -> Response:
         """``GET /health/live``: the event loop turns."""
@@ -47,13 +52,13 @@ class Health:
 
     async def ready(self, _: Request) -> Response:
         """``GET /health/ready``: requests can be served; 503 while the database is away."""
-        if not await self.pool.run(self.ready_probe):
+        if not await self._shared(self.ready_probe):
             raise Unavailable("The service is not ready")
         return json_response({"status": "ready"})
 
     async def health(self, _: Request) -> Response:
         """``GET /health``: 503 without the database, degraded without Redis."""
-        database, redis = await self.pool.run(lambda: (self._database(), self._redis()))
+        database, redis = await self._shared(self._both)
         status = "healthy" if redis != "unhealthy" else "degraded"
         body = {
             "status": status if database else "unhealthy",
@@ -69,7 +74,7 @@ class Health:
 
     async def database(self, _: Request) -> Response:
         """``GET /health/db``."""
-        connected = await self.pool.run(self._database)
+        connected = await self._shared(self._database)
         body = {
             "status": "ok" if connected else "error",
             "database": "connected" if connected else "disconnected",
@@ -84,10 +89,25 @@ class Health:
             "version": _version(),
             "processor": self.processor,
             # In a thread: whether Redis is there may take a moment to find out.
-            "features": await self.pool.run(self.features),
+            "features": await self._shared(self.features),
             "status": "running",
         }
         return json_response(body)
+
+    async def _shared(self, probe: Callable[[], T]) -> T:
+        """What the probe finds; whoever asks while it runs waits for the same answer.
+
+        Else strangers who ask often would keep the load balancer from its own.
+        """
+        future = self._under_way.get(probe)
+        if future is None:
+            future = asyncio.ensure_future(cast("Any", self.pool.run(probe)))
+            self._under_way[probe] = future
+            future.add_done_callback(lambda _: self._under_way.pop(probe, None))
+        return cast("T", await asyncio.shield(future))
+
+    def _both(self) -> tuple[bool, str]:
+        return self._database(), self._redis()
 
     def _database(self) -> bool:
         try:

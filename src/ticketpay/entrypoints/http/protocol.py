@@ -14,15 +14,25 @@ from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["HEADERS_MAX", "HEAD_BYTES_MAX", "URL_BYTES_MAX", "BoundedProtocol"]
+__all__ = [
+    "ARRIVAL_SECONDS_MAX",
+    "HEADERS_MAX",
+    "HEAD_BYTES_MAX",
+    "URL_BYTES_MAX",
+    "BoundedProtocol",
+]
 
 HEADERS_MAX: Final = 100
 HEAD_BYTES_MAX: Final = 32 * 1024
 URL_BYTES_MAX: Final = 8 * 1024
+ARRIVAL_SECONDS_MAX: Final = 30.0
+"""From the connection, or from the first byte of a later request, to its last byte."""
+
 _LINGER_SECONDS: Final = 1.0
 
 _PROBLEMS: Final = {
     400: ("MALFORMED_REQUEST", "The request is not valid HTTP"),
+    408: ("REQUEST_TIMEOUT", f"A request may take {ARRIVAL_SECONDS_MAX:.0f} seconds to arrive"),
     414: ("URL_TOO_LONG", f"A URL may have {URL_BYTES_MAX} bytes"),
     431: ("HEADERS_TOO_LARGE", f"At most {HEADERS_MAX} headers of {HEAD_BYTES_MAX} bytes in all"),
 }
@@ -74,10 +84,17 @@ class BoundedProtocol(HttpToolsProtocol):
     _heads = 0
     _in_head = True
     _refusal = 400
+    _late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         """A client has come."""
         super().connection_made(cast("asyncio.Transport", _LingeringWire(self, transport)))
+        self._expect_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        self._forget_request()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read on; refuse when an unfinished head has grown beyond its bounds."""
@@ -98,6 +115,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head, self._head_bytes, self._header_bytes, self._refusal = True, 0, 0, 400
         self._headers, self.reading = 0, True
         self._heads += 1
+        self._expect_request()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -123,6 +141,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The request is whole."""
         self.reading = False
+        self._forget_request()
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the words are ours
@@ -132,6 +151,21 @@ class BoundedProtocol(HttpToolsProtocol):
         if not answering or self.cycle.response_complete:
             self.transport.write(_problem(self._refusal))
         self.transport.close()
+
+    def _expect_request(self) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(ARRIVAL_SECONDS_MAX, self._give_up)
+
+    def _forget_request(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _give_up(self) -> None:
+        """Whoever sends nothing, or sends drop by drop, does not keep a connection."""
+        self._refusal = 408
+        if not self.transport.is_closing():
+            self.send_400_response("")
 
     def _refuse(self, status: int) -> None:
         self._refusal = status

@@ -63,8 +63,11 @@ VALUES (%(tenant)s, %(number)s, %(seq)s, %(hash)s, %(at)s, %(key_id)s, %(seal)s)
 SELECT seq, hash, checkpoints FROM audit_heads WHERE tenant_id = %(tenant)s
 
 -- name: linked
-SELECT c.seq, c.entry_id, c.hash, e.id, e.at, e.actor_kind, e.actor_id, e.action, e.subject_type,
-       e.subject_id, e.reason, e.details, e.request_id
+-- What the driver could not read must not hide the rest: such times are NULL, details a text.
+SELECT c.seq, c.entry_id, c.hash, e.id,
+       CASE WHEN e.at >= '0001-01-02Z' AND e.at < '9999-12-31Z' THEN e.at END,
+       e.actor_kind, e.actor_id, e.action, e.subject_type, e.subject_id, e.reason,
+       e.details::text, e.request_id
 FROM audit_chain c
 LEFT JOIN audit_entries e ON e.tenant_id = c.tenant_id AND e.id = c.entry_id
 WHERE c.tenant_id = %(tenant)s AND c.seq > %(after)s
@@ -72,7 +75,8 @@ ORDER BY c.seq
 LIMIT %(limit)s
 
 -- name: checkpoints
-SELECT number, seq, hash, at, key_id, seal
+SELECT number, seq, hash,
+       CASE WHEN at >= '0001-01-02Z' AND at < '9999-12-31Z' THEN at ELSE 'epoch' END, key_id, seal
 FROM audit_checkpoints
 WHERE tenant_id = %(tenant)s
 ORDER BY number
