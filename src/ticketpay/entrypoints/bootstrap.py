@@ -380,18 +380,9 @@ def configure_logging(settings: Settings) -> None:
 
 
 def _require(settings: Settings, *, worker: bool) -> None:
-    needed = {
-        "WORKER_DATABASE_URL" if worker else "DATABASE_URL": (
-            settings.worker_database_url if worker else settings.database_url
-        ),
-        "STRIPE_SECRET_KEY": settings.stripe_secret_key,
-        "STRIPE_WEBHOOK_SECRET": next(iter(settings.stripe_webhook_secrets), None),
-    }
-    if worker:
-        needed["INTERNAL_WEBHOOK_SECRET"] = settings.internal_webhook_secret
-    else:
-        needed["JWT_SECRET"] = settings.jwt_secret
-    errors = tuple(FieldError(n, "is required") for n, secret in needed.items() if not secret)
+    from ticketpay.entrypoints.settings import missing
+
+    errors = tuple(FieldError(name, "is required") for name in missing(settings, worker=worker))
     if errors:
         names = ", ".join(error.field for error in errors)
         raise InvalidInput(f"missing settings: {names}", errors=errors)

@@ -393,6 +393,22 @@ def read_settings(environ: Mapping[str, str]) -> tuple[Settings, tuple[FieldErro
     return settings, (*errors, *_refusals(settings))
 
 
+def missing(settings: Settings, *, worker: bool) -> tuple[str, ...]:
+    """The settings without which the API, or the worker, does not start."""
+    needed: dict[str, object] = {
+        "WORKER_DATABASE_URL" if worker else "DATABASE_URL": (
+            settings.worker_database_url if worker else settings.database_url
+        ),
+        "STRIPE_SECRET_KEY": settings.stripe_secret_key,
+        "STRIPE_WEBHOOK_SECRET": settings.stripe_webhook_secrets,
+    }
+    if worker:
+        needed["INTERNAL_WEBHOOK_SECRET"] = settings.internal_webhook_secret
+    else:
+        needed["JWT_SECRET"] = settings.jwt_secret
+    return tuple(name for name, value in needed.items() if not value)
+
+
 def _worker_url(url: str) -> str:
     """The same databases with the worker's role: migrations give both the same password."""
     return url.replace("//ticketpay_app:", "//ticketpay_worker:")

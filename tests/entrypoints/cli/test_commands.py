@@ -81,6 +81,8 @@ def test_help_names_the_commands(word: str) -> None:
         ["ledger", "verify", "--tenant", "x"],
         ["tokens", "issue", "--tenant", str(uuid4()), "--user", str(uuid4()), "--role", "king"],
         ["sandbox", "clock", "--advance", "nan"],
+        ["sandbox", "authenticate", "pi_../../x"],
+        ["audit", "verify", "--tenant", str(uuid4()), "--against", "nonsense"],
         ["inbox", "list", "--after", "\udcff"],
         ["inbox", "replay", "\udcff", "--tenant", str(uuid4())],
         ["tokens", "issue", "--tenant", "x", "--user", "y", "--role", "admin"],

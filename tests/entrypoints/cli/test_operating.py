@@ -181,6 +181,17 @@ def test_the_sandbox_is_steered_and_that_is_recorded(desk: Desk) -> None:
     assert isinstance(desk.json("sandbox", "deliveries"), list)
 
 
+def test_a_buyer_proves_who_they_are_at_the_sandbox(desk: Desk) -> None:
+    """``sandbox authenticate`` is dry without --yes; with it the intent succeeds, or fails."""
+    for words, status in (((), "succeeded"), (("--fail",), "requires_payment_method")):
+        payment = desk.buy("threeDSecureRequired")
+        assert payment.ref is not None
+        asked = ("sandbox", "authenticate", payment.ref.object_id, *words)
+        assert desk.json(*asked)["dryRun"] is True
+        assert desk.json(*asked, "--yes", *desk.tenant)["status"] == status
+    assert [action for action, *_ in desk.trail()] == ["sandbox.authenticate"] * 2
+
+
 def test_a_sandbox_that_is_away(desk: Desk) -> None:
     """A sandbox that nobody runs is exit 5."""
     desk.environment = {**desk.environment, "STRIPE_API_BASE": "http://127.0.0.1:9"}

@@ -110,3 +110,19 @@ def test_near_misses_are_warned_about() -> None:
     done = run("--check", DATABASE_ULR="x")
     assert done.exit_code == 0
     assert "did you mean DATABASE_URL?" in done.stderr
+
+
+@pytest.mark.spec("S02")
+def test_what_a_program_will_miss_is_warned_about() -> None:
+    """With a database and nothing else, serve and worker each say what they will not start without;
+    without one, the development stack brings it all."""
+    done = run("--check", DATABASE_URL="postgresql://ticketpay_app:x@db/shop")
+    said = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert said == [
+        f"warning: ticketpay {program} needs {name}"
+        for program, last in (("serve", "JWT_SECRET"), ("worker", "INTERNAL_WEBHOOK_SECRET"))
+        for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", last)
+    ]
+    document = json.loads(run("--json", DATABASE_URL="postgresql://x@db/shop").stdout)
+    assert {"name": "JWT_SECRET", "neededBy": "serve"} in document["warnings"]
+    assert "needs" not in run("--check").stderr

@@ -113,7 +113,11 @@ def audit_checkpoint(tenant: UUID) -> None:
 @click.option("--against", help="A kept head: SEQ:HASH, HASH, or a file with one per line.")
 def audit_verify(tenant: UUID, against: str | None) -> None:
     """Prove that nothing was edited, removed, reordered or cut off; exit 1 on any difference."""
-    kept = read_kept(against, tenant) if against else []
+    try:
+        kept = read_kept(against, tenant) if against else []
+    except InvalidInput as wrong:
+        # Exit 1 would say that something was found.
+        raise click.UsageError(str(wrong)) from wrong
     with _desk(tenant) as desk:
         report = desk.verify(TenantId(tenant), kept)
     view = {

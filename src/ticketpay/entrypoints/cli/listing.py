@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -54,7 +54,9 @@ def tenants_show(tenant: UUID) -> None:
     view = next((_tenant_view(one) for one in _tenants() if one.id == tenant), None)
     if view is None:
         raise NotFound(f"there is no tenant {tenant}")
-    emit(view, [f"{name:<12}  {value}" for name, value in view.items()])
+    states = ", ".join(sorted(view["nexusStates"]))
+    shown = {**view, "nexusStates": states}
+    emit(view, [f"{name:<12}  {value}" for name, value in shown.items()])
 
 
 def _tenants() -> tuple[Tenant, ...]:
@@ -63,7 +65,7 @@ def _tenants() -> tuple[Tenant, ...]:
     return bootstrap.registered(settings_for("DATABASE_URL"))
 
 
-def _tenant_view(tenant: Tenant) -> dict[str, object]:
+def _tenant_view(tenant: Tenant) -> dict[str, Any]:
     return {
         "id": str(tenant.id),
         "slug": tenant.slug,
@@ -187,7 +189,12 @@ def outbox_list(tenant: UUID, limit: int, after: UUID | None, kind: str) -> None
         for one in found
     ]
     names = ("aggregateType", "aggregateId", "messages", "delivered", "parked", "error")
-    emit_table(views, names, [[view[name] for name in names] for view in views])
+    rows = [[_words(view[name]) for name in names] for view in views]
+    emit_table(views, names, rows)
+
+
+def _words(value: object) -> object:
+    return ("yes" if value else "no") if isinstance(value, bool) else value
 
 
 @click.command("postings", cls=Command)

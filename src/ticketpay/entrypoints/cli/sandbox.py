@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
@@ -19,6 +20,7 @@ from ticketpay.entrypoints.cli.shell import Group, Program, emit, settings_for
 __all__ = ["sandbox"]
 
 _SECONDS = 5.0
+_INTENT = re.compile(r"pi_[A-Za-z0-9]{1,64}", re.ASCII)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -108,6 +110,24 @@ def sandbox_deliver(
         "reorder": reorder,
     }
     _steer("delivery", {k: v for k, v in asked.items() if v is not None}, tenant, yes=yes)
+
+
+@sandbox.command("authenticate")
+@click.argument("intent")
+@click.option("--fail", is_flag=True, help="Let the buyer fail to prove who they are.")
+@_steering
+def sandbox_authenticate(intent: str, tenant: UUID | None, *, fail: bool, yes: bool) -> None:
+    """Do what a buyer does at their bank; INTENT begins the clientSecret, up to _secret."""
+    if not _INTENT.fullmatch(intent):
+        raise click.BadParameter("INTENT is the provider's id: pi_ and letters or digits")
+    wanted = {"outcome": "fail" if fail else "succeed"}
+    if not yes:
+        view = {"dryRun": True, "intent": intent, "wanted": wanted}
+        emit(view, [f"dry run: would let {intent} {wanted['outcome']}; --yes does it"])
+        return
+    _record("authenticate", {"intent": intent, **wanted}, tenant)
+    after = _control("POST", f"payment_intents/{intent}/authenticate", wanted)
+    emit(after, [f"{intent}  {after['status']}"])
 
 
 @sandbox.command("deliveries")

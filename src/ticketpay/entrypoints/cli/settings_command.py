@@ -15,9 +15,12 @@ import click
 
 if TYPE_CHECKING:
     from ticketpay.domain.kernel.errors import FieldError
-    from ticketpay.entrypoints.settings import Declared
+    from ticketpay.entrypoints.settings import Declared, Settings
 
 __all__ = ["Row", "near_misses", "rows", "settings"]
+
+Warned = tuple[dict[str, str], str]
+"""A warning for programs, and in words."""
 
 _ALIKE: Final = 0.85
 _USER_INFO: Final = re.compile(r"//[^/@\s]*@")
@@ -44,15 +47,14 @@ def settings(*, check: bool, as_json: bool, no_color: bool) -> None:  # noqa: AR
     from ticketpay.entrypoints.settings import read_settings
 
     environ, stack = os.environ, _stack()
-    _, refusals = read_settings({**stack, **environ})
-    misses = near_misses(environ)
+    found, refusals = read_settings({**stack, **environ})
+    warnings = [*_meant(near_misses(environ)), *_lacking(found)]
     if as_json:
-        click.echo(json.dumps(_document(rows(environ, stack), refusals, misses)))
-    elif check:
-        _tell(refusals, misses)
+        click.echo(json.dumps(_document(rows(environ, stack), refusals, warnings)))
     else:
-        _print_table(list(rows(environ, stack)))
-        _tell(refusals, misses)
+        if not check:
+            _print_table(list(rows(environ, stack)))
+        _tell(refusals, warnings)
     if check and refusals:
         sys.exit(1)
 
@@ -89,6 +91,22 @@ def near_misses(names: Iterable[str]) -> list[tuple[str, str]]:
     return [(name, meant[0]) for name, meant in pairs if meant]
 
 
+def _meant(misses: Iterable[tuple[str, str]]) -> Iterator[Warned]:
+    for name, meant in misses:
+        yield {"name": name, "meant": meant}, f"{name} is no setting; did you mean {meant}?"
+
+
+def _lacking(found: Settings) -> Iterator[Warned]:
+    """What serve and worker will refuse to start without, once there is a database."""
+    from ticketpay.entrypoints.settings import missing
+
+    if not found.database_url:
+        return
+    for program, worker in (("serve", False), ("worker", True)):
+        for name in missing(found, worker=worker):
+            yield {"name": name, "neededBy": program}, f"ticketpay {program} needs {name}"
+
+
 def _stack() -> Mapping[str, str]:
     """The settings of the running development stack, as the other commands use them."""
     if any(os.environ.get(name) for name in _STARTS_REAL):
@@ -123,17 +141,17 @@ def _print_table(found: list[Row]) -> None:
         click.echo(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}")
 
 
-def _tell(refusals: tuple[FieldError, ...], misses: list[tuple[str, str]]) -> None:
+def _tell(refusals: tuple[FieldError, ...], warnings: Iterable[Warned]) -> None:
     for refusal in refusals:
         click.echo(f"refused: {refusal.field} {refusal.message}", err=True)
-    for name, meant in misses:
-        click.echo(f"warning: {name} is no setting; did you mean {meant}?", err=True)
+    for _, line in warnings:
+        click.echo(f"warning: {line}", err=True)
     if not refusals:
         click.echo("settings: OK", err=True)
 
 
 def _document(
-    found: Iterable[Row], refusals: tuple[FieldError, ...], misses: list[tuple[str, str]]
+    found: Iterable[Row], refusals: tuple[FieldError, ...], warnings: Iterable[Warned]
 ) -> dict[str, object]:
     settings_of = [
         {
@@ -151,5 +169,5 @@ def _document(
         "ok": not refusals,
         "settings": settings_of,
         "refusals": [{"name": r.field, "message": r.message} for r in refusals],
-        "warnings": [{"name": name, "meant": meant} for name, meant in misses],
+        "warnings": [document for document, _ in warnings],
     }
