@@ -102,7 +102,7 @@ def _order(question: TaxQuestion) -> dict[str, object]:
 def _parts(document: object, question: TaxQuestion) -> tuple[TaxPart, ...]:
     """The parts; raises ``Unavailable`` for an answer that is not one or does not add up."""
     tax = _object(document, "tax")
-    if tax.get("has_nexus") is False and "breakdown" not in tax:
+    if tax.get("has_nexus") is False and tax.get("breakdown") is None:
         return _untaxed(tax, question)
     breakdown = _object(tax, "breakdown")
     total = _cents(tax, "amount_to_collect")

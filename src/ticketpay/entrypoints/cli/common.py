@@ -23,6 +23,7 @@ __all__ = [
     "cents_of",
     "entry_of",
     "limited",
+    "of_aggregate",
     "of_tenant",
     "opened",
     "say_done",
@@ -42,6 +43,16 @@ limited = click.option(
     default=50,
     show_default=True,
     help="How many at most.",
+)
+
+
+of_aggregate = click.option(
+    "--type",
+    "kind",
+    type=click.Choice(["order", "payment", "refund"]),
+    default="order",
+    show_default=True,
+    help="What it is about.",
 )
 
 

@@ -16,6 +16,7 @@ from ticketpay.entrypoints.cli.common import (
     cents_of,
     entry_of,
     limited,
+    of_aggregate,
     of_tenant,
     opened,
     say_done,
@@ -160,14 +161,7 @@ def _print_events(found: Iterable[ListedEvent]) -> None:
 @of_tenant
 @limited
 @click.option("--after", type=click.UUID, help="After this aggregate; with its --type.")
-@click.option(
-    "--type",
-    "kind",
-    type=click.Choice(["order", "payment", "refund"]),
-    default="order",
-    show_default=True,
-    help="What it is about.",
-)
+@of_aggregate
 def outbox_list(tenant: UUID, limit: int, after: UUID | None, kind: str) -> None:
     """Print the streams of a tenant by type and id: how much there is, how much is delivered."""
     from ticketpay.domain.messaging import AggregateType, StreamKey

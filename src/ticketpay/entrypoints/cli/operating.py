@@ -22,6 +22,7 @@ from ticketpay.entrypoints.cli.common import (
     cents_of,
     entry_of,
     limited,
+    of_aggregate,
     of_tenant,
     opened,
     say_done,
@@ -276,14 +277,7 @@ def outbox_dead() -> None:
 @outbox.command("replay")
 @click.argument("aggregate", type=click.UUID)
 @of_tenant
-@click.option(
-    "--type",
-    "kind",
-    type=click.Choice(["order", "payment", "refund"]),
-    default="order",
-    show_default=True,
-    help="What it is about.",
-)
+@of_aggregate
 @acting
 def outbox_replay(
     aggregate: UUID, tenant: UUID, kind: str, *, yes: bool, name: str, reason: str

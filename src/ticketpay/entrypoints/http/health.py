@@ -101,7 +101,7 @@ class Health:
         """
         future = self._under_way.get(probe)
         if future is None:
-            future = asyncio.ensure_future(cast("Any", self.pool.run(probe)))
+            future = asyncio.ensure_future(self.pool.run(probe))
             self._under_way[probe] = future
             future.add_done_callback(lambda _: self._under_way.pop(probe, None))
         return cast("T", await asyncio.shield(future))

@@ -148,7 +148,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer with a problem, if nobody answers already, and close."""
         self.reading = True
         answering = getattr(self.cycle, "response_started", False)
-        if not answering or self.cycle.response_complete:
+        free = not answering or self.cycle.response_complete
+        if free and not self._owes_an_earlier_answer:
             self.transport.write(_problem(self._refusal))
         self.transport.close()
 
@@ -163,9 +164,19 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         """Whoever sends nothing, or sends drop by drop, does not keep a connection."""
-        self._refusal = 408
-        if not self.transport.is_closing():
+        self._late = None
+        if self._owes_an_earlier_answer:
+            self._expect_request()
+        elif not self.transport.is_closing():
+            self._refusal = 408
             self.send_400_response("")
+
+    @property
+    def _owes_an_earlier_answer(self) -> bool:
+        """Whether a request before this one is unanswered, and would take our words for its own."""
+        cycle: Any = self.cycle
+        under_way = cycle is not None and not cycle.response_complete
+        return bool(self.pipeline) or (under_way and not cycle.more_body)
 
     def _refuse(self, status: int) -> None:
         self._refusal = status
