@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from subprocess import Popen
@@ -176,10 +177,16 @@ class Fleet:
 
     def kill_backend(self) -> None:
         """Kill one backend of our roles, one that is at work if there is any; all are restarted."""
-        pid = self._backend()
-        parent = int(Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()[1])
-        assert parent == self.stack.postgres.pid, "only a backend of our own postmaster"
-        os.kill(pid, signal.SIGKILL)
+        for _ in range(20):
+            # A backend may end by itself between our look and our blow: then another one.
+            with suppress(FileNotFoundError, ProcessLookupError):
+                pid = self._backend()
+                stat = Path(f"/proc/{pid}/stat").read_text()
+                parent = int(stat.rsplit(") ", 1)[1].split()[1])
+                assert parent == self.stack.postgres.pid, "only a backend of our own postmaster"
+                os.kill(pid, signal.SIGKILL)
+                return
+        raise AssertionError("no backend stayed long enough to be killed")
 
     def _backend(self) -> int:
         found: list[tuple[object, ...]] = []
