@@ -156,21 +156,24 @@ def test_the_owner_of_an_object_is_found_without_metadata(backend: Backend) -> N
 
 
 def next_page(
-    backend: Backend, status: InboxStatus | None, after: str, limit: int
+    backend: Backend, status: InboxStatus | None, before: ListedEvent | None, limit: int
 ) -> tuple[ListedEvent, ...]:
-    return backend.run(lambda tx: tx.inbox.listed(status, after, limit)())
+    return backend.run(lambda tx: tx.inbox.listed(status, before, limit)())
 
 
 def listed(backend: Backend, status: InboxStatus | None, limit: int) -> dict[str, ListedEvent]:
-    """All events of a status, page by page."""
-    found: dict[str, ListedEvent] = {}
-    after = ""
-    while page := next_page(backend, status, after, limit):
+    """All events of a status, page by page, the newest first."""
+    found: list[ListedEvent] = []
+    before = None
+    while page := next_page(backend, status, before, limit):
         assert len(page) <= limit
-        assert not found.keys() & {one.event_id for one in page}
-        found |= {one.event_id: one for one in page}
-        after = page[-1].event_id
-    return found
+        found += page
+        before = page[-1]
+    ages = [one.received_at for one in found]
+    assert ages == sorted(ages, reverse=True)
+    named = {(one.account, one.event_id) for one in found}
+    assert len(named) == len(found)
+    return {one.event_id: one for one in found}
 
 
 @pytest.mark.spec("S26")

@@ -90,10 +90,12 @@ def test_a_history_is_everything_about_a_payment(backend: Backend) -> None:
         tx.outbox.emit([*told, about])
 
     backend.run(settle)
+    backend.run(lambda tx: tx.payments.sent_again(paid.id, now))
     refunded(backend, paid, 5, RefundEvent.COMPLETE)
     found = in_order(backend.run(lambda tx: tx.listings.history(paid.id, order.id)()))
     assert [(h.source, h.about, h.what) for h in found] == [
         (Source.ATTEMPT, "payment", "charge"),
+        (Source.ATTEMPT, "payment", "charge again"),
         *((Source.MOVE, "order", str(step.event)) for step in path),
         (Source.MOVE, "payment", "complete"),
         (Source.MOVE, "refund", "complete"),
@@ -105,7 +107,7 @@ def test_a_history_is_everything_about_a_payment(backend: Backend) -> None:
     assert found[0].detail == paid.ref.object_id
     cents = sum(entry.cents for entry in posting.entries if entry.cents > 0)
     assert {h.detail for h in found if h.source is Source.POSTING} == {str(cents)}
-    assert found[1].detail == f"{path[0].before} -> {path[0].after}"
+    assert found[2].detail == f"{path[0].before} -> {path[0].after}"
     assert backend.run_as_other(lambda tx: tx.listings.history(paid.id, order.id)()) == ()
 
 

@@ -21,6 +21,7 @@ from ticketpay.domain.payments import (
     PaymentEvent,
     PaymentState,
 )
+from ticketpay.domain.payments.history import Source, in_order
 from ticketpay.domain.pricing import Charge
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent, RefundState
 from ticketpay.ports.transactions import Tx
@@ -197,3 +198,16 @@ def test_a_save_without_a_step_keeps_the_state(backend: Backend, state: PaymentS
     payment = attrs.evolve(backend.stored_payment(), ref=ref(), provider_status="requires_action")
     saved = backend.run(lambda tx: tx.payments.save(payment, None, backend.now()))
     assert (saved.state, saved.ref) == (state, payment.ref)
+
+
+@pytest.mark.spec("S32")
+def test_a_charge_that_is_sent_again_changes_no_payment(backend: Backend) -> None:
+    """Each time a charge is sent is in the history, in order; the payment stays as it was."""
+    payment, now = backend.stored_payment(), backend.now()
+    times = [now + timedelta(seconds=n) for n in (1, 5)]
+    for at in times:
+        backend.run(lambda tx, at=at: tx.payments.sent_again(payment.id, at))  # type: ignore[misc] # a default binds the loop variable
+    assert backend.run(lambda tx: tx.payments.get(payment.id)()) == payment
+    history = in_order(backend.run(lambda tx: tx.listings.history(payment.id, payment.order_id)()))
+    tries = [(h.at, h.what) for h in history if h.source is Source.ATTEMPT]
+    assert tries == [(payment.sent_at, "charge"), *((at, "charge again") for at in times)]

@@ -183,3 +183,19 @@ def test_streams_are_listed_by_key(backend: Backend) -> None:
         assert [(one.messages, one.delivered) for one in found] == [(1, 1), (1, 0), (1, 0)]
         assert not any(one.parked for one in found)
     assert backend.run(lambda tx: tx.streams.listed(backend.other_tenant, None, 9)()) == ()
+
+
+@pytest.mark.spec("S40")
+def test_a_stream_is_found_by_its_key(backend: Backend) -> None:
+    """A stream is shown with its error once it is parked; there is none before its first message."""
+    order, now = uuid4(), backend.now()
+    key = StreamKey(backend.tenant, AggregateType.ORDER, order)
+    assert backend.run(lambda tx: tx.streams.get(key)()) is None
+    emit(backend, message("order.paid", order, now))
+    (claimed,) = claim(backend, now, order)
+    backend.run(lambda tx: tx.streams.lock([claimed])())
+    backend.run(lambda tx: tx.streams.failed(key, 0, "no such event", None, now))
+    found = backend.run(lambda tx: tx.streams.get(key)())
+    assert found is not None
+    assert (found.key, found.messages, found.delivered, found.parked) == (key, 1, 0, True)
+    assert found.error == "no such event"

@@ -122,7 +122,7 @@ def test_production_refuses_test_keys_and_the_sandbox() -> None:
 @pytest.mark.spec("S02", "S08")
 def test_secrets_are_never_printed() -> None:
     """Neither a secret nor the settings show what is inside."""
-    shown = repr(Settings(jwt_secret=Secret("tell-nobody" * 4)))
+    shown = repr(Settings(jwt_secrets=(Secret("tell-nobody" * 4),)))
     assert "tell-nobody" not in shown
     assert "***" in shown
     assert wrong_fields({"JWT_SECRET": "short"}) == {"JWT_SECRET"}

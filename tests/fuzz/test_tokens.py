@@ -265,7 +265,7 @@ def ask(guard: Guard, sent: list[str], at: float) -> Actor | str:
 @fuzzed(visit)
 def test_only_a_good_token_makes_an_actor(request: Visit) -> bool:
     """A token is believed exactly when it is ours, for us and in time, and is one actor then."""
-    guard = Guard(SECRET, ISSUER, AUDIENCE)
+    guard = Guard((SECRET,), ISSUER, AUDIENCE)
     first = ask(guard, request.sent, request.at)
     assert first == believed(request.sent, request.at)
     assert ask(guard, request.sent, request.at) == first
@@ -276,7 +276,7 @@ def test_only_a_good_token_makes_an_actor(request: Visit) -> bool:
 @fuzzed(visit)
 def test_what_is_remembered_is_not_believed_for_longer(request: Visit) -> bool:
     """A guard that has seen a token says later exactly what one says that sees it then."""
-    guard = Guard(SECRET, ISSUER, AUDIENCE)
+    guard = Guard((SECRET,), ISSUER, AUDIENCE)
     ask(guard, request.sent, request.at)
     later = ask(guard, request.sent, request.again)
     assert later == believed(request.sent, request.again)

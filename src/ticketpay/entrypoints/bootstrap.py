@@ -249,10 +249,10 @@ def _metrics(settings: Settings) -> Metrics | None:
     return Metrics()
 
 
-def build(settings: Settings, *, worker: bool = False) -> App:
+def build(settings: Settings, *, worker: bool = False, reading: bool = False) -> App:
     """The production application: PostgreSQL, Stripe, the ticket service.
 
-    Raises ``InvalidInput`` when a needed setting is missing and ``Conflict`` when the database
+    For ``reading`` only the database has to be set. Raises ``InvalidInput`` when a needed setting is missing and ``Conflict`` when the database
     role would make row-level security void.
     """
     from ticketpay.adapters.outbound.tickets import HttpTicketService
@@ -264,7 +264,7 @@ def build(settings: Settings, *, worker: bool = False) -> App:
     from ticketpay.adapters.system.clock import SystemClock
     from ticketpay.adapters.system.ids import Uuid7
 
-    _require(settings, worker=worker)
+    _require(settings, worker=worker, reading=reading)
     metrics = _metrics(settings)
     uow = PostgresUnitOfWork(
         _databases(settings, worker=worker),
@@ -379,10 +379,12 @@ def configure_logging(settings: Settings) -> None:
     configure(settings.log_level)
 
 
-def _require(settings: Settings, *, worker: bool) -> None:
+def _require(settings: Settings, *, worker: bool, reading: bool) -> None:
     from ticketpay.entrypoints.settings import missing
 
-    errors = tuple(FieldError(name, "is required") for name in missing(settings, worker=worker))
+    names_missing = missing(settings, worker=worker)
+    wanted = [n for n in names_missing if not reading or n.endswith("DATABASE_URL")]
+    errors = tuple(FieldError(name, "is required") for name in wanted)
     if errors:
         names = ", ".join(error.field for error in errors)
         raise InvalidInput(f"missing settings: {names}", errors=errors)

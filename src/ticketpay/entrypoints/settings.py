@@ -19,6 +19,7 @@ __all__ = [
     "Settings",
     "declarations",
     "load_settings",
+    "named",
     "read_settings",
 ]
 
@@ -221,8 +222,12 @@ class Settings:
     stripe_api_base: str = _setting(
         "STRIPE_API_BASE", _text, "", "api, worker", "another address of the provider: the sandbox"
     )
-    jwt_secret: Secret = _setting(
-        "JWT_SECRET", Secret, Secret(""), "api", "signs bearer tokens; at least 32 characters"
+    jwt_secrets: tuple[Secret, ...] = _setting(
+        "JWT_SECRET",
+        _secrets,
+        (),
+        "api",
+        "signs bearer tokens; at least 32 characters; several while one is rotated, the first signs",
     )
     jwt_issuer: str = _setting(
         "JWT_ISSUER", _text, "tickettoken", "api", "the issuer that a token must name"
@@ -366,6 +371,13 @@ def declarations() -> Iterator[tuple[attrs.Attribute[Any], Declared]]:
         yield field, field.metadata[Declared]
 
 
+def named(settings: Settings, variable: str) -> Any:
+    """The value of the setting that comes from this variable."""
+    return next(
+        getattr(settings, field.name) for field, one in declarations() if one.name == variable
+    )
+
+
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """Read settings from the environment; raises ``InvalidInput`` naming every wrong variable."""
     settings, errors = read_settings(environ)
@@ -405,7 +417,7 @@ def missing(settings: Settings, *, worker: bool) -> tuple[str, ...]:
     if worker:
         needed["INTERNAL_WEBHOOK_SECRET"] = settings.internal_webhook_secret
     else:
-        needed["JWT_SECRET"] = settings.jwt_secret
+        needed["JWT_SECRET"] = settings.jwt_secrets
     return tuple(name for name, value in needed.items() if not value)
 
 
@@ -457,11 +469,12 @@ def _refusals(settings: Settings) -> list[FieldError]:
     errors = [*_counts(settings), *_limit_refusals(settings)]
     if settings.log_level.lower() not in _LOG_LEVELS:
         errors.append(FieldError("LOG_LEVEL", f"must be one of {', '.join(_LOG_LEVELS)}"))
-    secret = settings.jwt_secret.value
-    if secret and len(secret) < 32:
-        errors.append(_too_short("JWT_SECRET"))
-    if any(len(key.value) < 32 for key in settings.audit_keys):
-        errors.append(_too_short("AUDIT_KEY"))
+    keys = {"JWT_SECRET": settings.jwt_secrets, "AUDIT_KEY": settings.audit_keys}
+    errors += [
+        _too_short(name)
+        for name, several in keys.items()
+        if any(len(one.value) < 32 for one in several)
+    ]
     if settings.app_env == "production":
         errors.extend(_production_refusals(settings))
     return errors
@@ -473,7 +486,7 @@ def _production_refusals(settings: Settings) -> list[FieldError]:
         "DATABASE_URL": settings.database_url,
         "STRIPE_SECRET_KEY": settings.stripe_secret_key,
         "STRIPE_WEBHOOK_SECRET": next(iter(settings.stripe_webhook_secrets), Secret("")),
-        "JWT_SECRET": settings.jwt_secret,
+        "JWT_SECRET": next(iter(settings.jwt_secrets), Secret("")),
     }
     errors = [
         FieldError(name, f"is required in production: {_REMEDIES[name]}")

@@ -65,6 +65,8 @@ _FORGETFUL: Final = (
     "the database is from an earlier run and the sandbox remembers none of it: "
     "ledger verify will list the payments of that run"
 )
+# Switches that lead nowhere: they may be set around the development stack.
+_SWITCHES: Final = ("ENABLE_METRICS", "LOG_LEVEL")
 # What a child needs of our own environment; somebody's settings must not leak into the stack.
 _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "TZ")
 
@@ -269,6 +271,7 @@ class _Builder:
             "REDIS_URL": self.valkey.url,
             # Everybody comes from the loopback address here.
             "RATE_LIMIT_MAX_REQUESTS": "1000000",
+            **{name: os.environ[name] for name in _SWITCHES if name in os.environ},
             **self.asked,
         }
 

@@ -116,6 +116,10 @@ class Streams(Protocol):
         """All parked streams with their last error."""
         ...
 
+    def get(self, key: StreamKey) -> Later[ListedStream | None]:
+        """The stream; None before its first message."""
+        ...
+
     def listed(
         self, tenant: TenantId, after: StreamKey | None, limit: int
     ) -> Later[tuple[ListedStream, ...]]:
@@ -153,9 +157,9 @@ class Inbox(Protocol):
         ...
 
     def listed(
-        self, status: InboxStatus | None, after: str, limit: int
+        self, status: InboxStatus | None, before: ListedEvent | None, limit: int
     ) -> Later[tuple[ListedEvent, ...]]:
-        """The events of this status, or all, whose id is greater than ``after``, by id."""
+        """The events of this status, or all, newest first; those older than ``before``."""
         ...
 
     def get(self, event_id: str) -> Later[ListedEvent | None]:

@@ -44,6 +44,10 @@ class Payments(Protocol):
         """All payments of an order, oldest first, unlocked."""
         ...
 
+    def sent_again(self, payment_id: PaymentId, at: datetime) -> None:
+        """Record that the charge is sent once more, with its own key; the payment is locked."""
+        ...
+
     def save(
         self,
         payment: Payment,

@@ -84,6 +84,7 @@ def sale(home: Scenery) -> Iterator[Op]:
     yield lambda tx: tx.payments.get(payment.id)()
     yield lambda tx: tx.payments.lock(payment.id)()
     yield lambda tx: tx.payments.of_order(order.id)()
+    yield lambda tx: tx.payments.sent_again(payment.id, START)
     yield lambda tx: tx.orders.get(order.id)()
     yield lambda tx: tx.orders.lock(order.id)()
     yield lambda tx: tx.orders.lock_of_payment(payment.id)()

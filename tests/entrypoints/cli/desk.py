@@ -21,7 +21,7 @@ from ticketpay.entrypoints.settings import load_settings
 
 __all__ = ["SECRET", "Desk"]
 
-SECRET = "a secret of at least 32 characters, yes"
+SECRET = "a secret of at least 32 characters: yes"
 
 
 @attrs.define

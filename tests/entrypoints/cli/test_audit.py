@@ -31,7 +31,7 @@ EDITS = (
     ),
     ("UPDATE audit_checkpoints SET at = 'infinity'", "is broken"),
 )
-SECRET = "a secret of at least 32 characters, yes"
+SECRET = "a secret of at least 32 characters: yes"
 
 
 @pytest.mark.spec("S09")
@@ -73,6 +73,9 @@ def test_the_trail_is_listed_proven_and_its_tampering_found(
     (entry,) = json.loads(run("audit", "list", "--tenant", str(tenant), "--json").output)
     assert (entry["action"], entry["actorId"]) == ("token.issue", "kim")
     assert entry["details"] == {"role": "admin", "minutes": 60}
+    heading, line = run("audit", "list", "--tenant", str(tenant)).output.splitlines()
+    assert heading.split()[:2] == ["at", "actorKind"]
+    assert line.split()[0] == entry["at"]
     shown = run("audit", "show", entry["id"], "--tenant", str(tenant), "--json")
     assert json.loads(shown.output) == entry
     assert chained(fresh_database, tenant) == 4

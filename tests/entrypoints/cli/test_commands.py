@@ -21,7 +21,7 @@ from ticketpay.entrypoints.cli.books import amount, balance_rows
 from ticketpay.entrypoints.cli.main import COMMANDS, cli
 from ticketpay.entrypoints.demo import CATALOG
 
-SECRET = "a secret of at least 32 characters, yes"
+SECRET = "a secret of at least 32 characters: yes"
 HEAVY = {"stripe", "psycopg", "starlette", "uvicorn", "httpx", "rich", "jwt"}
 
 
@@ -83,7 +83,7 @@ def test_help_names_the_commands(word: str) -> None:
         ["sandbox", "clock", "--advance", "nan"],
         ["sandbox", "authenticate", "pi_../../x"],
         ["audit", "verify", "--tenant", str(uuid4()), "--against", "nonsense"],
-        ["inbox", "list", "--after", "\udcff"],
+        ["inbox", "list", "--before", "\udcff"],
         ["inbox", "replay", "\udcff", "--tenant", str(uuid4())],
         ["tokens", "issue", "--tenant", "x", "--user", "y", "--role", "admin"],
     ],

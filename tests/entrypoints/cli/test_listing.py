@@ -93,7 +93,7 @@ def test_colours_are_for_those_who_want_them(desk: Desk) -> None:
 @pytest.mark.spec("S17 D5")
 @pytest.mark.parametrize(("what", "ident"), [("orders", "id"), ("payments", "id")])
 def test_orders_and_payments_are_listed_newest_first(desk: Desk, what: str, ident: str) -> None:
-    """Pages put together by --before are all of the tenant's, newest first; others see none."""
+    """Pages put together by --before are all of the tenant's, newest first."""
     bought = [desk.buy("visa") for _ in range(3)]
     wanted = [str(p.order_id if what == "orders" else p.id) for p in reversed(bought)]
     first = desk.json(what, "list", *desk.tenant, "--limit", "2")
@@ -102,7 +102,55 @@ def test_orders_and_payments_are_listed_newest_first(desk: Desk, what: str, iden
     assert [one[ident] for one in rest] == wanted[2:]
     text = desk.run(what, "list", *desk.tenant).stdout
     assert all(one in text for one in wanted)
-    assert desk.json(what, "list", "--tenant", uuid4()) == []
+
+
+@pytest.mark.spec("S04")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("quote", "--event", uuid4(), "--type", f"{uuid4()}:1"),
+        ("orders", "list"),
+        ("orders", "show", uuid4()),
+        ("payments", "list"),
+        ("payments", "show", uuid4()),
+        ("payments", "sync", uuid4()),
+        ("payments", "cancel", uuid4()),
+        ("inbox", "list"),
+        ("inbox", "replay", "evt_1"),
+        ("outbox", "list"),
+        ("outbox", "replay", uuid4()),
+        ("ledger", "accounts"),
+        ("ledger", "postings"),
+        ("ledger", "verify"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_tenant_that_is_not_there_is_no_empty_list(desk: Desk, words: tuple[object, ...]) -> None:
+    """A mistyped tenant is exit 3 everywhere, never an empty page that looks like the truth."""
+    error = desk.refused(*words, "--tenant", uuid4(), code=3)
+    assert error["detail"].startswith("there is no tenant ")
+
+
+@pytest.mark.parametrize(
+    "words", [("orders", "list"), ("payments", "list"), ("outbox", "list"), ("ledger", "accounts")]
+)
+def test_who_reads_needs_the_database_alone(desk: Desk, words: tuple[str, ...]) -> None:
+    """Reading takes DATABASE_URL and no secret; acting names what is missing."""
+    payment = desk.buy("visa")
+    desk.environment = {"DATABASE_URL": desk.database.app}
+    assert desk.json(*words, *desk.tenant)
+    error = desk.refused("payments", "sync", payment.id, *desk.tenant, code=1)
+    assert "STRIPE_SECRET_KEY" in error["detail"]
+
+
+def test_events_are_listed_newest_first(desk: Desk) -> None:
+    """``inbox list`` begins with the newest; --before goes on; an unknown event is exit 3."""
+    events = [told(desk) for _ in range(3)]
+    listed = [one["eventId"] for one in desk.json("inbox", "list", *desk.tenant)]
+    assert [one for one in listed if one in events] == events[::-1]
+    older = desk.json("inbox", "list", *desk.tenant, "--before", events[1])
+    assert [one["eventId"] for one in older if one["eventId"] in events] == events[:1]
+    desk.refused("inbox", "list", "--before", "evt_nowhere", code=3)
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "x"])

@@ -165,6 +165,7 @@ def test_a_parked_stream_is_shown_and_replayed_once(desk: Desk) -> None:
     assert changed(desk, before) == {"audit_entries": 1, "audit_waiting": 1}
     assert str(order) not in desk.run("outbox", "dead").stdout
     desk.refused(*words, "--yes", code=4)
+    desk.refused("outbox", "replay", uuid4(), *desk.tenant, "--yes", code=3)
     assert desk.trail() == [("stream.replay", "kim", str(order))]
 
 

@@ -20,7 +20,7 @@ from ticketpay.entrypoints.http.pools import Pools
 from ticketpay.entrypoints.settings import Secret, Settings
 
 SECRET = "a-secret-of-more-than-thirty-two-characters"
-SETTINGS = Settings(jwt_secret=Secret(SECRET))
+SETTINGS = Settings(jwt_secrets=(Secret(SECRET),))
 TENANT = UUID("018f0000-0000-7000-8000-000000000001")
 USER = UUID("018f0000-0000-7000-8000-000000000002")
 THING = UUID("018f0000-0000-7000-8000-000000000003")

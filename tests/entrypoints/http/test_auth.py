@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
 
+import attrs
 import jwt
 import pytest
 from starlette.requests import Request
@@ -164,9 +165,33 @@ def test_questions_need_a_token(path: str) -> None:
 @pytest.mark.parametrize("secret", ["", "short"])
 def test_weak_secrets_are_refused(secret: str) -> None:
     """The application does not start with a JWT secret that can be guessed."""
-    world = World(settings=Settings(jwt_secret=Secret(secret)))
+    world = World(settings=Settings(jwt_secrets=(Secret(secret),)))
     with pytest.raises(InvalidInput, match="JWT_SECRET"):
         world.asgi()
+
+
+def test_a_rotated_secret_is_believed_until_it_is_taken_out() -> None:
+    """While both secrets are set, both are believed and the first signs; afterwards the new alone."""
+    old, new = SETTINGS, attrs.evolve(SETTINGS, jwt_secrets=(Secret("n" * 40),))
+    both = attrs.evolve(SETTINGS, jwt_secrets=(*new.jwt_secrets, *old.jwt_secrets))
+    fresh = "Bearer " + jwt.encode(claims(), "n" * 40, "HS256")
+    forged = "Bearer " + jwt.encode(claims(), "x" * 40, "HS256")
+    for settings, believed in ((old, {signed()}), (both, {signed(), fresh}), (new, {fresh})):
+        guard = Guard.of(settings)
+        for bearer in (signed(), fresh, forged):
+            scope = {"type": "http", "headers": [(b"authorization", bearer.encode())]}
+            if bearer in believed:
+                assert guard.actor(Request(scope)).tenant_id == TENANT
+            else:
+                with pytest.raises(Unauthenticated):
+                    guard.actor(Request(scope))
+
+
+@pytest.mark.parametrize("weak", [(), ("s" * 40, "short")])
+def test_every_secret_must_be_strong(weak: tuple[str, ...]) -> None:
+    """One guessable secret among several is refused, and so is none."""
+    with pytest.raises(InvalidInput, match="JWT_SECRET"):
+        Guard.of(Settings(jwt_secrets=tuple(map(Secret, weak))))
 
 
 def test_a_believed_token_is_believed_until_it_expires() -> None:

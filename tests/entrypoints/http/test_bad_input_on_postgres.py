@@ -21,7 +21,7 @@ from ticketpay.entrypoints.http import create_app, issue_token
 from ticketpay.entrypoints.settings import Secret, Settings
 
 pytestmark = pytest.mark.server
-SETTINGS = Settings(jwt_secret=Secret("s" * 40))
+SETTINGS = Settings(jwt_secrets=(Secret("s" * 40),))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def ask(till: Till, method: str, path: str, **request: Any) -> httpx.Response:
 
 def token(till: Till, *, role: str = "customer", tenant: Any = None, user: Any = None) -> str:
     return issue_token(
-        SETTINGS.jwt_secret.value,
+        SETTINGS.jwt_secrets[0].value,
         tenant=tenant or till.shop.tenant.id,
         user=user or till.actor.user_id,
         role=role,

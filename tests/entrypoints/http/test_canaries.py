@@ -76,7 +76,7 @@ def test_settings_never_show_their_secrets() -> None:
     """Neither the settings nor what is made of them shows a secret in its str or repr."""
     settings = load_settings(ENVIRONMENT)
     assert len(ENVIRONMENT) >= 6
-    for thing in (settings, Guard.of(settings), Cursors.of(settings.jwt_secret.value)):
+    for thing in (settings, Guard.of(settings), Cursors.of(settings.jwt_secrets[0].value)):
         assert sings(str(thing) + repr(thing)) == []
     for name in attrs.fields_dict(Settings):
         assert sings(f"{getattr(settings, name)}{getattr(settings, name)!r}") == []
@@ -128,7 +128,7 @@ def test_no_request_makes_a_secret_sing(
     logs: io.StringIO, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Tokens, cards and signatures are in no answer and no log; the client secret in its answer."""
-    settings = attrs.evolve(SETTINGS, jwt_secret=Secret(JWT_CANARY))
+    settings = attrs.evolve(SETTINGS, jwt_secrets=(Secret(JWT_CANARY),))
     statuses = set()
     for answer in requests(Shop.open(settings, log_level="debug")):
         statuses.add(answer.status_code)
@@ -173,7 +173,7 @@ def test_an_unbelievable_token_is_not_in_the_error() -> None:
     """The error of a token that cannot be believed does not repeat it, nor do its causes."""
     from starlette.requests import Request
 
-    guard = Guard.of(attrs.evolve(SETTINGS, jwt_secret=Secret(JWT_CANARY)))
+    guard = Guard.of(attrs.evolve(SETTINGS, jwt_secrets=(Secret(JWT_CANARY),)))
     bad = token(secret=JWT_CANARY, issuer="somebody", audience="canary-audience")
     for sent in (bad, f"{CANARY}.{CANARY}.{CANARY}"):
         headers = [(b"authorization", f"Bearer {sent}".encode())]

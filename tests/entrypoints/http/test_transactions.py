@@ -149,6 +149,9 @@ def test_a_cursor_is_good_for_its_own_list_only() -> None:
         assert wrong(answer) == {"cursor"}
     assert some.list_sales.calls == []
     assert some.get(f"{PATH}?cursor={good}").status_code == 200
+    rotated = Cursors.of("x" * 40, SECRET)
+    assert rotated.read(good, MINE) == PLACE
+    assert Cursors.of("x" * 40).read(rotated.write(PLACE, MINE), MINE) == PLACE
 
 
 @pytest.mark.spec("S17")

@@ -12,6 +12,7 @@ from ticketpay.domain.kernel.errors import OutcomeUnknown
 from ticketpay.domain.messaging import IdempotencyKeyReused, Outcome
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.payments import PaymentState, ProviderStatus
+from ticketpay.domain.payments.history import Source
 
 
 def succeeded(system: Sandboxed) -> int:
@@ -164,6 +165,8 @@ def test_a_lost_answer_is_unknown_and_then_found(system: Sandboxed, card: str) -
     assert answer.outcome is Outcome.COMPLETED
     assert succeeded(system) == 1
     assert len(system.payments()) == 1
+    history = system.app.payment_desk.history(system.scenery.tenant, payment.id)
+    assert [h.what for h in history if h.source is Source.ATTEMPT] == ["charge", "charge again"]
 
 
 @pytest.mark.spec("S16", "S36")

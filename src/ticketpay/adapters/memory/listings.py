@@ -61,6 +61,15 @@ class MemoryListings:
                 detail=payment.ref.object_id if payment.ref else "",
                 number=1,
             )
+        for number, at in enumerate(self.tables.sent_again.get(payment_id) or (), 2):
+            yield Happening(
+                at=at,
+                source=Source.ATTEMPT,
+                about="payment",
+                about_id=str(payment_id),
+                what="charge again",
+                number=number,
+            )
         for posting in map(self.tables.postings.get, posting_keys(payment_id)):
             if posting is not None:
                 cents = sum(entry.cents for entry in posting.entries if entry.cents > 0)

@@ -177,6 +177,10 @@ class MemoryStreams:
         rows = self._tables.streams.items()
         return known(tuple((key, head.error) for key, head in rows if head.parked))
 
+    def get(self, key: StreamKey) -> Later[ListedStream | None]:
+        head = self._tables.streams.get(key)
+        return known(None if head is None else _listed_stream(key, head))
+
     def listed(
         self, tenant: TenantId, after: StreamKey | None, limit: int
     ) -> Later[tuple[ListedStream, ...]]:
@@ -294,14 +298,14 @@ class MemoryInbox:
             self._tables.waiting.put(_key_of(claim), waiting)
 
     def listed(
-        self, status: InboxStatus | None, after: str, limit: int
+        self, status: InboxStatus | None, before: ListedEvent | None, limit: int
     ) -> Later[tuple[ListedEvent, ...]]:
         rows = [
             row
             for row in self._rows()
-            if row.event.event_id > after and status in (None, row.status)
+            if status in (None, row.status) and (before is None or _age(row.event) < _age(before))
         ]
-        rows.sort(key=lambda row: row.event.event_id)
+        rows.sort(key=lambda row: _age(row.event), reverse=True)
         return known(tuple(map(_listed_event, rows[:limit])))
 
     def get(self, event_id: str) -> Later[ListedEvent | None]:
@@ -357,6 +361,10 @@ class MemoryInbox:
     def _owned(self, claim: InboxClaim) -> EventRow | None:
         row = self._tables.waiting.lock_found(_key_of(claim))
         return row if row is not None and row.epoch == claim.epoch else None
+
+
+def _age(event: StoredEvent | ListedEvent) -> tuple[datetime, str, str, str]:
+    return event.received_at, event.provider, event.account, event.event_id
 
 
 def _listed_event(row: EventRow) -> ListedEvent:

@@ -46,6 +46,10 @@ class MemoryPayments:
     def of_order(self, order_id: OrderId) -> Later[tuple[Payment, ...]]:
         return known(tuple(self._of_order(order_id)))
 
+    def sent_again(self, payment_id: PaymentId, at: datetime) -> None:
+        before = self.tables.sent_again.lock(payment_id) or ()
+        self.tables.sent_again.put(payment_id, (*before, at))
+
     def save(
         self, payment: Payment, step: Step[PaymentState, PaymentEvent] | None, at: datetime
     ) -> Payment:

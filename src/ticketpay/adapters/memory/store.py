@@ -291,6 +291,7 @@ class TenantTables:
         self.orders: Table[OrderId, Order] = Table(store)
         self.payments: Table[PaymentId, Payment] = Table(store)
         self.payments_of: Table[OrderId, tuple[PaymentId, ...]] = Table(store)
+        self.sent_again: Table[PaymentId, tuple[datetime, ...]] = Table(store)
         self.refunds: Table[RefundId, Refund] = Table(store)
         self.moves: Table[int, Move] = Table(store)
         self.keys: Table[KeyScope, KeyRow] = Table(store)

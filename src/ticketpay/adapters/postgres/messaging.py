@@ -165,6 +165,16 @@ class PostgresStreams:
             _SQL["list_streams"], values, lambda rows: tuple(map(_listed_stream, rows))
         )
 
+    def get(self, key: StreamKey) -> Later[ListedStream | None]:
+        values = {
+            "tenant": key.tenant_id,
+            "kind": key.aggregate_type.value,
+            "id": key.aggregate_id,
+        }
+        return self.session.read(
+            _SQL["stream"], values, lambda rows: next(map(_listed_stream, rows), None)
+        )
+
 
 def _listed_stream(row: tuple[Any, ...]) -> ListedStream:
     return ListedStream(
@@ -265,9 +275,16 @@ class PostgresInbox:
         self.session.write(_SQL["retry_event"], self._event(claim) | values)
 
     def listed(
-        self, status: InboxStatus | None, after: str, limit: int
+        self, status: InboxStatus | None, before: ListedEvent | None, limit: int
     ) -> Later[tuple[ListedEvent, ...]]:
-        values = {"status": status.value if status else "", "after": after, "limit": limit}
+        values = {
+            "status": status.value if status else "",
+            "received_at": before.received_at if before else "infinity",
+            "provider": before.provider if before else "",
+            "account": before.account if before else "",
+            "event_id": before.event_id if before else "",
+            "limit": limit,
+        }
         return self.session.read(_SQL["list_events"], values, _listed_events)
 
     def get(self, event_id: str) -> Later[ListedEvent | None]:

@@ -131,6 +131,10 @@ class PostgresPayments:
             _SQL["of_order"], values, lambda rows: tuple(_payment(row) for row in rows)
         )
 
+    def sent_again(self, payment_id: PaymentId, at: datetime) -> None:
+        values = {"tenant": self.session.tenant_id, "id": payment_id, "at": at}
+        self.session.write(_SQL["sent_again"], values)
+
     def save(
         self, payment: Payment, step: Step[PaymentState, PaymentEvent] | None, at: datetime
     ) -> Payment:

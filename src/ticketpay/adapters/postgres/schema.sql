@@ -275,6 +275,7 @@ CREATE TABLE payment_attempts (
     sent_at     timestamptz NOT NULL,
     object_id   text,
     answered_at timestamptz,
+    sent_again_at timestamptz[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant_id, payment_id, number),
     UNIQUE (tenant_id, key),
     FOREIGN KEY (tenant_id, payment_id) REFERENCES payments
@@ -555,6 +556,12 @@ CREATE TABLE audit_checkpoints (
 
 -- Dead events are few and are counted at every scrape.
 CREATE INDEX webhook_inbox_dead ON webhook_inbox (received_at) WHERE status = 'dead';
+
+-- What operators look at: events newest first, by id, and about a payment.
+CREATE INDEX webhook_inbox_received ON webhook_inbox (received_at, provider, account, event_id);
+CREATE INDEX webhook_inbox_event ON webhook_inbox (event_id);
+CREATE INDEX webhook_inbox_object ON webhook_inbox (object_id);
+CREATE INDEX webhook_inbox_payment ON webhook_inbox (payment_id) WHERE payment_id <> '';
 
 CREATE TABLE audit_heads (
     tenant_id   uuid NOT NULL,

@@ -195,6 +195,7 @@ class Checkout:
         """The recovery point: finish what is already decided, else charge again with the same key."""
         case = _reopen(tx, claim)
         if case.payment.ref is None and case.payment.state is PaymentState.PENDING:
+            tx.payments.sent_again(case.payment.id, self.clock.now())
             return _Opened(claim, case.payment, case.order.expires_at)
         answer = answer_of(case.payment, case.order)
         tx.idempotency.finish(claim, answer, self.clock.now())

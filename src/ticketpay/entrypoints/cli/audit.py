@@ -15,7 +15,8 @@ import click
 
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.kernel.ids import TenantId
-from ticketpay.entrypoints.cli.shell import Group, emit, judged, settings_for
+from ticketpay.domain.kernel.time import rfc3339
+from ticketpay.entrypoints.cli.shell import Group, emit, emit_table, judged, settings_for
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry, Detail, KeptHead
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["audit", "operator_entry", "read_kept"]
 
 _HASH_CHARS = frozenset("0123456789abcdef")
+_COLUMNS = ("at", "actorKind", "actorId", "action", "subjectType", "subjectId", "id")
 
 
 def operator_entry(
@@ -81,7 +83,7 @@ def audit_list(tenant: UUID, limit: int) -> None:
     """Print the newest entries, newest first."""
     with _desk(tenant) as desk:
         views = [_view(entry) for entry in desk.show.latest(TenantId(tenant), limit)]
-    emit(views, map(_line, views))
+    emit_table(views, _COLUMNS, [[view[name] for name in _COLUMNS] for view in views])
 
 
 @audit.command("show")
@@ -191,7 +193,7 @@ def _desk(tenant: UUID) -> Iterator[AuditDesk]:
 def _view(entry: AuditEntry) -> dict[str, object]:
     return {
         "id": str(entry.id),
-        "at": entry.at.isoformat(),
+        "at": rfc3339(entry.at),
         "actorKind": str(entry.actor_kind),
         "actorId": entry.actor_id,
         "action": entry.action,
@@ -201,8 +203,3 @@ def _view(entry: AuditEntry) -> dict[str, object]:
         "details": dict(entry.details),
         "requestId": entry.request_id,
     }
-
-
-def _line(view: dict[str, object]) -> str:
-    names = ("at", "actorKind", "actorId", "action", "subjectType", "subjectId", "id")
-    return "  ".join(str(view[name]) for name in names)

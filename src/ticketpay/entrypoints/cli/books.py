@@ -27,11 +27,11 @@ __all__ = [
 
 
 @contextmanager
-def open_app(settings: Settings, *, worker: bool = False) -> Iterator[App]:
+def open_app(settings: Settings, *, worker: bool = False, reading: bool = False) -> Iterator[App]:
     """The application on the databases of the settings, closed afterwards."""
     from ticketpay.entrypoints import bootstrap
 
-    app = bootstrap.build(settings, worker=worker)
+    app = bootstrap.build(settings, worker=worker, reading=reading)
     try:
         yield app
     finally:
@@ -40,8 +40,8 @@ def open_app(settings: Settings, *, worker: bool = False) -> Iterator[App]:
 
 def balances(settings: Settings, tenant: UUID) -> tuple[Balance, ...]:
     """Every account of the tenant with its balance; raises ``NotFound``."""
-    with open_app(settings) as app:
-        require_known(settings, tenant)
+    require_known(settings, tenant)
+    with open_app(settings, reading=True) as app:
         return tuple(app.trial_balance(TenantId(tenant)))
 
 
@@ -85,8 +85,8 @@ def balance_rows(balances: Iterable[Balance]) -> list[tuple[str, str, str, str]]
 
 def differences(settings: Settings, tenant: UUID) -> tuple[str, ...]:
     """What does not agree; empty when everything does."""
+    require_known(settings, tenant)
     with open_app(settings) as app:
-        require_known(settings, tenant)
         return app.verify_ledger(TenantId(tenant)).differences
 
 

@@ -111,10 +111,19 @@ def support_of(tenant: UUID) -> Actor:
 
 
 @contextmanager
-def opened(*, worker: bool = False) -> Iterator[App]:
-    """The application; as the ``worker`` where its role is needed."""
-    from ticketpay.entrypoints.cli.books import open_app
+def opened(
+    tenant: UUID | None = None, *, worker: bool = False, reading: bool = False
+) -> Iterator[App]:
+    """The application; as the ``worker`` where its role is needed.
+
+    For ``reading`` DATABASE_URL is all that it takes. Raises ``NotFound`` when there is no such
+    ``tenant``.
+    """
+    from ticketpay.entrypoints.cli.books import open_app, require_known
 
     needed = "WORKER_DATABASE_URL" if worker else "DATABASE_URL"
-    with open_app(settings_for(needed), worker=worker) as app:
+    settings = settings_for(needed)
+    if tenant is not None:
+        require_known(settings, tenant)
+    with open_app(settings, worker=worker, reading=reading) as app:
         yield app

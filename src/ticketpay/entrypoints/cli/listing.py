@@ -28,6 +28,7 @@ from ticketpay.entrypoints.cli.shell import Command, Group, emit, emit_table, se
 if TYPE_CHECKING:
     from ticketpay.domain.messaging import ListedEvent
     from ticketpay.domain.parties import Tenant
+    from ticketpay.ports.transactions import PlatformTx as Tx
 
 __all__ = ["inbox", "ledger_postings", "tenants"]
 
@@ -83,19 +84,22 @@ def inbox() -> None:
 @inbox.command("list")
 @click.option("--tenant", type=click.UUID, help="In whose database; else in the first.")
 @click.option("--status", type=click.Choice(_STATUSES), help="Only these.")
-@click.option("--after", default="", help="After this event.")
+@click.option("--before", default="", help="Older than this event.")
 @limited
-def inbox_list(tenant: UUID | None, status: str | None, after: str, limit: int) -> None:
-    """Print events by their id."""
+def inbox_list(tenant: UUID | None, status: str | None, before: str, limit: int) -> None:
+    """Print the newest events, newest first."""
     from ticketpay.domain.messaging import InboxStatus
 
     wanted = InboxStatus(status) if status else None
-    with opened() as app:
-        found = app.parts.uow.platform(
-            lambda tx: tx.inbox.listed(wanted, after, limit)(),
-            TenantId(tenant) if tenant else None,
-        )
-    _print_events(found)
+
+    def read(tx: Tx) -> tuple[ListedEvent, ...]:
+        bound = tx.inbox.get(before)() if before else None
+        if before and bound is None:
+            raise NotFound(f"there is no event {before}")
+        return tx.inbox.listed(wanted, bound, limit)()
+
+    with opened(tenant, reading=True) as app:
+        _print_events(app.parts.uow.platform(read, TenantId(tenant) if tenant else None))
 
 
 @inbox.command("dead")
@@ -103,9 +107,9 @@ def inbox_dead() -> None:
     """Print the dead events of all databases with what ailed them, at most 1,000 of each."""
     from ticketpay.domain.messaging import InboxStatus
 
-    with opened() as app:
+    with opened(reading=True) as app:
         pages = app.parts.uow.everywhere(
-            lambda tx: tx.inbox.listed(InboxStatus.DEAD, "", _DEAD_MAX)(), without_gaps=True
+            lambda tx: tx.inbox.listed(InboxStatus.DEAD, None, _DEAD_MAX)(), without_gaps=True
         )
     _print_events([event for page in pages for event in page])
 
@@ -118,7 +122,7 @@ def inbox_replay(event: str, tenant: UUID, *, yes: bool, name: str, reason: str)
     """Let a dead event run again, as the worker; EVENT is the provider's id."""
     home = TenantId(tenant)
     _require_worker()
-    with opened(worker=True) as app:
+    with opened(tenant, worker=True) as app:
         desk = app.inbox_desk
         desk.dead(home, event)
         if not yes:
@@ -168,7 +172,7 @@ def outbox_list(tenant: UUID, limit: int, after: UUID | None, kind: str) -> None
 
     home = TenantId(tenant)
     key = StreamKey(home, AggregateType(kind), after) if after else None
-    with opened() as app:
+    with opened(tenant, reading=True) as app:
         found = app.parts.uow.platform(lambda tx: tx.streams.listed(home, key, limit)(), home)
     views = [
         {
@@ -197,7 +201,7 @@ def _words(value: object) -> object:
 @click.option("--after", default="", help="After this posting's key.")
 def ledger_postings(tenant: UUID, limit: int, after: str) -> None:
     """Print postings with their entries, by key; in JSON a debit is positive, amounts are cents."""
-    with opened() as app:
+    with opened(tenant, reading=True) as app:
         found = app.parts.uow.run(TenantId(tenant), lambda tx: tx.listings.postings(after, limit)())
     views = [
         {

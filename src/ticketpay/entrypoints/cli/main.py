@@ -64,11 +64,11 @@ def _environment() -> Mapping[str, str]:
 def _settings(*needed: str) -> Settings:
     """The settings; raises ``InvalidInput`` when one of the ``needed`` variables is not set."""
     from ticketpay.domain.kernel.errors import InvalidInput
-    from ticketpay.entrypoints.settings import load_settings
+    from ticketpay.entrypoints.settings import load_settings, named
 
     environment = _environment()
     settings = load_settings(environment)
-    missing = [name for name in needed if not getattr(settings, name.lower())]
+    missing = [name for name in needed if not named(settings, name)]
     if missing:
         raise InvalidInput(
             f"{' and '.join(missing)} must be set (no development stack is running either)"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import click
 
-from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.errors import Conflict, NotFound
 from ticketpay.domain.kernel.ids import (
     EventId,
     OrderId,
@@ -30,9 +30,6 @@ from ticketpay.entrypoints.cli.common import (
     support_of,
 )
 from ticketpay.entrypoints.cli.shell import Command, Group, as_json, emit, emit_table
-
-if TYPE_CHECKING:
-    pass
 
 LAST_ID = UUID(int=(1 << 128) - 1)
 
@@ -80,7 +77,7 @@ def quote(
         DemandLine(type_id, count, seats if number == 0 else ())
         for number, (type_id, count) in enumerate(lines)
     )
-    with opened() as app:
+    with opened(tenant, reading=True) as app:
         priced = app.give_quote.preview(support_of(tenant), Demand(EventId(event), wanted))
     view = {k: v for k, v in quote_view(priced).items() if k not in ("id", "expiresAt")}
     emit(view, _price_lines(view))
@@ -105,7 +102,7 @@ def orders() -> None:
 @of_tenant
 def orders_show(order: UUID, tenant: UUID) -> None:
     """Print an order with its tickets, charges and payments."""
-    with opened() as app:
+    with opened(tenant, reading=True) as app:
         view = app.show_order(support_of(tenant), OrderId(order))
     emit(view, [*_plain(view), "", *_price_lines(view)])
 
@@ -116,7 +113,7 @@ def orders_show(order: UUID, tenant: UUID) -> None:
 @click.option("--before", type=click.UUID, default=LAST_ID, help="Older than this order.")
 def orders_list(tenant: UUID, limit: int, before: UUID) -> None:
     """Print the newest orders, newest first."""
-    with opened() as app:
+    with opened(tenant, reading=True) as app:
         found = app.parts.uow.run(TenantId(tenant), lambda tx: tx.listings.orders(before, limit)())
     views = [
         {
@@ -149,7 +146,7 @@ def payments() -> None:
 @of_tenant
 def payments_show(payment: UUID, tenant: UUID) -> None:
     """Print a payment and its timeline: attempts, events, moves, postings and messages."""
-    with opened() as app:
+    with opened(tenant, reading=True) as app:
         view = app.show_payment(support_of(tenant), PaymentId(payment))
         history = app.payment_desk.history(TenantId(tenant), PaymentId(payment))
     timeline = [
@@ -185,7 +182,7 @@ def payments_list(tenant: UUID, limit: int, before: UUID) -> None:
     """Print the newest payments, newest first."""
     from ticketpay.domain.processes.listing import sale_view
 
-    with opened() as app:
+    with opened(tenant, reading=True) as app:
         sales = app.parts.uow.run(
             TenantId(tenant), lambda tx: tx.listings.payments(before, limit)()
         )
@@ -204,7 +201,7 @@ def payments_list(tenant: UUID, limit: int, before: UUID) -> None:
 def payments_sync(payment: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
     """Ask the provider about a payment now and apply what it says."""
     home, ident = TenantId(tenant), PaymentId(payment)
-    with opened() as app:
+    with opened(tenant) as app:
         desk = app.payment_desk
         before = desk.look(home, ident).payment
         if yes:
@@ -226,7 +223,7 @@ def payments_cancel(payment: UUID, tenant: UUID, *, yes: bool, name: str, reason
     from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentState
 
     home, ident = TenantId(tenant), PaymentId(payment)
-    with opened() as app:
+    with opened(tenant) as app:
         before = app.payment_desk.look(home, ident).payment
         if PAYMENT_MACHINE.is_final(before.state):
             raise Conflict(f"payment {ident} is {before.state} already")
@@ -250,7 +247,7 @@ def outbox() -> None:
 @outbox.command("dead")
 def outbox_dead() -> None:
     """Print the parked streams with their last error."""
-    with opened() as app:
+    with opened(reading=True) as app:
         found = app.parts.uow.everywhere(lambda tx: tx.streams.parked()())
     views = [
         {
@@ -286,9 +283,11 @@ def outbox_replay(
     from ticketpay.domain.messaging import AggregateType, StreamKey
 
     key = StreamKey(TenantId(tenant), AggregateType(kind), aggregate)
-    with opened() as app:
-        found = app.parts.uow.platform(lambda tx: tx.streams.parked()(), key.tenant_id)
-        if key not in [parked for parked, _ in found]:
+    with opened(tenant, reading=True) as app:
+        found = app.parts.uow.platform(lambda tx: tx.streams.get(key)(), key.tenant_id)
+        if found is None:
+            raise NotFound(f"there is no stream of {kind} {aggregate}")
+        if not found.parked:
             raise Conflict(f"the stream of {kind} {aggregate} is not parked")
         if not yes:
             say_dry("stream.replay", aggregate, "parked", "let it run again")

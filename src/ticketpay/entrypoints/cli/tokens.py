@@ -73,7 +73,7 @@ def token_for(settings: Settings, *, tenant: UUID, user: UUID, role: str, minute
     from ticketpay.entrypoints.http.auth import issue_token
 
     return issue_token(
-        settings.jwt_secret.value,
+        settings.jwt_secrets[0].value,
         tenant=tenant,
         user=user,
         role=role,

@@ -43,7 +43,7 @@ def create_app(
     guard, pools, metrics = Guard.of(settings), pools or Pools(), app.metrics
     if metrics is not None:
         metrics.watch_pools(attrs.asdict(pools, recurse=False))
-    endpoints = Endpoints(app=app, pools=pools, cursors=Cursors.of(guard.secret))
+    endpoints = Endpoints(app=app, pools=pools, cursors=Cursors.of(*guard.secrets))
     health = Health(
         ready_probe=ready,
         redis_state=app.redis_state,

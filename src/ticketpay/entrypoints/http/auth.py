@@ -9,6 +9,7 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -69,9 +70,9 @@ _JWT: Final = _StrictJwt()
 
 @attrs.frozen
 class Guard:
-    """Believes tokens signed with ``secret`` for this issuer and audience."""
+    """Believes tokens signed with one of ``secrets`` for this issuer and audience."""
 
-    secret: str = attrs.field(repr=False)
+    secrets: tuple[str, ...] = attrs.field(repr=False)
     issuer: str
     audience: str
     _believed: dict[bytes, tuple[Actor, int]] = attrs.field(factory=dict, init=False, repr=False)
@@ -79,11 +80,11 @@ class Guard:
     @classmethod
     def of(cls, settings: Settings) -> Guard:
         """The guard that settings describe; raises ``InvalidInput`` on a weak secret."""
-        secret = settings.jwt_secret.value
-        if len(secret) < _SECRET_LENGTH_MIN:
+        secrets = tuple(one.value for one in settings.jwt_secrets)
+        if not secrets or min(map(len, secrets)) < _SECRET_LENGTH_MIN:
             message = f"must have at least {_SECRET_LENGTH_MIN} characters"
             raise InvalidInput(f"JWT_SECRET {message}", errors=(FieldError("JWT_SECRET", message),))
-        return cls(secret, settings.jwt_issuer, settings.jwt_audience)
+        return cls(secrets, settings.jwt_issuer, settings.jwt_audience)
 
     def actor(self, request: Request) -> Actor:
         """Who calls; raises ``Unauthenticated`` or ``TenantRequired``.
@@ -105,20 +106,32 @@ class Guard:
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:
-            claims: dict[str, Any] = _JWT.decode(
-                token,
-                self.secret,
-                algorithms=[_ALGORITHM],
-                options=_OPTIONS,
-                audience=self.audience,
-                issuer=self.issuer,
-                leeway=_LEEWAY_SECONDS,
-            )
+            claims = self._decoded(token)
             lifetime = int(claims["exp"]) - int(claims["iat"])
         except _UNREADABLE as error:
             raise Unauthenticated("The token is not valid") from error
         if not 0 < lifetime <= _LIFETIME_SECONDS_MAX:
             raise Unauthenticated("The token is not valid")
+        return claims
+
+    def _decoded(self, token: str) -> dict[str, Any]:
+        """The claims; the last of the secrets decides what was wrong with the signature."""
+        *others, last = self.secrets
+        for secret in others:
+            with suppress(jwt.InvalidSignatureError):
+                return self._decoded_by(secret, token)
+        return self._decoded_by(last, token)
+
+    def _decoded_by(self, secret: str, token: str) -> dict[str, Any]:
+        claims: dict[str, Any] = _JWT.decode(
+            token,
+            secret,
+            algorithms=[_ALGORITHM],
+            options=_OPTIONS,
+            audience=self.audience,
+            issuer=self.issuer,
+            leeway=_LEEWAY_SECONDS,
+        )
         return claims
 
 

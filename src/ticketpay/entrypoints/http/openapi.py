@@ -10,6 +10,7 @@ import attrs
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ticketpay import __version__
 from ticketpay.entrypoints.http.errors import STATUS_OF_CODE
 from ticketpay.entrypoints.http.operations import HTML, OPERATIONS, Operation
 from ticketpay.entrypoints.http.pages import page, policy
@@ -20,7 +21,7 @@ __all__ = ["Documents", "document", "document_text"]
 _PROBLEM_JSON: Final = "application/problem+json"
 _ABOUT: Final = {
     "title": "ticketpay",
-    "version": "1",
+    "version": __version__,
     "description": "The money side of event tickets: quotes, payments and orders, in cents.",
 }
 _SECURITY_SCHEME: Final = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

@@ -28,20 +28,20 @@ _REFUSAL: Final = "is not a cursor of this list"
 
 @attrs.frozen
 class Cursors:
-    """Writes and reads cursors; ``key`` is secret."""
+    """Writes cursors with the first of the secret ``keys``, and reads those of all of them."""
 
-    key: bytes = attrs.field(repr=False)
+    keys: tuple[bytes, ...] = attrs.field(repr=False)
 
     @classmethod
-    def of(cls, secret: str) -> Cursors:
-        """Cursors whose key is derived from another secret."""
-        return cls(hmac.digest(secret.encode(), b"ticketpay cursor 1", "sha256"))
+    def of(cls, *secrets: str) -> Cursors:
+        """Cursors whose keys are derived from other secrets."""
+        return cls(tuple(hmac.digest(s.encode(), b"ticketpay cursor 1", "sha256") for s in secrets))
 
     def write(self, place: SaleKey, bound_to: str) -> str:
         """The cursor of a place in the list that ``bound_to`` describes."""
         micros = (place.created_at - _EPOCH) // _MICROSECOND
         body = micros.to_bytes(8, "big") + place.payment_id.bytes
-        return urlsafe_b64encode(body + self._seal(body, bound_to)).decode()
+        return urlsafe_b64encode(body + _seal(self.keys[0], body, bound_to)).decode()
 
     def read(self, text: str, bound_to: str) -> SaleKey:
         """The place; raises ``ValueError`` unless this list of this tenant gave the cursor."""
@@ -49,10 +49,12 @@ class Cursors:
             raise ValueError(_REFUSAL)
         raw = urlsafe_b64decode(text)
         body, seal = raw[:-_SEAL_BYTES], raw[-_SEAL_BYTES:]
-        if not hmac.compare_digest(seal, self._seal(body, bound_to)):
+        ours = [hmac.compare_digest(seal, _seal(key, body, bound_to)) for key in self.keys]
+        if not any(ours):
             raise ValueError(_REFUSAL)
         micros = int.from_bytes(body[:8], "big")
         return SaleKey(_EPOCH + micros * _MICROSECOND, UUID(bytes=body[8:]))
 
-    def _seal(self, body: bytes, bound_to: str) -> bytes:
-        return hmac.digest(self.key, body + bound_to.encode(), "sha256")[:_SEAL_BYTES]
+
+def _seal(key: bytes, body: bytes, bound_to: str) -> bytes:
+    return hmac.digest(key, body + bound_to.encode(), "sha256")[:_SEAL_BYTES]

@@ -46,6 +46,11 @@ SELECT a.sent_at, 'attempt', 'payment', a.payment_id, 'charge', coalesce(a.objec
 FROM payment_attempts a
 WHERE a.tenant_id = %(tenant)s AND a.payment_id = %(payment)s
 UNION ALL
+SELECT again.at, 'attempt', 'payment', a.payment_id, 'charge again', '', again.number + 1
+FROM payment_attempts a
+CROSS JOIN LATERAL unnest(a.sent_again_at) WITH ORDINALITY AS again (at, number)
+WHERE a.tenant_id = %(tenant)s AND a.payment_id = %(payment)s
+UNION ALL
 SELECT m.at, 'move', s.kind, s.id, m.event, m.from_state || ' -> ' || m.to_state, m.version
 FROM subjects s
 JOIN state_moves m ON m.tenant_id = %(tenant)s AND m.machine = s.kind AND m.subject_id = s.id

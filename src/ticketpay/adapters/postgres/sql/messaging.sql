@@ -185,8 +185,10 @@ WHERE provider = %(provider)s AND account = %(account)s AND event_id = %(event_i
 SELECT provider, account, event_id, event_type, object_id, tenant_id, payment_id, status, attempts,
        note, received_at, processed_at
 FROM webhook_inbox
-WHERE event_id > %(after)s AND (%(status)s = '' OR status = %(status)s)
-ORDER BY event_id
+WHERE (%(status)s = '' OR status = %(status)s)
+  AND (received_at, provider, account, event_id)
+      < (%(received_at)s::timestamptz, %(provider)s, %(account)s, %(event_id)s)
+ORDER BY received_at DESC, provider DESC, account DESC, event_id DESC
 LIMIT %(limit)s
 
 -- name: event
@@ -201,7 +203,8 @@ LIMIT 1
 SELECT provider, account, event_id, event_type, object_id, tenant_id, payment_id, status, attempts,
        note, received_at, processed_at
 FROM webhook_inbox
-WHERE payment_id = %(payment)s OR (object_id = %(object)s AND %(object)s <> '')
+WHERE (payment_id = %(payment)s AND payment_id <> '')
+   OR (object_id = %(object)s AND %(object)s <> '')
 ORDER BY received_at, event_id
 
 -- name: replay_event
@@ -213,6 +216,12 @@ WITH freed AS (
     RETURNING 1
 )
 SELECT count(*) FROM freed
+
+-- name: stream
+SELECT tenant_id, aggregate_type, aggregate_id, next_seq - 1, delivered_seq, attempts,
+       parked_at IS NOT NULL, last_error
+FROM outbox_streams
+WHERE tenant_id = %(tenant)s AND aggregate_type = %(kind)s AND aggregate_id = %(id)s
 
 -- name: list_streams
 SELECT tenant_id, aggregate_type, aggregate_id, next_seq - 1, delivered_seq, attempts,

@@ -37,6 +37,10 @@ FROM payments
 WHERE tenant_id = %(tenant)s AND order_id = %(order)s
 ORDER BY created_at, id
 
+-- name: sent_again
+UPDATE payment_attempts SET sent_again_at = sent_again_at || %(at)s::timestamptz
+WHERE tenant_id = %(tenant)s AND payment_id = %(id)s AND number = 1
+
 -- name: save
 -- Amount, currency, order and owner never change after creation (S17 D4). An intent belongs to one
 -- payment for ever; the move is recorded with the version that it made.
