@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.limits.traces import NOW_US, Trace, draw, ours, verdict
+from tests.spec.admission.traces import NOW_US, Trace, draw, ours, verdict
 from ticketpay.domain.admission import Limit, admit
 
 SECOND_US = 1_000_000
