@@ -14,7 +14,7 @@ import attrs
 import pytest
 import redis
 
-from tests.limits.traces import NOW_US, draw, verdict
+from tests.spec.admission.traces import NOW_US, draw, verdict
 from ticketpay.adapters.embedded.valkey import EmbeddedValkey
 from ticketpay.adapters.memory import (
     MemoryPurchaseTurns,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import redis
 
-from tests.limits.traces import Trace, draw, ours, verdict
+from tests.spec.admission.traces import Trace, draw, ours, verdict
 from ticketpay.adapters.embedded.valkey import EmbeddedValkey
 from ticketpay.adapters.redis.limits import RATE_LIMIT
 from ticketpay.domain.admission import decide

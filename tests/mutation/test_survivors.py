@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from tools.mutate import (
     explained,
     is_message,
 )
+
+COPIED = ("tests.spec.", "ticketpay.domain.", "ticketpay.ports.")
+"""What the campaign has of ours."""
 
 
 def gone(survivors: Iterable[Survivor], domain: Path) -> list[Survivor]:
@@ -115,12 +119,24 @@ def test_the_campaign_fails_by_its_rules(
     assert all(word in problem for word, problem in zip(words, found, strict=True))
 
 
+def strangers(text: str) -> list[str]:
+    """The modules of ours that a text imports and that the campaign's copy does not have."""
+    names = re.findall(r"^\s*(?:from|import) ((?:tests|ticketpay)\b[\w.]*)", text, re.MULTILINE)
+    return [name for name in names if not name.startswith(COPIED)]
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_mutated_package_is_tested_by_its_own_folder(package: str) -> None:
     """The campaign has domain, ports and specification only: its tests need nothing else."""
     files = [*(ROOT / "tests/spec" / package).glob("*.py")]
     assert files
-    strangers = ("tests.support", "tests.simulation", "ticketpay.adapters", "ticketpay.entrypoints")
-    assert [
-        f.name for f in files if any(f"from {s}" in f.read_text("utf-8") for s in strangers)
-    ] == []
+    assert {f.name: strangers(f.read_text("utf-8")) for f in files} == {f.name: [] for f in files}
+
+
+def test_strangers_are_found() -> None:
+    """Whatever is neither domain, ports nor specification is a stranger, wherever it is imported."""
+    near = "from tests.spec.shapes import words\nfrom ticketpay.domain.money import Money\n"
+    far = "    from tests.limits import a\nimport ticketpay.adapters.memory\nfrom tests import b\n"
+
+    assert strangers(near) == []
+    assert strangers(near + far) == ["tests.limits", "ticketpay.adapters.memory", "tests"]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.limits.traces import NOW_US, Trace, draw, ours, verdict
-from ticketpay.domain.admission import Limit, admit
+from tests.spec.admission.traces import NOW_US, Trace, draw, ours, verdict
+from ticketpay.domain.admission import Decision, Limit, admit
 
 SECOND_US = 1_000_000
 TEN_A_MINUTE = Limit(name="payments", burst=10, period_us=60 * SECOND_US)
@@ -58,6 +58,72 @@ def test_no_stretch_of_time_has_more_than_a_burst_and_what_was_earned(
             assert last - first + 1 <= burst + earned
 
 
+LIMITS = st.builds(
+    Limit, name=st.just("drawn"), burst=st.integers(1, 50), period_us=st.integers(1, 10**9)
+)
+
+
+def asked(limit: Limit, arrival_us: int | None, instants: list[int]) -> tuple[int | None, Decision]:
+    """What is kept after requests at these instants, and the answer to the last."""
+    for now_us in instants:
+        arrival, decision = admit(limit, arrival_us, now_us)
+        arrival_us = arrival_us if arrival is None else arrival
+    return arrival_us, decision
+
+
+@pytest.mark.spec("S10")
+@given(LIMITS, st.lists(st.integers(0, 10**8), min_size=1, max_size=60))
+def test_a_decision_keeps_its_promises(limit: Limit, steps: list[int]) -> None:
+    """So many more as remain are allowed at once, then none until the very microsecond it said."""
+    now = NOW_US + sum(steps)
+    kept, told = asked(limit, None, [NOW_US + sum(steps[:n]) for n in range(1, len(steps) + 1)])
+    assert told.limit == limit
+    for left in reversed(range(told.remaining)):
+        kept, decision = asked(limit, kept, [now])
+        assert (decision.allowed, decision.remaining) == (True, left)
+    arrival, refused = admit(limit, kept, now)
+    assert (arrival, refused.allowed, refused.limit) == (None, False, limit)
+    assert refused.next_us == told.next_us
+    assert not admit(limit, kept, now + refused.next_us - 1)[1].allowed
+    assert admit(limit, kept, now + refused.next_us)[1].allowed
+
+
+@pytest.mark.spec("S10")
+@given(LIMITS, st.integers(0, 60), st.lists(st.integers(0, 10**6), max_size=20))
+def test_a_refusal_costs_nothing(limit: Limit, before: int, steps: list[int]) -> None:
+    """However often somebody knocks while refused, nothing is kept of it: the wait is no longer."""
+    kept, told = asked(limit, None, [NOW_US] * (limit.burst + 1 + before))
+    assert not told.allowed
+    for step in steps:
+        at = min(step, told.next_us - 1)
+        arrival, refused = admit(limit, kept, NOW_US + at)
+        assert (arrival, refused.next_us) == (None, told.next_us - at)
+
+
+@pytest.mark.spec("S10")
+@given(LIMITS)
+def test_an_interval_is_never_shorter_than_what_was_said(limit: Limit) -> None:
+    """A burst takes its period to earn, and less than one microsecond a request longer."""
+    assert 0 <= limit.window_us - limit.period_us < limit.burst
+    assert limit.window_us == limit.burst * limit.interval_us
+
+
+@pytest.mark.spec("S10")
+@given(LIMITS, st.integers(0, 10**10))
+def test_seconds_are_the_fewest_that_are_not_early(limit: Limit, next_us: int) -> None:
+    """Whoever waits the seconds has waited the microseconds; one second less would be too early."""
+    seconds = Decision(limit=limit, allowed=False, remaining=0, next_us=next_us).next_seconds
+    assert (seconds - 1) * SECOND_US < next_us <= seconds * SECOND_US
+
+
+@pytest.mark.spec("S10")
+@pytest.mark.parametrize(("next_us", "seconds"), [(1, 1), (10**6, 1), (10**6 + 1, 2), (0, 0)])
+def test_a_whole_second_is_not_rounded(next_us: int, seconds: int) -> None:
+    """Exactly a second is one second, a microsecond more is two."""
+    decision = Decision(limit=TEN_A_MINUTE, allowed=False, remaining=0, next_us=next_us)
+    assert decision.next_seconds == seconds
+
+
 def test_the_references_find_what_is_wrong() -> None:
     """An answer that is off by one request or one microsecond is seen."""
     trace = Trace(TEN_A_MINUTE, (NOW_US,) * 11, back=False)
@@ -83,6 +149,8 @@ def test_a_clock_set_back_costs_at_most_one_window() -> None:
         ("a:b", 1, 1),
         ("A", 1, 1),
         ("a\n", 1, 1),
+        ("9", 1, 1),
+        ("a" * 33, 1, 1),
         ("a", 0, 1),
         ("a", 10**11 + 1, 1),
         ("a", 1, 0),

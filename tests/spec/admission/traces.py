@@ -6,7 +6,7 @@ import random
 
 import attrs
 
-from tests.limits.reference import Bucket, Counted, Said
+from tests.spec.admission.reference import Bucket, Counted, Said
 from ticketpay.domain.admission import Limit, admit
 
 __all__ = ["Trace", "draw", "ours", "verdict"]
