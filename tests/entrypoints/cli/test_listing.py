@@ -13,6 +13,7 @@ from ticketpay.domain.messaging import InboxStatus, StoredEvent
 from ticketpay.domain.payments import Payment
 from ticketpay.entrypoints.bootstrap import build
 from ticketpay.entrypoints.cli.main import cli
+from ticketpay.entrypoints.demo import CATALOG
 from ticketpay.entrypoints.settings import load_settings
 
 pytestmark = pytest.mark.server
@@ -141,6 +142,16 @@ def test_who_reads_needs_the_database_alone(desk: Desk, words: tuple[str, ...]) 
     assert desk.json(*words, *desk.tenant)
     error = desk.refused("payments", "sync", payment.id, *desk.tenant, code=1)
     assert "STRIPE_SECRET_KEY" in error["detail"]
+
+
+@pytest.mark.parametrize("words", [("migrate",), ("catalog", "load", str(CATALOG))])
+def test_the_owner_is_needed(desk: Desk, words: tuple[str, ...]) -> None:
+    """Migrating and loading with the application's role is refused in a line, and changes nothing."""
+    desk.environment = {**desk.environment, "MIGRATION_DATABASE_URL": desk.database.app}
+    before = desk.database.counts()
+    error = desk.refused(*words, code=4)
+    assert error["code"] == "OWNER_REQUIRED"
+    assert desk.database.counts() == before
 
 
 def test_events_are_listed_newest_first(desk: Desk) -> None:

@@ -186,6 +186,17 @@ def test_every_code_is_documented() -> None:
     assert STATUS_OF_CODE.keys() - told == UNSPOKEN
 
 
+@pytest.mark.spec("S10")
+def test_the_limits_are_documented() -> None:
+    """Whatever is counted says so in every answer; a refusal for now says when to come again."""
+    for row in OPERATIONS:
+        free = row.path.startswith(("/health", "/api/v1/webhooks"))
+        for status, answer in WHOLE["paths"][row.path][row.method.lower()]["responses"].items():
+            counted = set() if free else {"RateLimit-Policy", "RateLimit"}
+            again = {"Retry-After"} if status in ("429", "503") else set()
+            assert set(answer.get("headers", ())) == counted | again, (row.endpoint, status)
+
+
 def test_the_schemas_are_schemas() -> None:
     """Everything in the document that calls itself a schema is one."""
     for name in WHOLE["components"]["schemas"]:

@@ -11,7 +11,7 @@ import psycopg
 
 from ticketpay.adapters.postgres.audit import RECORD, entry_values
 from ticketpay.adapters.postgres.documents import quote_from, quote_to
-from ticketpay.adapters.postgres.errors import connect, translate
+from ticketpay.adapters.postgres.errors import as_owner, connect, translate
 from ticketpay.adapters.postgres.places import place_of
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.audit import AuditEntry
@@ -134,7 +134,7 @@ class PostgresCatalogWriter:
     def load(self, catalog: Catalog, entry: AuditEntry | None = None) -> None:
         dsn = self.dsns[place_of(catalog.tenant.id, len(self.dsns))]
         try:
-            with connect(dsn) as connection:
+            with as_owner(dsn) as connection:
                 _load(connection, catalog)
                 if entry is not None:
                     connection.execute(RECORD, entry_values(catalog.tenant.id, entry))

@@ -6,15 +6,17 @@ told so in our words.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
 from psycopg import errors as pg
 
 from ticketpay.domain.inventory import SeatUnavailable, SoldOut
-from ticketpay.domain.kernel.errors import Conflict, TicketpayError, Unavailable
+from ticketpay.domain.kernel.errors import Conflict, Forbidden, TicketpayError, Unavailable
 
-__all__ = ["CONSTRAINTS", "connect", "is_retryable", "translate"]
+__all__ = ["CONSTRAINTS", "as_owner", "connect", "is_retryable", "translate"]
 
 CONSTRAINTS: Final[dict[str, type[TicketpayError]]] = {
     "stock_not_oversold": SoldOut,
@@ -67,4 +69,17 @@ def connect(dsn: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
         reason = str(error).splitlines()[0]
         raise Unavailable(
             f"the database is not available: {reason}", code="DATABASE_UNAVAILABLE"
+        ) from error
+
+
+@contextmanager
+def as_owner(dsn: str, *, autocommit: bool = False) -> Iterator[psycopg.Connection[Any]]:
+    """The same for the owner's work; raises ``Forbidden`` when the role may not do it."""
+    try:
+        with connect(dsn, autocommit=autocommit) as connection:
+            yield connection
+    except pg.InsufficientPrivilege as error:
+        reason = error.diag.message_primary
+        raise Forbidden(
+            f"the role of MIGRATION_DATABASE_URL lacks a right: {reason}", code="OWNER_REQUIRED"
         ) from error

@@ -9,7 +9,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from ticketpay.adapters.postgres.errors import connect
+from ticketpay.adapters.postgres.errors import as_owner, connect
 from ticketpay.domain.kernel.errors import Conflict
 
 __all__ = ["APP_ROLE", "WORKER_ROLE", "apply_migrations", "check_role", "set_password"]
@@ -34,7 +34,7 @@ def apply_migrations(dsn: str) -> list[str]:
     Raises ``Conflict`` when a file that is already applied has changed.
     """
     applied = []
-    with connect(dsn, autocommit=True) as connection, connection.transaction():
+    with as_owner(dsn, autocommit=True) as connection, connection.transaction():
         connection.execute(_ONE_AT_A_TIME)
         connection.execute(_HISTORY)
         for name, text in _migrations():
@@ -67,7 +67,7 @@ def _is_new(connection: psycopg.Connection[Any], name: str, text: str) -> bool:
 
 def set_password(dsn: str, role: str, password: str) -> None:
     """Let ``role`` log in with ``password``."""
-    with connect(dsn, autocommit=True) as connection, connection.transaction():
+    with as_owner(dsn, autocommit=True) as connection, connection.transaction():
         connection.execute(_ONE_AT_A_TIME)
         connection.execute(
             sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(

@@ -35,8 +35,6 @@ def catalog_load(file: Path) -> None:
     )
     bootstrap.catalog_writer(settings_for("MIGRATION_DATABASE_URL")).load(found, entry)
     counts = {"venues": len(found.venues), "events": len(found.events), "types": len(found.types)}
-    line = (
-        f"loaded {found.tenant.name} ({found.tenant.id}): {len(found.venues)} venues, "
-        f"{len(found.events)} events, {len(found.types)} ticket types"
-    )
+    told = ", ".join(f"{name} {count}" for name, count in counts.items())
+    line = f"loaded {found.tenant.name} ({found.tenant.id}): {told}"
     emit({"tenantId": found.tenant.id, **counts}, [line])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ticketpay.entrypoints.http.auth import Guard
     from ticketpay.entrypoints.settings import Network, Settings
 
-__all__ = ["RateLimits"]
+__all__ = ["RateLimits", "is_free"]
 
 _FREE: Final = ("/health", "/metrics", "/api/v1/webhooks")
 _PAYMENTS: Final = "/api/v1/payments"
@@ -76,7 +76,7 @@ class RateLimits:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http" or _below(scope["path"], *_FREE):
+        if scope["type"] != "http" or is_free(scope["path"]):
             await self.inner(scope, receive, send)
             return
         counted = self._counted(scope)
@@ -118,6 +118,11 @@ class RateLimits:
             return await self.pool.run(lambda: self.admit(limit, subject, pays=pays))
         except Overloaded:
             return self.admit.uncounted(limit, subject, pays=pays)
+
+
+def is_free(path: str) -> bool:
+    """Whether requests of this path are not counted."""
+    return _below(path, *_FREE)
 
 
 def _below(path: str, *roots: str) -> bool:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from ticketpay import __version__
 from ticketpay.entrypoints.http.errors import STATUS_OF_CODE
+from ticketpay.entrypoints.http.limits import is_free
 from ticketpay.entrypoints.http.operations import HTML, OPERATIONS, Operation
 from ticketpay.entrypoints.http.pages import page, policy
 from ticketpay.entrypoints.http.views import VIEWS, ref
@@ -44,6 +45,17 @@ _ID: Final = {
     "required": True,
     "schema": {"type": "string", "format": "uuid"},
 }
+_HEADERS: Final = {
+    "RateLimit-Policy": {
+        "description": 'The limit that counts: its name, quota and window in seconds, as `"default";q=100;w=60`.',
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": 'What is left of it, and in how many seconds there is more, as `"default";r=99;t=1`.',
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 0}},
+}
 _ANY_JSON: Final = {"application/json": {"schema": {"type": "object"}}}
 
 
@@ -58,6 +70,7 @@ def document() -> dict[str, Any]:
         "paths": dict(paths),
         "components": {
             "schemas": dict(VIEWS),
+            "headers": _HEADERS,
             "securitySchemes": {"bearer": _SECURITY_SCHEME},
         },
     }
@@ -108,9 +121,19 @@ def _responses(one: Operation) -> dict[str, Any]:
         str(status): {
             "description": ", ".join(by_status.get(status, ())) or one.answers[status],
             "content": content[status],
+            **_headers(one, status),
         }
         for status in sorted(content)
     }
+
+
+def _headers(one: Operation, status: int) -> dict[str, Any]:
+    """The headers that a client may act on."""
+    names = [] if is_free(one.path) else ["RateLimit-Policy", "RateLimit"]
+    if status in (429, 503):
+        names.append("Retry-After")
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {"headers": headers} if headers else {}
 
 
 def _answered(view: str) -> dict[str, Any]:
