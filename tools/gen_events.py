@@ -14,7 +14,7 @@ __all__ = ["MEMBERS", "PAGE", "main", "rendered"]
 PAGE: Final = Path(__file__).parents[1] / "docs/reference/events.md"
 _PAYMENT: Final = ("paymentId", "orderId", "amountCents", "currency")
 _ORDER: Final = ("orderId", "paymentId")
-_REFUND: Final = ("refundId", "paymentId")
+_REFUND: Final = ("refundId", "paymentId", "orderId", "amountCents", "currency")
 MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "payment.created": _PAYMENT,
     "payment.processing": _PAYMENT,
@@ -26,7 +26,8 @@ MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "order.payment_failed": (*_ORDER, "reason"),
     "order.cancelled": _ORDER,
     "order.expired": _ORDER,
-    "refund.initiated": (*_REFUND, "amountCents", "currency", "reason"),
+    "order.tickets_voided": ("orderId", "refundId", "eventId", "tickets", "reason"),
+    "refund.initiated": (*_REFUND, "reason"),
     "refund.completed": _REFUND,
     "refund.failed": _REFUND,
 }

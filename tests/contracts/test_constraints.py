@@ -144,6 +144,26 @@ def moved_refund(backend: Backend) -> Act:
     return lambda tx: tx.refunds.move(done, step, backend.now())
 
 
+def refund_of_another(backend: Backend) -> Act:
+    known = attrs.evolve(
+        a_refund(backend, backend.stored_payment().id), provider_refund_id=f"re_{uuid4().hex}"
+    )
+    backend.run(lambda tx: tx.refunds.add(known))
+    return lambda tx: tx.refunds.add(attrs.evolve(known, id=RefundId(uuid4())))
+
+
+def unsold_ticket(backend: Backend) -> Act:
+    order = backend.stored_order()
+    return lambda tx: tx.stock.give_back(order.id, order.tickets)
+
+
+def sold_ticket(backend: Backend) -> Act:
+    order = backend.stored_order()
+    backend.run(hold(backend, order))
+    backend.run(lambda tx: tx.stock.confirm(order.id))
+    return lambda tx: tx.stock.give_back(order.id, order.tickets)
+
+
 def intent_of_another(backend: Backend) -> Act:
     intent = ref()
     one, two = (attrs.evolve(backend.stored_payment(), ref=intent) for _ in range(2))
@@ -222,6 +242,9 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "order_version": Refusal(Conflict, twice(moved_order)),
     "payment_version": Refusal(Conflict, twice(saved_payment)),
     "refund_version": Refusal(Conflict, twice(moved_refund)),
+    "refunds_provider": Refusal(Conflict, refund_of_another),
+    "stock_returned": Refusal(Conflict, twice(sold_ticket)),
+    "stock_sold": Refusal(Conflict, unsold_ticket),
     "provider_ref_owner": Refusal(Conflict, intent_of_another),
     "idempotency_epoch": Refusal(Conflict, key_taken_over),
     "audit_entries_pkey": Refusal(Conflict, twice(recorded)),
@@ -282,6 +305,7 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
         "payments_amount_cents_check",
         "payments_check",
         "refunds_amount_cents_check",
+        "refunds_split",
         "state_moves_machine_from_state_event_to_state_fkey",
         "stock_holds_quantity_check",
         "stock_holds_state_check",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from tests.support.backend import Backend
 from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.ids import RefundId
 from ticketpay.domain.ledger import (
     AccountKind,
+    Booked,
     Posting,
+    RefundBooks,
     capture_posting,
-    late_refund_posting,
+    suspense_entries,
     suspense_posting,
 )
 from ticketpay.domain.orders import Order
@@ -30,6 +35,14 @@ def capture(backend: Backend, order: Order, payment: Payment) -> Posting:
         fees_cents=order.fees_cents,
         taxes_cents=order.taxes_cents,
         posted_at=backend.now(),
+    )
+
+
+def late_refund(payment: Payment) -> RefundBooks:
+    """The books of the refund of a late success."""
+    taken = suspense_entries(payment_id=payment.id, amount=payment.amount)
+    return RefundBooks(
+        payment_id=payment.id, refund_id=RefundId(uuid4()), provider_account="", taken=taken
     )
 
 
@@ -53,9 +66,7 @@ def test_a_business_key_books_once(backend: Backend) -> None:
     before = sums(backend)
     with pytest.raises(Conflict):
         backend.run(lambda tx: tx.ledger.post(posting))
-    refund = late_refund_posting(
-        payment_id=payment.id, provider_account="", amount=payment.amount, posted_at=now
-    )
+    refund = late_refund(payment).begun(now)
 
     def twice(tx: Tx) -> None:
         tx.ledger.post(refund)
@@ -103,18 +114,23 @@ def test_a_capture_is_owed_and_earned(backend: Backend) -> None:
         venue = backend.run(lambda tx: tx.ledger.venue_balances(payment.venue_id)())
         assert venue["USD"]["pending"] == order.tickets_cents
         booked = backend.run(lambda tx: tx.ledger.booked_by_payment()())
-        assert booked == {str(payment.id): order.total.cents}
+        assert booked == {str(payment.id): Booked(order.total.cents)}
         backend.run(lambda tx: tx.ledger.roll_up(10)())
     assert not backend.run(lambda tx: tx.ledger.venue_balances(backend.away.venue_id)())
 
 
 @pytest.mark.spec("S20")
 def test_a_late_refund_leaves_nothing(backend: Backend) -> None:
-    """Suspense and its refund cancel out on every account and in the payment's total."""
+    """A refund that has begun is in clearing; once it is settled nothing is left on any account."""
     payment, now = backend.stored_payment(), backend.now()
-    common = {"payment_id": payment.id, "provider_account": "", "amount": payment.amount}
-    backend.run(lambda tx: tx.ledger.post(suspense_posting(**common, posted_at=now)))  # type: ignore[arg-type] # one mapping for both
-    backend.run(lambda tx: tx.ledger.post(late_refund_posting(**common, posted_at=now)))  # type: ignore[arg-type] # one mapping for both
+    cents, books = payment.amount.cents, late_refund(payment)
+    into = suspense_posting(
+        payment_id=payment.id, provider_account="", amount=payment.amount, posted_at=now
+    )
+    booked = []
+    for posting in (into, books.begun(now), books.settled(now)):
+        backend.run(lambda tx, posting=posting: tx.ledger.post(posting))  # type: ignore[misc] # a default binds the loop variable
+        said = backend.run(lambda tx: tx.ledger.booked_by_payment()())
+        booked.append(said.get(str(payment.id)))
+    assert booked == [Booked(cents), Booked(cents, cents), None]
     assert sums(backend) == {}
-    booked = backend.run(lambda tx: tx.ledger.booked_by_payment()())
-    assert booked.get(str(payment.id), 0) == 0

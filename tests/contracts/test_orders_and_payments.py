@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import attrs
@@ -12,7 +13,8 @@ import pytest
 from tests.support.backend import Backend
 from tests.support.scenery import ref
 from ticketpay.domain.kernel.errors import Conflict
-from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId
+from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId, UserId
+from ticketpay.domain.money import Money
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent, OrderState
 from ticketpay.domain.payments import (
     PAYMENT_MACHINE,
@@ -23,7 +25,14 @@ from ticketpay.domain.payments import (
 )
 from ticketpay.domain.payments.history import Source, in_order
 from ticketpay.domain.pricing import Charge
-from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent, RefundState
+from ticketpay.domain.refunds import (
+    REFUND_MACHINE,
+    Refund,
+    RefundEvent,
+    RefundReason,
+    RefundState,
+    Split,
+)
 from ticketpay.ports.transactions import Tx
 
 
@@ -211,3 +220,48 @@ def test_a_charge_that_is_sent_again_changes_no_payment(backend: Backend) -> Non
     history = in_order(backend.run(lambda tx: tx.listings.history(payment.id, payment.order_id)()))
     tries = [(h.at, h.what) for h in history if h.source is Source.ATTEMPT]
     assert tries == [(payment.sent_at, "charge"), *((at, "charge again") for at in times)]
+
+
+def a_refund(payment: Payment, created_at: datetime, **changes: Any) -> Refund:
+    """A refund of three cents of a sale, one of each."""
+    refund = Refund(
+        id=RefundId(uuid4()),
+        payment_id=payment.id,
+        ref=ref(),
+        amount=Money(3, payment.amount.currency),
+        reason=RefundReason.OTHER,
+        state=REFUND_MACHINE.initial,
+        created_at=created_at,
+        split=Split(venue_cents=1, fees_cents=1, taxes_cents=1),
+        tickets=(2, 5),
+        requested_by=UserId(uuid4()),
+        needs_approval=True,
+    )
+    return attrs.evolve(refund, **changes)
+
+
+@pytest.mark.spec("S24", "S25")
+def test_a_refund_comes_back_as_it_was(backend: Backend) -> None:
+    """A stored refund equals what was stored, alone, locked and among those of its payment."""
+    payment, now = backend.stored_payment(), backend.now()
+    first, second = a_refund(payment, now), a_refund(payment, now + timedelta(seconds=1))
+    other = a_refund(backend.stored_payment(), now, split=None, tickets=(), requested_by=None)
+    for refund in (second, first, other):
+        backend.run(lambda tx, refund=refund: tx.refunds.add(refund))  # type: ignore[misc] # a default binds the loop variable
+    assert backend.run(lambda tx: tx.refunds.get(first.id)()) == first
+    assert backend.run(lambda tx: tx.refunds.lock(other.id)()) == other
+    assert backend.run(lambda tx: tx.refunds.of_payment(payment.id)()) == (first, second)
+    assert backend.run(lambda tx: tx.refunds.get(RefundId(uuid4()))()) is None
+    assert backend.run_as_other(lambda tx: tx.refunds.of_payment(payment.id)()) == ()
+
+
+@pytest.mark.spec("S24 D4")
+def test_a_refund_is_approved_by_compare_and_set(backend: Backend) -> None:
+    """Who agreed is written once, with a higher version; whoever knows an old version is refused."""
+    refund, by = a_refund(backend.stored_payment(), backend.now()), UserId(uuid4())
+    backend.run(lambda tx: tx.refunds.add(refund))
+    agreed = backend.run(lambda tx: tx.refunds.approve(refund, by, backend.now()))
+    assert agreed == attrs.evolve(refund, needs_approval=False, approved_by=by, version=2)
+    assert backend.run(lambda tx: tx.refunds.get(refund.id)()) == agreed
+    with pytest.raises(Conflict):
+        backend.run(lambda tx: tx.refunds.approve(refund, by, backend.now()))

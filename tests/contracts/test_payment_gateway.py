@@ -367,22 +367,33 @@ def test_a_refund_happens_once_per_key(provider: Provider) -> None:
 
 @pytest.mark.spec("S15")
 def test_more_than_is_left_is_not_refunded(provider: Provider) -> None:
-    """A refund that goes over what is left is unknown, and no money moves."""
+    """A refund that goes over what is left has failed, and no money moves."""
     tenant = TenantId(uuid4())
     paid = provider.pay(tenant_id=tenant)
     provider.gateway.refund(refund_of(paid, amount=Money(1_000, USD)))
-    with pytest.raises(OutcomeUnknown):
-        provider.gateway.refund(refund_of(paid, amount=Money(235, USD)))
+    refused = provider.gateway.refund(refund_of(paid, amount=Money(235, USD)))
+    assert refused == RefundFact(provider_refund_id="", state=RefundState.FAILED)
     assert [f.received.cents for f in listed(provider, tenant)] == [234]
 
 
 @pytest.mark.spec("S15")
-def test_a_charge_refunded_by_somebody_else_is_unknown(provider: Provider) -> None:
-    """A refund that nobody can point to is never reported as ours."""
+def test_a_charge_refunded_by_somebody_else_is_not_ours(provider: Provider) -> None:
+    """A refund that nobody can point to is never reported as ours: ours has failed."""
     paid = provider.pay()
     provider.gateway.refund(refund_of(paid))
-    with pytest.raises(OutcomeUnknown):
-        provider.gateway.refund(refund_of(paid))
+    assert provider.gateway.refund(refund_of(paid)).state is RefundState.FAILED
+
+
+@pytest.mark.spec("S24", "S25")
+def test_a_refund_that_is_known_there_is_only_read(provider: Provider) -> None:
+    """With its id at the provider a refund is asked for, not sent: nobody is paid back twice."""
+    tenant = TenantId(uuid4())
+    paid = provider.pay(tenant_id=tenant)
+    refund = refund_of(paid, amount=Money(200, USD))
+    fact = provider.gateway.refund(refund)
+    known = attrs.evolve(refund, id=RefundId(uuid4()), provider_refund_id=fact.provider_refund_id)
+    assert provider.gateway.refund(known) == fact
+    assert [f.received.cents for f in listed(provider, tenant)] == [1_034]
 
 
 def our_refund(refund: Refund) -> dict[str, Any]:

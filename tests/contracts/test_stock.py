@@ -145,3 +145,43 @@ def test_a_race_never_oversells(backend: Backend, seats: tuple[str, ...], winner
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(attempt, range(8))) == winners
     assert taken(backend) == ((0, 1) if seats else (5, 0))
+
+
+@pytest.mark.spec("S24")
+def test_sold_tickets_are_for_sale_again(backend: Backend) -> None:
+    """What is given back is free and can be sold to somebody else; the rest stays sold."""
+    home = backend.home
+    order = backend.stored_order(2, "A1")
+
+    def buy(tx: Tx) -> None:
+        tx.stock.lock(home.demand(2, "A1"))()
+        tx.stock.hold(order.id, home.demand(2, "A1"))
+        tx.stock.confirm(order.id)
+
+    backend.run(buy)
+    standing, _, seat = order.tickets
+    backend.run(lambda tx: tx.stock.give_back(order.id, [standing]))
+    assert taken(backend) == (1, 1)
+    backend.run(lambda tx: tx.stock.give_back(order.id, [seat]))
+    assert taken(backend) == (1, 0)
+    sell(backend, home.demand(0, "A1"))
+    assert taken(backend) == (1, 1)
+
+
+@pytest.mark.spec("S24")
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_no_more_is_given_back_than_was_sold(backend: Backend, confirmed: bool) -> None:  # noqa: FBT001 - drawn
+    """A third ticket of two, or one that was never paid, is a conflict and frees nothing."""
+    order = backend.stored_order(2)
+
+    def buy(tx: Tx) -> None:
+        tx.stock.lock(backend.home.demand(2))()
+        tx.stock.hold(order.id, backend.home.demand(2))
+        if confirmed:
+            tx.stock.confirm(order.id)
+
+    backend.run(buy)
+    wanted = [*order.tickets, order.tickets[0]] if confirmed else order.tickets
+    with pytest.raises(Conflict):
+        backend.run(lambda tx: tx.stock.give_back(order.id, wanted))
+    assert taken(backend) == (2, 0)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from uuid import uuid4
 
 import attrs
 import pytest
@@ -13,9 +14,13 @@ import pytest
 from tests.support.direct import DirectGateway
 from tests.support.providers import charge_request
 from ticketpay.adapters.sandbox import Delivery, SandboxModel
+from ticketpay.adapters.sandbox.delivery import sign
 from ticketpay.adapters.stripe import StripeWebhooks
+from ticketpay.domain.kernel.ids import PaymentId, RefundId
 from ticketpay.domain.messaging import InboxStatus
+from ticketpay.domain.money import Money
 from ticketpay.domain.payments import ChargeRequest, SignatureInvalid
+from ticketpay.domain.refunds import Refund, RefundReason, RefundState
 from ticketpay.ports.payments import PaymentGateway, WebhookReader
 
 SECRET: Final = "whsec_one"
@@ -129,3 +134,55 @@ def test_an_event_without_a_fact_says_so(post: Post, payload: bytes) -> None:
     event = post.reader.verify(*post.one(), NOW)
     with pytest.raises(ValueError, match=r"event|intent"):
         post.reader.fact(attrs.evolve(event, payload=payload))
+
+
+@pytest.mark.spec("S24", "S27")
+def test_an_event_about_a_refund_leads_to_its_payment(post: Post) -> None:
+    """Whatever happens to a refund is told with both ids, amount and state, by the intent it is of."""
+    charge = post.gateway.charge(charge_request("pm_card_refundFail"))
+    refund = Refund(
+        id=RefundId(uuid4()),
+        payment_id=PaymentId(uuid4()),
+        ref=charge.ref,
+        amount=Money(500, charge.amount.currency),
+        reason=RefundReason.OTHER,
+        state=RefundState.PENDING,
+        created_at=NOW,
+    )
+    fact = post.gateway.refund(refund)
+    events = [
+        post.reader.verify(d.body, d.headers["stripe-signature"], NOW)
+        for d in post.model.due_deliveries()
+    ]
+    told = [(e, notice) for e in events if (notice := post.reader.refund(e))]
+    assert told
+    for event, notice in told:
+        assert event.object_id == charge.ref.object_id
+        assert (event.payment_id, event.status) == (str(refund.payment_id), InboxStatus.RECEIVED)
+        assert notice.provider_refund_id == fact.provider_refund_id
+        assert (notice.refund_id, notice.amount) == (str(refund.id), refund.amount)
+        assert notice.state is RefundState.COMPLETED
+    others = [e for e in events if e.event_type.startswith("payment_intent.")]
+    assert others
+    assert [post.reader.refund(e) for e in others] == [None] * len(others)
+
+
+@pytest.mark.spec("S14", "S24")
+@pytest.mark.parametrize("lost", ["id", "amount", "currency", "status", "payment_intent"])
+def test_an_event_about_a_refund_that_lacks_something(post: Post, lost: str) -> None:
+    """A refund without what it is known by is invalid; one of no intent is none of ours."""
+    shown = {
+        "id": "re_1",
+        "amount": 5,
+        "currency": "usd",
+        "status": "succeeded",
+        "payment_intent": "pi_1",
+    }
+    whole = {k: v for k, v in shown.items() if k != lost}
+    body = json.dumps({"id": "evt_1", "type": "refund.updated", "data": {"object": whole}}).encode()
+    event = post.reader.verify(body, sign(SECRET, int(NOW.timestamp()), body), NOW)
+    wanted = InboxStatus.UNSUPPORTED if lost == "payment_intent" else InboxStatus.INVALID
+    assert event.status is wanted
+    if lost != "payment_intent":
+        with pytest.raises(ValueError, match="cannot be read"):
+            post.reader.refund(event)

@@ -109,7 +109,8 @@ def check_side(side: Side) -> None:
     _holds(not (captured and late), "the same money is booked as a sale and as a late success")
     _holds(late == bool(side.refund), f"booked is {books}, the refund is {side.refund or 'none'}")
     _holds(not late or pay.state is PaymentState.CANCELLED, f"a late success of a {pay.state}")
-    returned = "late_refund" in books
+    returned = "refund_settled" in books
+    _holds(late == ("refund" in books), f"a late success goes back, booked is {books}")
     _holds(returned == (side.refund == "completed"), f"refund {side.refund}, booked is {books}")
     _holds(not books or word == "succeeded", f"the intent is {word}, booked is {books}")
     _holds(not returned or side.sent_back == "completed", "a refund is booked that was not made")

@@ -184,6 +184,9 @@ class _Refunds(_Port):
         self.sheet.refund = refund
         self.sheet.expected.append("refund.initiated")
 
+    def get(self, _refund_id: RefundId) -> Later[Refund | None]:
+        return _known(self.sheet.refund)
+
     def lock(self, _refund_id: RefundId) -> Later[Refund | None]:
         return _known(self.sheet.refund)
 
@@ -225,7 +228,7 @@ class _Timers(_Port):
 
 class _Ledger(_Port):
     def post(self, posting: Posting) -> None:
-        kind, _, payment = posting.key.partition(":")
+        kind, payment = posting.key.split(":")[:2]
         self.sheet.insist(payment == str(PAYMENT), f"{posting.key} is booked for somebody else")
         self.sheet.posted.append(kind)
 

@@ -149,7 +149,8 @@ class Twin:
         """What the rows say about a payment, in small."""
         payment = self.tables.payments.get(self.payments[n].id)
         assert payment is not None, "payments are never deleted"
-        mine = [p.key for p in self.tables.postings.values() if p.key.endswith(str(payment.id))]
+        keys = [p.key for p in self.tables.postings.values()]
+        mine = [key for key in keys if key.split(":")[1] == str(payment.id)]
         refund = self.refund(n)
         return Side(
             pay=remembered(payment),

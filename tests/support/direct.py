@@ -22,6 +22,7 @@ from ticketpay.adapters.stripe.gateway import (
     CLOCK_SKEW_SECONDS,
     KEY_SECONDS_MAX,
     PAGE,
+    REFUND_REFUSALS,
     sendable,
 )
 from ticketpay.adapters.stripe.mapping import (
@@ -43,7 +44,7 @@ from ticketpay.domain.payments import (
     ProviderStatus,
     ProviderUnavailable,
 )
-from ticketpay.domain.refunds import Refund
+from ticketpay.domain.refunds import Refund, RefundState
 from ticketpay.ports.payments import RefundFact
 
 __all__ = ["DirectGateway", "Transport"]
@@ -178,6 +179,9 @@ class DirectGateway:
 
     def refund(self, refund: Refund) -> RefundFact:
         """Refund once: an old refund is asked for first, a refused one may be done already."""
+        if refund.provider_refund_id:
+            path = f"{_REFUNDS}/{refund.provider_refund_id}"
+            return _refund_fact(self._get(path, refund.ref.account).data)
         age = self._now() - refund.created_at
         if age > timedelta(seconds=KEY_SECONDS_MAX) and (known := self._known_refund(refund)):
             return known
@@ -185,6 +189,8 @@ class DirectGateway:
             return self._send_refund(refund)
         except _Refused as refused:
             known = self._known_refund(refund) if refused.is_request else None
+            if known is None and refused.code in REFUND_REFUSALS:
+                return RefundFact(provider_refund_id="", state=RefundState.FAILED)
             if known is None:
                 raise refused.meaning() from refused
             return known

@@ -38,21 +38,22 @@ __all__ = [
     "authenticate",
     "place_order",
     "provider_facts",
+    "refund_at_provider",
     "try_card",
 ]
 
 PROVIDER_SECONDS: Final = 30
 SECRET: Final = "whsec_simulated"
-HEARD: Final = tuple(
-    f"payment_intent.{name}"
-    for name in (
-        "canceled",
-        "created",
-        "payment_failed",
-        "processing",
-        "requires_action",
-        "succeeded",
-    )
+HEARD: Final = (
+    "payment_intent.canceled",
+    "payment_intent.created",
+    "payment_intent.payment_failed",
+    "payment_intent.processing",
+    "payment_intent.requires_action",
+    "payment_intent.succeeded",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
 )
 
 
@@ -98,6 +99,16 @@ def try_card(model: SandboxModel, intent_id: str, card: str) -> int:
         "content-type": "application/x-www-form-urlencoded",
     }
     return model.request("POST", path, headers, f"payment_method=pm_card_{card}".encode()).status
+
+
+def refund_at_provider(model: SandboxModel, intent_id: str, cents: int) -> int:
+    """Staff refund in the provider's dashboard; the HTTP status."""
+    headers = {
+        "authorization": "Bearer sk_test_dashboard",
+        "content-type": "application/x-www-form-urlencoded",
+    }
+    body = f"payment_intent={intent_id}&amount={cents}".encode()
+    return model.request("POST", "/v1/refunds", headers, body).status
 
 
 def provider_facts(model: SandboxModel, at: datetime) -> list[ProviderFact]:

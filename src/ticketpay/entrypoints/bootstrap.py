@@ -33,14 +33,22 @@ from ticketpay.domain.processes.payment_actions import (
 )
 from ticketpay.domain.processes.provider_facts import FactDesk
 from ticketpay.domain.processes.quoting import GiveQuote, PriceBook
+from ticketpay.domain.processes.refunding import (
+    AskRefund,
+    DecideRefund,
+    Refunding,
+    ShowRefund,
+    SyncRefund,
+)
 from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
 from ticketpay.domain.processes.taxing import ListEstimatedTaxes, TaxDesk
+from ticketpay.domain.refunds import RefundRules
 
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from ticketpay.adapters.postgres.uow import TenantMap
+    from ticketpay.adapters.postgres.uow import PostgresUnitOfWork, TenantMap
     from ticketpay.adapters.redis import RedisClient
     from ticketpay.domain.audit import AuditEntry
     from ticketpay.domain.kernel.ids import TenantId
@@ -90,6 +98,7 @@ class Parts:
     random: Random
     alerts: Alerts
     fees: FeeSchedule = attrs.field(factory=FeeSchedule)
+    refund_rules: RefundRules = attrs.field(factory=RefundRules)
     admit: AdmitRequest | None = None
     turns: PurchaseTurns | None = None
     audit_keys: tuple[bytes, ...] = attrs.field(default=(), repr=False)
@@ -120,6 +129,7 @@ class App:
     roll_up_ledger: RollUpLedger
     trial_balance: TrialBalance
     verify_ledger: VerifyLedger
+    refunding: Refunding
     payment_desk: PaymentDesk
     inbox_desk: InboxDesk
     chain_audit: ChainAudit
@@ -172,6 +182,7 @@ def assemble(
         roll_up_ledger=RollUpLedger(uow=uow),
         trial_balance=TrialBalance(uow=uow),
         verify_ledger=VerifyLedger(uow=uow, gateway=gateway),
+        refunding=_refunding(parts, desk),
         payment_desk=PaymentDesk(uow=uow, gateway=gateway, desk=desk, clock=clock),
         inbox_desk=InboxDesk(uow=uow, clock=clock),
         chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),
@@ -195,6 +206,16 @@ def _checkout(
     if parts.turns is None:
         return checkout
     return OneAtATime(checkout=checkout, turns=parts.turns, ids=parts.ids)
+
+
+def _refunding(parts: Parts, desk: FactDesk) -> Refunding:
+    uow, clock, refunds = parts.uow, parts.clock, desk.refunds
+    return Refunding(
+        ask=AskRefund(uow=uow, desk=refunds, clock=clock, rules=parts.refund_rules),
+        decide=DecideRefund(uow=uow, desk=refunds, clock=clock),
+        show=ShowRefund(uow=uow),
+        sync=SyncRefund(uow=uow, gateway=parts.gateway, desk=refunds, clock=clock),
+    )
 
 
 def _inbox(parts: Parts, desk: FactDesk) -> ProcessInbox:
@@ -286,15 +307,28 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
         audit_keys=_audit_keys(settings),
         metrics=metrics,
         admit=_admission(redis, clock) if settings.enable_rate_limiting else None,
+        refund_rules=_refund_rules(settings),
         turns=_turns(settings, redis) if settings.one_purchase_at_a_time else None,
         tax_rates=None if worker else _tax_rates(settings),
     )
 
     if metrics is not None:
         metrics.watch_database(lambda: backlog(uow, clock.now()))
-    state = redis.state if redis is not None else (lambda: "off")
-    closing = [uow.close, *([redis.close] if redis is not None else [])]
-    return assemble(parts, ready=uow.ready, redis_state=state, close=lambda: _close(closing))
+    return _opened(parts, uow, redis)
+
+
+def _opened(parts: Parts, uow: PostgresUnitOfWork, redis: RedisClient | None) -> App:
+    """The application, with what tells of its servers and what gives them back."""
+    if redis is None:
+        return assemble(parts, ready=uow.ready, close=uow.close)
+    closing = (uow.close, redis.close)
+    return assemble(parts, ready=uow.ready, redis_state=redis.state, close=lambda: _close(closing))
+
+
+def _refund_rules(settings: Settings) -> RefundRules:
+    return RefundRules(
+        window_days=settings.refund_window_days, approval_cents=settings.refund_approval_cents
+    )
 
 
 def _close(closing: Iterable[Callable[[], None]]) -> None:

@@ -338,6 +338,20 @@ class Settings:
     worker_metrics_port: int = _setting(
         "WORKER_METRICS_PORT", _number, 9091, "worker", "the worker's metrics"
     )
+    refund_window_days: int = _setting(
+        "REFUND_WINDOW_DAYS",
+        _number,
+        30,
+        "api",
+        "days after the payment in which it is refunded; later an admin gives a reason",
+    )
+    refund_approval_cents: int = _setting(
+        "REFUND_APPROVAL_CENTS",
+        _whole,
+        100_000,
+        "api",
+        "refunds of more cents than this wait for a second person",
+    )
     nexus_states: frozenset[str] = _setting(
         "NEXUS_STATES",
         _states,

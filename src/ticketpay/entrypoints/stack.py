@@ -49,16 +49,16 @@ _CLI: Final = "ticketpay.entrypoints.cli.main"
 _STUB: Final = "ticketpay.entrypoints.ticket_stub"
 _SANDBOX: Final = "ticketpay.adapters.sandbox.server"
 # The events that the inbox acts on; a real endpoint is registered for the same list.
-_HEARD: Final = ",".join(
-    f"payment_intent.{kind}"
-    for kind in (
-        "succeeded",
-        "payment_failed",
-        "processing",
-        "canceled",
-        "amount_capturable_updated",
-        "requires_action",
-    )
+_HEARD: Final = (
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.processing",
+    "payment_intent.canceled",
+    "payment_intent.amount_capturable_updated",
+    "payment_intent.requires_action",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
 )
 _WORKER_READY: Final = "worker ready"
 _FORGETFUL: Final = (
@@ -233,7 +233,7 @@ class _Builder:
         # A fresh seed: the sandbox remembers nothing of an earlier run, so its ids must differ.
         seed = str(secrets.randbelow(1 << 31))
         sandbox = ("--port", str(self.sandbox_port), "--seed", seed, "--webhook-url", hook)
-        signed = ("--webhook-secret", self.keys["webhook"], "--webhook-events", _HEARD)
+        signed = ("--webhook-secret", self.keys["webhook"], "--webhook-events", ",".join(_HEARD))
         self._spawn("sandbox", _SANDBOX, *sandbox, *signed)
         secret = {"INTERNAL_WEBHOOK_SECRET": self.keys["internal"]}
         self._spawn("tickets", _STUB, "--port", str(self.tickets_port), settings=secret)

@@ -31,6 +31,7 @@ _LOOPBACK: Final = "127.0.0.1"
 _PR_SET_PDEATHSIG: Final = 1
 _CONFIRMED: Final = "/api/v1/webhooks/payment-confirmed"
 _FAILED: Final = "/api/v1/webhooks/payment-failed"
+_VOIDED: Final = "/api/v1/webhooks/tickets-voided"
 _QUANTITY_MAX: Final = 1_000
 _NONCE: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STAMP: Final = re.compile(r"[1-9][0-9]{0,14}")
@@ -56,14 +57,16 @@ class TicketDesk:
     now: Callable[[], float] = time.time
     calls: int = 0
     issued: dict[str, int] = attrs.field(factory=dict)
+    voided: dict[str, list[int]] = attrs.field(factory=dict)
     _answers: dict[str, Reply] = attrs.field(factory=dict)
     _nonces: set[str] = attrs.field(factory=set)
 
     def handle(self, method: str, path: str, headers: _Json, body: bytes) -> Reply:
         """The reply to one request; header names are in lower case."""
         if (method, path) == ("GET", "/stats"):
-            return Reply(200, {"issued": dict(self.issued), "calls": self.calls})
-        if method != "POST" or path not in (_CONFIRMED, _FAILED):
+            seen = {"issued": dict(self.issued), "voided": dict(self.voided)}
+            return Reply(200, {**seen, "calls": self.calls})
+        if method != "POST" or path not in (_CONFIRMED, _FAILED, _VOIDED):
             return Reply(404, {"code": "NOT_FOUND"})
         self.calls += 1
         if not self._believed(headers, body):
@@ -73,6 +76,8 @@ class TicketDesk:
             return Reply(400, {"code": "VALIDATION_ERROR"})
         if path == _FAILED:
             return Reply(200, {"type": "payment.failure_noted", "orderId": call["orderId"]})
+        if path == _VOIDED:
+            return self._void(headers.get("x-idempotency-key", ""), call)
         return self._issue_once(headers.get("x-idempotency-key", ""), call)
 
     def _believed(self, headers: _Json, body: bytes) -> bool:
@@ -98,6 +103,17 @@ class TicketDesk:
         if key not in self._answers:
             self._answers[key] = self._issue(call)
         return self._answers[key]
+
+    def _void(self, key: str, call: _Json) -> Reply:
+        """Of an order's tickets, by their numbers; a number that is void already stays so."""
+        numbers = call.get("tickets")
+        if not key:
+            return Reply(400, {"code": "IDEMPOTENCY_KEY_MISSING"})
+        if not isinstance(numbers, list) or not all(type(n) is int for n in numbers):
+            return Reply(400, {"code": "VALIDATION_ERROR"})
+        order = call["orderId"]
+        self.voided[order] = sorted({*self.voided.get(order, []), *numbers})
+        return Reply(200, {"type": "order.tickets_voided", "orderId": order})
 
     def _issue(self, call: _Json) -> Reply:
         order, quantity = call["orderId"], call.get("ticketQuantity")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from ticketpay.domain.inventory import StockView
 from ticketpay.domain.kernel.ids import OrderId, QuoteId
-from ticketpay.domain.pricing.model import Demand
+from ticketpay.domain.pricing.model import Demand, TicketLine
 from ticketpay.ports.later import Later
 
 __all__ = ["Stock"]
@@ -41,4 +42,11 @@ class Stock(Protocol):
 
     def release(self, order_id: OrderId) -> None:
         """What the order holds is free again."""
+        ...
+
+    def give_back(self, order_id: OrderId, tickets: Sequence[TicketLine]) -> None:
+        """These tickets, which the order has bought, are for sale again.
+
+        Raises ``Conflict`` (at the latest at the commit) when the order has not that many.
+        """
         ...

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from ticketpay.domain.kernel.ids import VenueId
-from ticketpay.domain.ledger import Balance, Posting
+from ticketpay.domain.ledger import Balance, Booked, Posting
 from ticketpay.ports.later import Later
 
 __all__ = ["LedgerBook"]
@@ -27,8 +27,8 @@ class LedgerBook(Protocol):
         """All accounts with their balances: checkpoint + tail, in one snapshot."""
         ...
 
-    def booked_by_payment(self) -> Later[Mapping[str, int]]:
-        """Per payment id, the cents booked on provider accounts."""
+    def booked_by_payment(self) -> Later[Mapping[str, Booked]]:
+        """Per payment id, what is booked at the provider and in clearing, unless all is zero."""
         ...
 
     def venue_balances(self, venue_id: VenueId) -> Later[Mapping[str, Mapping[str, int]]]:

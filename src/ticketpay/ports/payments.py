@@ -11,6 +11,7 @@ import attrs
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import OrderId, PaymentId, TenantId
 from ticketpay.domain.messaging.inbox import StoredEvent
+from ticketpay.domain.money import Money
 from ticketpay.domain.payments import (
     ChargeRequest,
     Payment,
@@ -22,7 +23,7 @@ from ticketpay.domain.payments import (
 from ticketpay.domain.refunds import Refund, RefundState
 from ticketpay.ports.later import Later
 
-__all__ = ["PaymentGateway", "Payments", "RefundFact", "WebhookReader"]
+__all__ = ["PaymentGateway", "Payments", "RefundFact", "RefundNotice", "WebhookReader"]
 
 
 class Payments(Protocol):
@@ -71,6 +72,20 @@ class RefundFact:
     state: RefundState
 
 
+@attrs.frozen(kw_only=True)
+class RefundNotice:
+    """What an event of the provider says about a refund of the intent ``ref``.
+
+    ``refund_id`` is our id from its metadata, empty for one that was made at the provider.
+    """
+
+    ref: ProviderRef
+    provider_refund_id: str
+    refund_id: str
+    state: RefundState
+    amount: Money
+
+
 class PaymentGateway(Protocol):
     """**Protocol:** the payment provider.
 
@@ -109,7 +124,11 @@ class PaymentGateway(Protocol):
         ...
 
     def refund(self, refund: Refund) -> RefundFact:
-        """Refund money of an intent; the refund's own key makes it happen once."""
+        """Refund money of an intent; the refund's own key makes it happen once.
+
+        One whose id at the provider is known is only read; as is one that it knows by our id. One
+        that it will never make has failed.
+        """
         ...
 
 
@@ -125,4 +144,11 @@ class WebhookReader(Protocol):
 
     def fact(self, event: StoredEvent) -> ProviderFact:
         """The fact that a stored event carries; raises ``ValueError`` if it carries none."""
+        ...
+
+    def refund(self, event: StoredEvent) -> RefundNotice | None:
+        """What the event says about a refund; None if it is about something else.
+
+        Raises ``ValueError`` if it cannot be read.
+        """
         ...

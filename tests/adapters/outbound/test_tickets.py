@@ -121,6 +121,29 @@ def test_a_failed_payment_is_told_with_the_signature_of_the_rule_book(
     assert headers["content-type"] == "application/json"
 
 
+@pytest.mark.spec("S24", "S41")
+def test_voided_tickets_are_told_by_their_numbers(
+    service: Service, tickets: HttpTicketService
+) -> None:
+    """The body of order.tickets_voided, and the key under which it counts once."""
+    tickets.deliver(
+        message(
+            "order.tickets_voided",
+            refundId="refund-1",
+            eventId="event-1",
+            tickets=[1, 3],
+            reason="other",
+        )
+    )
+    path, headers, body = service.requests[0]
+    assert path == "/api/v1/webhooks/tickets-voided"
+    assert body == (
+        b'{"orderId":"order-1","refundId":"refund-1","eventId":"event-1","tickets":[1,3],'
+        b'"reason":"other","timestamp":"2025-01-01T00:00:00.000Z"}'
+    )
+    assert headers["x-idempotency-key"] == "tickets-voided-order-1-refund-1"
+
+
 @pytest.mark.spec("S41")
 def test_a_paid_order_is_told_in_the_order_of_the_rule_book(
     service: Service, tickets: HttpTicketService

@@ -120,6 +120,7 @@ class World:
             process_inbox=unused,
             relay_outbox=unused,
             replay_stream=unused,
+            refunding=unused,
             payment_desk=unused,
             inbox_desk=unused,
             janitor=unused,

@@ -139,10 +139,14 @@ class Shop:
             **changes,
         }
 
-    def buy(self, card: str = "tok_visa", user: UUID | None = None) -> dict[str, Any]:
+    def buy(
+        self, card: str = "tok_visa", user: UUID | None = None, quantity: int = 1
+    ) -> dict[str, Any]:
         """The view of a new payment."""
         whose = self.token(**({"user": user} if user else {}))
-        answer = self.send("POST", "/api/v1/payments", whose, body=self.purchase(card))
+        line = {"ticketTypeId": str(self.scenery.standing), "quantity": quantity}
+        wanted = self.purchase(card, tickets=[line])
+        answer = self.send("POST", "/api/v1/payments", whose, body=wanted)
         view: dict[str, Any] = answer.json()
         return view
 

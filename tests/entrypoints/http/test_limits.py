@@ -128,10 +128,11 @@ def test_the_log_names_the_limit_that_refused() -> None:
 @pytest.mark.spec("S10")
 def test_refunds_have_a_limit_of_their_own() -> None:
     """Five refunds a minute, whichever way they are asked for; payments are not touched."""
-    world = Limited()
-    paths = ("/api/v1/refunds", f"{PAYMENTS}/{THING}/refunds", f"{PAYMENTS}/{THING}/refund")
-    found = [world.post(paths[n % 3], {}) for n in range(6)]
-    assert [a.status_code for a in found] == [404] * 5 + [429]
+    world, bearer = Limited(), f"Bearer {token()}"
+    sale = f"/api/v1/transactions/{THING}/refund"
+    paths = ("/api/v1/refunds", sale, f"/api/v1/refunds/{THING}/approve")
+    found = [world.post(paths[n % 3], [], authorization=bearer) for n in range(6)]
+    assert [a.status_code for a in found] == [400, 400, 403, 400, 400, 429]
     assert found[-1].headers["ratelimit-policy"] == '"refunds";q=5;w=60'
     assert buy(world).headers["ratelimit"] == '"payments";r=9;t=6'
 

@@ -123,6 +123,7 @@ def answers(shop: Shop) -> Iterator[tuple[str, httpx.Response]]:
         yield ask(endpoint, "1")
     yield ask("show_order", paid["orderId"])
     yield ask("show_order", uuid4())
+    yield from refund_answers(shop, ask, paid["id"])
     estimate = {"venueId": str(shop.scenery.venue_id), "amountCents": 12_345, "ticketCount": 2}
     yield ask("calculate_fees", body=estimate)
     yield ask("calculate_fees", body={**estimate, "venueId": str(uuid4())})
@@ -134,6 +135,33 @@ def answers(shop: Shop) -> Iterator[tuple[str, httpx.Response]]:
     for row in OPERATIONS:
         yield row.endpoint, shop.send(row.method, addressed(row, paid["id"]))
     yield "webhook", shop.tell(json.dumps({"id": "evt_1", "type": "ping"}).encode())
+
+
+def refund_answers(shop: Shop, ask: Any, payment: str) -> Iterator[tuple[str, httpx.Response]]:
+    """Of refunds: asked for, decided, shown, and refused in every way."""
+    wish: dict[str, Any] = {"paymentId": payment, "amountCents": 5}
+    for changes in ({}, {"reason": "other"}, {"amountCents": 10**7}, {"tickets": [1]}):
+        yield ask("refund", body={**wish, **changes}, role=Role.SUPPORT)
+    yield ask("refund", body={"paymentId": payment, "tickets": [1]}, role=Role.SUPPORT)
+    yield ask("refund", body={"paymentId": payment, "tickets": [1]}, role=Role.SUPPORT)
+    yield ask("refund", body={"tickets": [1, 1]})
+    yield ask("refund_sale", payment, body={"amountCents": 1}, role=Role.SUPPORT)
+    waiting = shop.buy("tok_action")["id"]
+    yield ask("refund_sale", waiting, body={}, role=Role.SUPPORT)
+    requested = asked_by_its_buyer(shop)
+    for endpoint in ("show_refund", "approve_refund", "approve_refund", "reject_refund"):
+        yield ask(endpoint, requested, role=Role.SUPPORT)
+    yield ask("reject_refund", asked_by_its_buyer(shop), role=Role.SUPPORT)
+    yield ask("payment_refunds", payment, role=Role.SUPPORT)
+
+
+def asked_by_its_buyer(shop: Shop) -> str:
+    user = uuid4()
+    sale = shop.buy(user=user)
+    body = {"paymentId": sale["id"]}
+    refund = shop.send("POST", "/api/v1/refunds", shop.token(user=user), body=body)
+    ident: str = refund.json()["id"]
+    return ident
 
 
 def test_real_answers_are_the_documented_ones(shop: Shop) -> None:

@@ -54,7 +54,7 @@ def test_a_signed_call_issues_tickets(desk: TicketDesk) -> None:
     assert (reply.body["type"], reply.body["orderId"]) == ("order.tickets_issued", "order-1")
     assert len({ticket["id"] for ticket in reply.body["tickets"]}) == 2
     stats = desk.handle("GET", "/stats", {}, b"").body
-    assert stats == {"issued": {"order-1": 2}, "calls": 1}
+    assert stats == {"issued": {"order-1": 2}, "voided": {}, "calls": 1}
 
 
 @pytest.mark.spec("S41")
@@ -63,6 +63,20 @@ def test_the_same_key_issues_once(desk: TicketDesk) -> None:
     assert call(desk, paid()) == call(desk, paid())
     assert desk.issued == {"order-1": 2}
     assert desk.calls == 2
+
+
+@pytest.mark.spec("S24", "S41")
+def test_tickets_are_voided_by_their_numbers(desk: TicketDesk) -> None:
+    """Voided numbers add up, a repetition changes nothing; without a key or numbers it is refused."""
+    path = "/api/v1/webhooks/tickets-voided"
+
+    def void(tickets: object, key: str = "k") -> int:
+        body = json.dumps({"orderId": "order-1", "tickets": tickets}).encode()
+        return call(desk, body, path=path, key=key).status
+
+    assert [void([2]), void([2]), void([1, 3])] == [200] * 3
+    assert desk.voided == {"order-1": [1, 2, 3]}
+    assert [void([1], key=""), void("1"), void([True])] == [400] * 3
 
 
 @pytest.mark.spec("S41")

@@ -5,23 +5,29 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ticketpay.domain.kernel.ids import EventId, PaymentId, VenueId
+from ticketpay.domain.kernel.ids import EventId, PaymentId, RefundId, VenueId
 from ticketpay.domain.ledger import (
+    REFUND_FACTS,
     Account,
     AccountKind,
     Balance,
+    Booked,
     Bucket,
     Entry,
     LedgerReport,
     Posting,
     PostingUnbalanced,
     ProviderTotal,
+    RefundBooks,
     capture_posting,
-    late_refund_posting,
+    posting_keys,
+    sale_entries,
+    suspense_entries,
     suspense_posting,
     verify_ledger,
 )
@@ -29,6 +35,7 @@ from ticketpay.domain.money import EUR, USD, Currency, Money
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PAYMENT = PaymentId(UUID(int=1))
+REFUND = RefundId(UUID(int=9))
 CENTS = st.integers(0, 10**9)
 ACCOUNTS = st.builds(
     Account,
@@ -52,6 +59,28 @@ def _capture(tickets: int, fees: int, taxes: int, *, account: str = "") -> Posti
         taxes_cents=taxes,
         posted_at=NOW,
     )
+
+
+def _refund(taken: tuple[Entry, ...], *, account: str = "") -> RefundBooks:
+    return RefundBooks(payment_id=PAYMENT, refund_id=REFUND, provider_account=account, taken=taken)
+
+
+def _sale_refund(venue: int, fees: int, taxes: int) -> RefundBooks:
+    return _refund(
+        sale_entries(
+            venue_id=VenueId(UUID(int=2)),
+            event_id=EventId(UUID(int=3)),
+            tax_jurisdiction="TN",
+            currency=USD,
+            venue_cents=venue,
+            fees_cents=fees,
+            taxes_cents=taxes,
+        )
+    )
+
+
+def _left(*postings: Posting) -> dict[AccountKind, int]:
+    return {b.account.kind: b.cents for b in _balances(*postings) if b.cents}
 
 
 def _by_kind(posting: Posting) -> dict[AccountKind, int]:
@@ -97,17 +126,40 @@ def test_a_capture_waits_for_the_event() -> None:
 @pytest.mark.spec("S20", "S30")
 @given(st.integers(1, 10**9), st.sampled_from(["", "acct_1"]))
 def test_suspense_is_emptied(cents: int, account: str) -> None:
-    """A late success and its refund leave every account at zero."""
+    """A late success leaves every account at zero once its refund is settled."""
     amount = Money(cents, EUR)
     into = suspense_posting(
         payment_id=PAYMENT, provider_account=account, amount=amount, posted_at=NOW
     )
-    out = late_refund_posting(
-        payment_id=PAYMENT, provider_account=account, amount=amount, posted_at=NOW
-    )
+    taken = suspense_entries(payment_id=PAYMENT, amount=amount)
+    books = _refund(taken, account=account)
 
     assert _by_kind(into) == {AccountKind.PROVIDER: cents, AccountKind.SUSPENSE: -cents}
-    assert {balance.cents for balance in _balances(into, out)} == {0}
+    assert _left(into, books.begun(NOW)) == {
+        AccountKind.PROVIDER: cents,
+        AccountKind.REFUND_CLEARING: -cents,
+    }
+    assert _left(into, books.begun(NOW), books.settled(NOW)) == {}
+
+
+@pytest.mark.spec("S20", "S24")
+@given(CENTS, CENTS, CENTS, st.sampled_from(["", "acct_1"]))
+def test_a_refund_that_fails_leaves_the_sale_as_it_was(
+    tickets: int, fees: int, taxes: int, account: str
+) -> None:
+    """Whether it fails before the money is sent or after, everybody has what they had before."""
+    if not tickets + fees + taxes:
+        return
+    sale, books = (
+        _capture(tickets, fees, taxes, account=account),
+        _sale_refund(tickets, fees, taxes),
+    )
+    books = attrs.evolve(books, provider_account=account)
+    before = _left(sale)
+
+    assert _left(sale, books.begun(NOW), books.settled(NOW)) == {}
+    assert _left(sale, books.begun(NOW), books.failed(NOW)) == before
+    assert _left(sale, books.begun(NOW), books.settled(NOW), books.returned(NOW)) == before
 
 
 @pytest.mark.spec("S20", "S17")
@@ -118,12 +170,14 @@ def test_business_keys_are_unique() -> None:
         suspense_posting(
             payment_id=PAYMENT, provider_account="", amount=Money(1), posted_at=NOW
         ).key,
-        late_refund_posting(
-            payment_id=PAYMENT, provider_account="", amount=Money(1), posted_at=NOW
-        ).key,
     ]
+    books = _sale_refund(1, 0, 0)
+    steps = [books.begun(NOW), books.settled(NOW), books.failed(NOW), books.returned(NOW)]
 
-    assert keys == [f"{fact}:{PAYMENT}" for fact in ("capture", "late_success", "late_refund")]
+    assert keys == [f"{fact}:{PAYMENT}" for fact in ("capture", "late_success")]
+    assert [s.key for s in steps] == [f"{fact}:{PAYMENT}:{REFUND}" for fact in REFUND_FACTS]
+    assert posting_keys(PAYMENT, [REFUND]) == (*keys, *(step.key for step in steps))
+    assert {step.posted_at for step in steps} == {NOW}
 
 
 def _account(currency: Currency = USD, party: str = "platform") -> Account:
@@ -168,7 +222,7 @@ def _verified(
     late = str(UUID(int=7))
     return verify_ledger(
         [*_balances(SOLD, LATE), *extra],
-        {str(PAYMENT): 11_945 + planted_in_ledger, late: 500},
+        {str(PAYMENT): Booked(11_945 + planted_in_ledger), late: Booked(500)},
         [
             ProviderTotal(
                 payment_id=str(PAYMENT),
@@ -230,7 +284,33 @@ def test_verification_finds_what_one_side_lacks() -> None:
     unknown = verify_ledger(
         [], {}, [ProviderTotal(payment_id="p", account="acct", currency="USD", cents=5)]
     )
-    unbacked = verify_ledger([], {"p": 5}, [])
+    unbacked = verify_ledger([], {"p": Booked(5)}, [])
 
     assert "payment p holds 5 cents at the provider, the ledger says 0" in unknown.differences
     assert unbacked.differences == ("payment p holds 0 cents at the provider, the ledger says 5",)
+
+
+@pytest.mark.spec("S20", "S24")
+@given(st.integers(1, 1_000), st.integers(0, 1_000), st.integers(-2, 1_002))
+def test_a_refund_on_its_way_is_no_difference(cents: int, sent: int, there: int) -> None:
+    """While a refund is in clearing the provider may hold its money or not; never more, never less."""
+    sale = _capture(1_000, 0, 0)
+    books = _sale_refund(cents, 0, 0)
+    total = ProviderTotal(payment_id=str(PAYMENT), account="", currency="USD", cents=there)
+    report = verify_ledger(
+        _balances(sale, books.begun(NOW)), {str(PAYMENT): Booked(1_000, cents)}, [total]
+    )
+
+    assert report.ok is (1_000 - cents <= there <= 1_000)
+    assert report.owed_cents == {"USD": 1_000}
+    assert Booked(1_000, cents).agrees(1_000 - min(sent, cents))
+
+
+@pytest.mark.spec("S20")
+def test_a_difference_says_what_is_in_clearing() -> None:
+    """What is on its way is named beside what the ledger says."""
+    report = verify_ledger([], {"p": Booked(5, 2)}, [])
+
+    assert report.differences == (
+        "payment p holds 0 cents at the provider, the ledger says 5, 2 of it in clearing",
+    )

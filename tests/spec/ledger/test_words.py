@@ -10,12 +10,13 @@ import pytest
 
 from tests.spec.shapes import by_name, words
 from ticketpay.domain.kernel.errors import TicketpayError
-from ticketpay.domain.kernel.ids import EventId, PaymentId, VenueId
+from ticketpay.domain.kernel.ids import EventId, PaymentId, RefundId, VenueId
 from ticketpay.domain.ledger import (
     PLATFORM,
     Account,
     AccountKind,
     Balance,
+    Booked,
     Bucket,
     Entry,
     LedgerError,
@@ -23,8 +24,9 @@ from ticketpay.domain.ledger import (
     Posting,
     PostingUnbalanced,
     ProviderTotal,
+    RefundBooks,
     capture_posting,
-    late_refund_posting,
+    suspense_entries,
     suspense_posting,
     verify_ledger,
 )
@@ -41,7 +43,7 @@ def account(kind: AccountKind, currency: Currency = USD, party: str = PLATFORM) 
 @pytest.mark.spec("S20")
 def test_the_words_of_accounts() -> None:
     """Each kind of account and each bucket is stored under its word."""
-    kinds = "provider venue_payable platform_revenue tax_payable suspense rounding"
+    kinds = "provider venue_payable platform_revenue tax_payable suspense refund_clearing rounding"
 
     assert words(AccountKind) == kinds
     assert words(Bucket) == "pending available reserved in_transit receivable"
@@ -109,19 +111,24 @@ def test_suspense_belongs_to_its_payment(provider_account: str) -> None:
     """A late success rests at the platform under its payment, and its refund takes it from there."""
     held = Account(kind=AccountKind.SUSPENSE, party=PLATFORM, subject=str(PAYMENT), currency=EUR)
     there = account(AccountKind.PROVIDER, EUR, provider_account or PLATFORM)
-    into, out = (
-        recipe(
-            payment_id=PAYMENT,
-            provider_account=provider_account,
-            amount=Money(5, EUR),
-            posted_at=NOW,
-        )
-        for recipe in (suspense_posting, late_refund_posting)
+    clearing = attrs.evolve(there, kind=AccountKind.REFUND_CLEARING, subject=str(PAYMENT))
+    amount = Money(5, EUR)
+    into = suspense_posting(
+        payment_id=PAYMENT, provider_account=provider_account, amount=amount, posted_at=NOW
+    )
+    books = RefundBooks(
+        payment_id=PAYMENT,
+        refund_id=RefundId(UUID(int=4)),
+        provider_account=provider_account,
+        taken=suspense_entries(payment_id=PAYMENT, amount=amount),
     )
 
     assert into.entries == (Entry(there, 5), Entry(held, -5))
-    assert out.entries == (Entry(held, 5), Entry(there, -5))
-    assert (into.posted_at, out.posted_at) == (NOW, NOW)
+    assert into.posted_at == NOW
+    assert books.begun(NOW).entries == (Entry(held, 5), Entry(clearing, -5))
+    assert books.settled(NOW).entries == (Entry(clearing, 5), Entry(there, -5))
+    assert books.failed(NOW).entries == (Entry(clearing, 5), Entry(held, -5))
+    assert books.returned(NOW).entries == (Entry(there, 5), Entry(held, -5))
 
 
 @pytest.mark.spec("S20")
@@ -150,7 +157,7 @@ def test_verification_sums_per_currency() -> None:
             Balance(account=account(AccountKind.SUSPENSE, EUR), cents=-9),
             Balance(account=account(AccountKind.PLATFORM_REVENUE), cents=-22),
         ],
-        {"p": 70, "q": 30, "r": 9},
+        {"p": Booked(70), "q": Booked(30), "r": Booked(9)},
         [
             ProviderTotal(payment_id="p", account="a", currency="USD", cents=50),
             ProviderTotal(payment_id="p", account="a", currency="USD", cents=20),
@@ -174,7 +181,7 @@ def test_differences_name_account_and_amounts() -> None:
             Balance(account=account(AccountKind.PROVIDER, EUR, "b"), cents=0),
             Balance(account=account(AccountKind.VENUE_PAYABLE), cents=-2),
         ],
-        {"q": 3, "r": 0},
+        {"q": Booked(3), "r": Booked()},
         [ProviderTotal(payment_id="p", account="a", currency="USD", cents=4)],
     )
 
@@ -205,4 +212,4 @@ def test_an_account_at_the_provider_is_all_its_buckets() -> None:
     venue = Balance(account=account(AccountKind.VENUE_PAYABLE), cents=-7)
     total = ProviderTotal(payment_id="p", account="a", currency="USD", cents=7)
 
-    assert verify_ledger([*held, venue], {"p": 7}, [total]).ok
+    assert verify_ledger([*held, venue], {"p": Booked(7)}, [total]).ok

@@ -95,11 +95,11 @@ def test_signed_json_is_compact_and_unescaped() -> None:
 
 @pytest.mark.spec("S40 D3", "S33")
 def test_every_emitted_type_has_a_route() -> None:
-    """Each emitted type has a route; paid and failed orders are signed calls to tickets."""
+    """Each emitted type has a route; what the ticket service must know of is a signed call."""
     check_routes(EMITTED, ROUTES)
     called = {name for name, route in ROUTES.items() if route is Route.TICKET_SERVICE}
 
-    assert called == {"order.paid", "order.payment_failed"}
+    assert called == {"order.paid", "order.payment_failed", "order.tickets_voided"}
     assert set(ROUTES) == EMITTED
 
 
@@ -113,8 +113,9 @@ def test_a_missing_route_stops_the_start() -> None:
 @pytest.mark.spec("S40", "S40 D5")
 @pytest.mark.parametrize("event_type", sorted(EMITTED))
 def test_attempts(event_type: str) -> None:
-    """Paid orders and refunds are tried twelve times, everything else five times."""
-    patient = {"order.paid", "refund.initiated", "refund.completed", "refund.failed"}
+    """Paid orders, voided tickets and refunds are tried twelve times, everything else five times."""
+    refunds = {"refund.initiated", "refund.completed", "refund.failed"}
+    patient = {"order.paid", "order.tickets_voided", *refunds}
 
     assert attempts_max(event_type) == (12 if event_type in patient else 5)
 

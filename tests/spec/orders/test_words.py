@@ -29,8 +29,8 @@ def test_the_words_of_an_order() -> None:
         "created payment_pending payment_processing paid payment_failed fulfilled cancelled"
         " expired partially_refunded refunded"
     )
-    assert (
-        words(OrderEvent) == "submit process pay fail retry issue cancel expire refund_part refund"
+    assert words(OrderEvent) == (
+        "submit process pay fail retry issue cancel expire refund_part refund refund_fail"
     )
     assert ORDER_MACHINE.name == "order"
 

@@ -192,7 +192,7 @@ def test_a_refund_that_takes_its_time_is_booked_once(
     for _ in range(4):
         system.work()
         keys = [p.key for p in system.uow.store.of(system.scenery.tenant).postings.values()]
-        booked.append(any(key.startswith("late_refund") for key in keys))
+        booked.append(any(key.startswith("refund_settled") for key in keys))
         system.clock.advance(601)
     assert booked == [False, False, True, True]
     (done,) = system.uow.store.of(system.scenery.tenant).refunds.values()

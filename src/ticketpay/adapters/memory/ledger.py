@@ -9,7 +9,7 @@ import attrs
 from ticketpay.adapters.memory.store import Store, TenantTables, known
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import VenueId
-from ticketpay.domain.ledger import Account, AccountKind, Balance, Posting
+from ticketpay.domain.ledger import Account, AccountKind, Balance, Booked, Posting
 from ticketpay.ports.later import Later
 
 __all__ = ["MemoryLedger"]
@@ -32,14 +32,17 @@ class MemoryLedger:
         sums = self._sums()
         return known(tuple(Balance(account=a, cents=sums[a]) for a in sorted(sums, key=_name)))
 
-    def booked_by_payment(self) -> Later[Mapping[str, int]]:
-        booked: dict[str, int] = {}
+    def booked_by_payment(self) -> Later[Mapping[str, Booked]]:
+        booked: dict[str, Booked] = {}
         for posting in self.tables.postings.values():
-            payment = posting.key.partition(":")[2]
+            payment = posting.key.split(":")[1]
             for entry in posting.entries:
+                said = booked.get(payment, Booked())
                 if entry.account.kind is AccountKind.PROVIDER:
-                    booked[payment] = booked.get(payment, 0) + entry.cents
-        return known(booked)
+                    booked[payment] = attrs.evolve(said, held=said.held + entry.cents)
+                elif entry.account.kind is AccountKind.REFUND_CLEARING:
+                    booked[payment] = attrs.evolve(said, clearing=said.clearing - entry.cents)
+        return known({payment: said for payment, said in booked.items() if said != Booked()})
 
     def venue_balances(self, venue_id: VenueId) -> Later[Mapping[str, Mapping[str, int]]]:
         found: dict[str, dict[str, int]] = {}

@@ -50,27 +50,9 @@ class MemoryListings:
         return known(tuple(found))
 
     def _money(self, payment_id: PaymentId) -> Iterator[Happening]:
-        payment = self.tables.payments.get(payment_id)
-        if payment is not None:
-            yield Happening(
-                at=payment.sent_at,
-                source=Source.ATTEMPT,
-                about="payment",
-                about_id=str(payment_id),
-                what="charge",
-                detail=payment.ref.object_id if payment.ref else "",
-                number=1,
-            )
-        for number, at in enumerate(self.tables.sent_again.get(payment_id) or (), 2):
-            yield Happening(
-                at=at,
-                source=Source.ATTEMPT,
-                about="payment",
-                about_id=str(payment_id),
-                what="charge again",
-                number=number,
-            )
-        for posting in map(self.tables.postings.get, posting_keys(payment_id)):
+        yield from self._attempts(payment_id)
+        refunds = [r.id for r in self.tables.refunds.values() if r.payment_id == payment_id]
+        for posting in map(self.tables.postings.get, posting_keys(payment_id, refunds)):
             if posting is not None:
                 cents = sum(entry.cents for entry in posting.entries if entry.cents > 0)
                 yield Happening(
@@ -81,6 +63,23 @@ class MemoryListings:
                     what=posting.key,
                     detail=str(cents),
                 )
+
+    def _attempts(self, payment_id: PaymentId) -> Iterator[Happening]:
+        payment = self.tables.payments.get(payment_id)
+        if payment is None:
+            return
+        charge = Happening(
+            at=payment.sent_at,
+            source=Source.ATTEMPT,
+            about="payment",
+            about_id=str(payment_id),
+            what="charge",
+            detail=payment.ref.object_id if payment.ref else "",
+            number=1,
+        )
+        yield charge
+        for number, at in enumerate(self.tables.sent_again.get(payment_id) or (), 2):
+            yield attrs.evolve(charge, at=at, what="charge again", detail="", number=number)
 
     def _moves(self, subjects: dict[UUID, str]) -> Iterator[Happening]:
         for number, move in self.tables.moves.items():

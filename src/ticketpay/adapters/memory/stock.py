@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -10,7 +10,7 @@ from ticketpay.adapters.memory.store import Hold, TenantTables, known
 from ticketpay.domain.inventory import HoldState, SeatUnavailable, SoldOut, StockView
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import OrderId, QuoteId, TicketTypeId
-from ticketpay.domain.pricing import Demand
+from ticketpay.domain.pricing import Demand, TicketLine
 from ticketpay.ports.later import Later
 
 __all__ = ["MemoryStock"]
@@ -66,6 +66,24 @@ class MemoryStock:
             for label in hold.seats:
                 self.tables.seats.put((type_id, label), None)
         self._mark(order_id, held, HoldState.RELEASED)
+
+    def give_back(self, order_id: OrderId, tickets: Sequence[TicketLine]) -> None:
+        holds = self.tables.holds.lock_found(order_id) or {}
+        sold = {t: h for t, h in holds.items() if h.state is HoldState.CONFIRMED}
+        wanted = {ticket.type_id for ticket in tickets}
+        self._lock_rows({t: h for t, h in sold.items() if t in wanted})
+        for ticket in tickets:
+            hold = sold.get(ticket.type_id)
+            if hold is None or hold.returned == hold.quantity:
+                raise Conflict(f"order {order_id} has no such ticket to give back")
+            seats = (*hold.returned_seats, *([ticket.seat] if ticket.seat else []))
+            sold[ticket.type_id] = attrs.evolve(
+                hold, returned=hold.returned + 1, returned_seats=seats
+            )
+            self._change_taken(ticket.type_id, -1)
+            if ticket.seat:
+                self.tables.seats.put((ticket.type_id, ticket.seat), None)
+        self.tables.holds.put(order_id, {**holds, **sold})
 
     def _locked_view(self, demand: Demand) -> StockView:
         for type_id in sorted(demand.type_ids):

@@ -210,6 +210,8 @@ class Hold:
     quantity: int
     seats: tuple[str, ...]
     state: HoldState
+    returned: int = 0
+    returned_seats: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -10,7 +10,7 @@ from uuid import UUID
 import attrs
 
 from ticketpay.domain.kernel.errors import Rejected
-from ticketpay.domain.messaging import Message
+from ticketpay.domain.messaging import ROUTES, Message, Route
 from ticketpay.ports.messaging import TicketDelivery
 
 __all__ = [
@@ -102,7 +102,7 @@ class RecordingTickets:
     losses: list[Exception] = attrs.field(factory=list)
 
     def deliver(self, message: Message) -> TicketDelivery:
-        if message.type not in ("order.paid", "order.payment_failed"):
+        if ROUTES.get(message.type) is not Route.TICKET_SERVICE:
             raise Rejected(f"the ticket service does not know {message.type}")
         if self.failures:
             raise self.failures.pop(0)

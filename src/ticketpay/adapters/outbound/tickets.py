@@ -88,6 +88,8 @@ def _request(message: Message) -> _Request:
             return _paid(message)
         if message.type == "order.payment_failed":
             return _failed(message)
+        if message.type == "order.tickets_voided":
+            return _voided(message)
     except KeyError as error:
         raise Rejected(f"{message.type} lacks {error.args[0]}") from error
     raise Rejected(f"the ticket service does not know {message.type}")
@@ -118,6 +120,21 @@ def _failed(message: Message) -> _Request:
     }
     key = f"payment-failed-{data['orderId']}-{data['paymentId']}"
     return _Request("/api/v1/webhooks/payment-failed", key, compact_json(body))
+
+
+def _voided(message: Message) -> _Request:
+    """Tickets are counted from 1 in the order in which they were bought."""
+    data = message.data
+    body = {
+        "orderId": data["orderId"],
+        "refundId": data["refundId"],
+        "eventId": data["eventId"],
+        "tickets": data["tickets"],
+        "reason": data["reason"],
+        "timestamp": rfc3339(message.occurred_at),
+    }
+    key = f"tickets-voided-{data['orderId']}-{data['refundId']}"
+    return _Request("/api/v1/webhooks/tickets-voided", key, compact_json(body))
 
 
 def _delivery(answer: httpx.Response) -> TicketDelivery:

@@ -9,7 +9,7 @@ import attrs
 
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.ids import VenueId
-from ticketpay.domain.ledger import Account, AccountKind, Balance, Bucket, Posting
+from ticketpay.domain.ledger import Account, AccountKind, Balance, Booked, Bucket, Posting
 from ticketpay.domain.money import Currency
 
 if TYPE_CHECKING:
@@ -71,9 +71,11 @@ class PostgresLedger:
     def balances(self) -> Later[tuple[Balance, ...]]:
         return self.session.read(_SQL["balances"], {"tenant": self.session.tenant_id}, _balances)
 
-    def booked_by_payment(self) -> Later[Mapping[str, int]]:
+    def booked_by_payment(self) -> Later[Mapping[str, Booked]]:
         return self.session.read(
-            _SQL["booked_by_payment"], {"tenant": self.session.tenant_id}, dict
+            _SQL["booked_by_payment"],
+            {"tenant": self.session.tenant_id},
+            lambda rows: {payment: Booked(held, clearing) for payment, held, clearing in rows},
         )
 
     def venue_balances(self, venue_id: VenueId) -> Later[Mapping[str, Mapping[str, int]]]:

@@ -14,7 +14,15 @@ import attrs
 from ticketpay.adapters.postgres.sales import sales_of
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
-from ticketpay.domain.ledger import Account, AccountKind, Bucket, Entry, Posting, posting_keys
+from ticketpay.domain.ledger import (
+    REFUND_FACTS,
+    Account,
+    AccountKind,
+    Bucket,
+    Entry,
+    Posting,
+    posting_keys,
+)
 from ticketpay.domain.money import Currency
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.orders.summary import OrderSummary
@@ -99,5 +107,6 @@ class PostgresListings:
             "payment": payment_id,
             "order": order_id,
             "keys": list(posting_keys(payment_id)),
+            "facts": list(REFUND_FACTS),
         }
         return self.session.read(_SQL["history"], values, lambda rows: tuple(map(_happening, rows)))

@@ -11,7 +11,7 @@ import attrs
 
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.fsm import Step
-from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId
+from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId, UserId
 from ticketpay.domain.money import Currency, Money
 from ticketpay.domain.payments import (
     CaptureMethod,
@@ -21,7 +21,7 @@ from ticketpay.domain.payments import (
     PaymentState,
     ProviderRef,
 )
-from ticketpay.domain.refunds import Refund, RefundEvent, RefundState
+from ticketpay.domain.refunds import Refund, RefundEvent, RefundState, Split
 
 if TYPE_CHECKING:
     from ticketpay.adapters.postgres.session import Session
@@ -165,10 +165,13 @@ class PostgresPayments:
         return attrs.evolve(payment, version=payment.version + 1)
 
 
-def _refund(rows: Sequence[tuple[Any, ...]]) -> Refund | None:
-    if not rows:
-        return None
-    row = rows[0]
+def _first(rows: Sequence[tuple[Any, ...]]) -> Refund | None:
+    return _refund(rows[0]) if rows else None
+
+
+def _refund(row: tuple[Any, ...]) -> Refund:
+    venue, fees, taxes = row[13:16]
+    split = None if venue is None else Split(venue_cents=venue, fees_cents=fees, taxes_cents=taxes)
     return Refund(
         id=row[0],
         payment_id=row[1],
@@ -179,6 +182,11 @@ def _refund(rows: Sequence[tuple[Any, ...]]) -> Refund | None:
         created_at=row[10].astimezone(UTC),
         version=row[11],
         provider_refund_id=row[12],
+        split=split,
+        tickets=tuple(row[16]),
+        requested_by=row[17],
+        approved_by=row[18],
+        needs_approval=row[19],
     )
 
 
@@ -189,6 +197,7 @@ class PostgresRefunds:
     session: Session
 
     def add(self, refund: Refund) -> None:
+        split = refund.split
         self.session.write(
             _SQL["add_refund"],
             {
@@ -205,12 +214,37 @@ class PostgresRefunds:
                 "state": refund.state.value,
                 "created_at": refund.created_at,
                 "version": refund.version,
+                "venue_cents": split.venue_cents if split else None,
+                "fees_cents": split.fees_cents if split else None,
+                "taxes_cents": split.taxes_cents if split else None,
+                "tickets": list(refund.tickets),
+                "requested_by": refund.requested_by,
+                "approved_by": refund.approved_by,
+                "needs_approval": refund.needs_approval,
+                "provider_refund_id": refund.provider_refund_id,
             },
+        )
+
+    def get(self, refund_id: RefundId) -> Later[Refund | None]:
+        values = {"tenant": self.session.tenant_id, "id": refund_id}
+        return self.session.read(_SQL["refund"], values, _first)
+
+    def of_payment(self, payment_id: PaymentId) -> Later[tuple[Refund, ...]]:
+        values = {"tenant": self.session.tenant_id, "payment": payment_id}
+        return self.session.read(
+            _SQL["refunds_of_payment"], values, lambda rows: tuple(map(_refund, rows))
         )
 
     def lock(self, refund_id: RefundId) -> Later[Refund | None]:
         values = {"tenant": self.session.tenant_id, "id": refund_id}
-        return self.session.read(_SQL["lock_refund"], values, _refund)
+        return self.session.read(_SQL["lock_refund"], values, _first)
+
+    def approve(self, refund: Refund, by: UserId | None, at: datetime) -> Refund:
+        values = {"tenant": self.session.tenant_id, "id": refund.id, "version": refund.version}
+        self.session.write(_SQL["approve_refund"], values | {"by": by, "at": at})
+        return attrs.evolve(
+            refund, needs_approval=False, approved_by=by, version=refund.version + 1
+        )
 
     def move(self, refund: Refund, step: Step[RefundState, RefundEvent], at: datetime) -> Refund:
         self.session.write(

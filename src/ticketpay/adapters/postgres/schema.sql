@@ -221,8 +221,12 @@ CREATE TABLE stock_holds (
     quantity  bigint NOT NULL CHECK (quantity > 0),
     seats     text[] NOT NULL,
     state     text NOT NULL CHECK (state IN ('held', 'confirmed', 'released')),
+    -- Sold tickets that are for sale again.
+    returned       bigint NOT NULL DEFAULT 0,
+    returned_seats text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant_id, order_id, type_id),
-    FOREIGN KEY (tenant_id, order_id) REFERENCES orders
+    FOREIGN KEY (tenant_id, order_id) REFERENCES orders,
+    CONSTRAINT stock_returned CHECK (returned BETWEEN 0 AND quantity)
 );
 
 CREATE TABLE payments (
@@ -297,10 +301,23 @@ CREATE TABLE refunds (
     created_at         timestamptz NOT NULL,
     updated_at         timestamptz NOT NULL,
     version            bigint NOT NULL,
+    venue_cents        bigint,
+    fees_cents         bigint,
+    taxes_cents        bigint,
+    tickets            integer[] NOT NULL DEFAULT '{}',
+    requested_by       uuid,
+    approved_by        uuid,
+    needs_approval     boolean NOT NULL DEFAULT false,
+    completed_at       timestamptz,
     PRIMARY KEY (tenant_id, id),
-    FOREIGN KEY (tenant_id, payment_id) REFERENCES payments
+    FOREIGN KEY (tenant_id, payment_id) REFERENCES payments,
+    CONSTRAINT refunds_split CHECK (
+        (venue_cents IS NULL AND fees_cents IS NULL AND taxes_cents IS NULL)
+        OR venue_cents + fees_cents + taxes_cents = amount_cents)
 );
 CREATE INDEX refunds_payment ON refunds (tenant_id, payment_id);
+CREATE UNIQUE INDEX refunds_provider ON refunds (tenant_id, provider, provider_account, provider_refund_id)
+    WHERE provider_refund_id <> '';
 
 -- Every move of every machine; an illegal one violates the foreign key.
 CREATE TABLE state_moves (
@@ -496,7 +513,10 @@ INSERT INTO machine_moves (machine, from_state, event, to_state) VALUES
     ('refund', 'pending', 'fail', 'failed'),
     ('refund', 'processing', 'complete', 'completed'),
     ('refund', 'processing', 'fail', 'failed'),
-    ('refund', 'completed', 'fail', 'failed');
+    ('refund', 'completed', 'fail', 'failed'),
+    ('order', 'partially_refunded', 'refund_part', 'partially_refunded'),
+    ('order', 'partially_refunded', 'issue', 'partially_refunded'),
+    ('order', 'refunded', 'refund_fail', 'partially_refunded');
 
 -- Which of how many databases this one is: tenants are spread by their id, so neither may change.
 CREATE TABLE shards (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -10,7 +10,7 @@ import attrs
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.inventory import HoldState, StockView
 from ticketpay.domain.kernel.ids import OrderId, QuoteId
-from ticketpay.domain.pricing import Demand
+from ticketpay.domain.pricing import Demand, TicketLine
 
 if TYPE_CHECKING:
     from ticketpay.adapters.postgres.session import Session
@@ -127,6 +127,16 @@ class PostgresStock:
     def release(self, order_id: OrderId) -> None:
         self._write("lock_held_types", order_id)
         self._write("release", order_id)
+
+    def give_back(self, order_id: OrderId, tickets: Sequence[TicketLine]) -> None:
+        values = {
+            "tenant": self.session.tenant_id,
+            "order": order_id,
+            "types": [ticket.type_id for ticket in tickets],
+            "labels": [ticket.seat for ticket in tickets],
+        }
+        self.session.write(_SQL["lock_sold_types"], values)
+        self.session.write(_SQL["give_back"], values)
 
     def _write(self, name: str, order_id: OrderId) -> None:
         self.session.write(_SQL[name], {"tenant": self.session.tenant_id, "order": order_id})

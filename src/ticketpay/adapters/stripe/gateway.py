@@ -17,6 +17,7 @@ from ticketpay.adapters.stripe.mapping import (
     fact_of,
     is_about,
     refund_fact_of,
+    refund_params,
     refunded_cents,
     reserved,
 )
@@ -29,7 +30,7 @@ from ticketpay.domain.payments import (
     ProviderRef,
     ProviderStatus,
 )
-from ticketpay.domain.refunds import Refund
+from ticketpay.domain.refunds import Refund, RefundState
 from ticketpay.ports.payments import RefundFact
 
 __all__ = ["StripeGateway"]
@@ -38,6 +39,16 @@ CLOCK_SKEW_SECONDS: Final = 120
 KEY_LENGTH_MAX: Final = 255
 KEY_SECONDS_MAX: Final = 23 * 3600
 PAGE: Final = 100
+
+REFUND_REFUSALS: Final = frozenset(
+    {
+        "amount_too_large",
+        "charge_already_refunded",
+        "charge_disputed",
+        "charge_not_refundable",
+    }
+)
+"""Codes with which the provider will never make this refund."""
 
 _INTENTS: Final = "/v1/payment_intents"
 _UNEXPECTED_STATE: Final = "payment_intent_unexpected_state"
@@ -192,6 +203,9 @@ class StripeGateway:
 
     def refund(self, refund: Refund) -> RefundFact:
         """Refund once: an old refund is asked for first, a refused one may be done already."""
+        if refund.provider_refund_id:
+            with translated():
+                return self._read_refund(refund.provider_refund_id, refund.ref.account)
         age = self._now() - refund.created_at
         if age > timedelta(seconds=KEY_SECONDS_MAX) and (known := self._known_refund(refund)):
             return known
@@ -199,23 +213,25 @@ class StripeGateway:
             return self._send_refund(refund)
         except stripe.InvalidRequestError as error:
             known = self._known_refund(refund)
+            if known is None and error.code in REFUND_REFUSALS:
+                # The same key would have repeated a success: nothing was sent, and nothing will be.
+                return RefundFact(provider_refund_id="", state=RefundState.FAILED)
             if known is None:
                 raise meaning(error) from error
             return known
 
     def _send_refund(self, refund: Refund) -> RefundFact:
-        params: Any = {
-            "payment_intent": refund.ref.object_id,
-            "amount": refund.amount.cents,
-            "metadata": {"refund_id": str(refund.id), "payment_id": str(refund.payment_id)},
-        }
+        params: Any = refund_params(refund)
         refunds, account = self._client.v1.refunds, refund.ref.account
         with translated(but=(stripe.InvalidRequestError,)):
             answer = _Answer.of(refunds.create(params, self._options(account, refund.key)))
             if answer.is_replay:
-                ident = str(answer.data["id"])
-                answer = _Answer.of(refunds.retrieve(ident, options=self._options(account)))
+                return self._read_refund(str(answer.data["id"]), account)
             return refund_fact_of(answer.data)
+
+    def _read_refund(self, ident: str, account: str) -> RefundFact:
+        shown = self._client.v1.refunds.retrieve(ident, options=self._options(account))
+        return refund_fact_of(_Answer.of(shown).data)
 
     def _known_refund(self, refund: Refund) -> RefundFact | None:
         """The refund with our id among those of the intent."""

@@ -16,8 +16,8 @@ from ticketpay.domain.payments import (
     ProviderRef,
     ProviderStatus,
 )
-from ticketpay.domain.refunds import RefundState
-from ticketpay.ports.payments import RefundFact
+from ticketpay.domain.refunds import Refund, RefundState
+from ticketpay.ports.payments import RefundFact, RefundNotice
 
 __all__ = [
     "PROVIDER",
@@ -25,6 +25,8 @@ __all__ = [
     "fact_of",
     "is_about",
     "refund_fact_of",
+    "refund_notice_of",
+    "refund_params",
     "refunded_cents",
     "reserved",
 ]
@@ -40,6 +42,8 @@ _REFUND_STATES: Final = {
     "failed": RefundState.FAILED,
     "canceled": RefundState.FAILED,
 }
+
+_REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer")
 
 _RESERVED: Final = ("tenant_id", "payment_id", "refund_id")
 
@@ -134,6 +138,37 @@ def refund_fact_of(refund: Mapping[str, Any]) -> RefundFact:
     """The fact in a refund; a status that we do not know is still under way."""
     state = _REFUND_STATES.get(refund["status"] or "", RefundState.PROCESSING)
     return RefundFact(provider_refund_id=_ident(refund), state=state)
+
+
+def refund_notice_of(refund: Mapping[str, Any], ref: ProviderRef) -> RefundNotice:
+    """What an event says about a refund of ``ref``; raises ``ValueError`` when it cannot be read."""
+    try:
+        fact = refund_fact_of(refund)
+        amount = Money(_cents(refund["amount"]), Currency.of(refund["currency"]))
+    except (AttributeError, LookupError, TypeError, UnsupportedCurrency) as error:
+        raise ValueError(f"the refund cannot be read: {type(error).__name__} {error}") from error
+    return RefundNotice(
+        ref=ref,
+        provider_refund_id=fact.provider_refund_id,
+        refund_id=reserved(refund)["refund_id"],
+        state=fact.state,
+        amount=amount,
+    )
+
+
+def refund_params(refund: Refund) -> dict[str, Any]:
+    """The parameters of a refund; a reason that Stripe does not know goes into the metadata (S24 D11)."""
+    reason = refund.reason if refund.reason in _REASONS else _REASONS[-1]
+    return {
+        "payment_intent": refund.ref.object_id,
+        "amount": refund.amount.cents,
+        "reason": reason,
+        "metadata": {
+            "payment_id": str(refund.payment_id),
+            "refund_id": str(refund.id),
+            "reason": str(refund.reason),
+        },
+    }
 
 
 def charge_params(request: ChargeRequest) -> dict[str, Any]:

@@ -11,13 +11,19 @@ from typing import Any, Final
 
 import attrs
 
-from ticketpay.adapters.stripe.mapping import PROVIDER, fact_of, reserved
+from ticketpay.adapters.stripe.mapping import PROVIDER, fact_of, refund_notice_of, reserved
 from ticketpay.domain.messaging import InboxStatus, StoredEvent
-from ticketpay.domain.payments import ProviderFact, SignatureInvalid
+from ticketpay.domain.payments import ProviderFact, ProviderRef, SignatureInvalid
+from ticketpay.ports.payments import RefundNotice
 
-__all__ = ["SUPPORTED", "StripeWebhooks"]
+__all__ = ["REFUNDS", "SUPPORTED", "StripeWebhooks"]
 
-SUPPORTED: Final = frozenset(
+REFUNDS: Final = frozenset(
+    {"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"}
+)
+"""Every one is only a reason to look at the refund that it carries (field notes 3.1)."""
+
+SUPPORTED: Final = REFUNDS | frozenset(
     f"payment_intent.{name}"
     for name in (
         "amount_capturable_updated",
@@ -68,7 +74,7 @@ class StripeWebhooks:
             account=_plain(event.get("account")) or self._account,
             event_id=_plain(event.get("id")) or hashlib.sha256(raw).hexdigest(),
             event_type=_plain(event.get("type")) or "unknown",
-            object_id=_plain(shown.get("id")),
+            object_id=_plain(shown.get("payment_intent" if _is_refund(event) else "id")),
             tenant_id=_plain(names["tenant_id"]),
             payment_id=_plain(names["payment_id"]),
             payload=raw,
@@ -85,6 +91,13 @@ class StripeWebhooks:
             raise ValueError(f"event {event.event_id} has no time")
         at = datetime.fromtimestamp(created, UTC)
         return fact_of(_snapshot(envelope), account=event.account, at=at)
+
+    def refund(self, event: StoredEvent) -> RefundNotice | None:
+        """The refund in the event, by its intent; raises ``ValueError``."""
+        if event.event_type not in REFUNDS:
+            return None
+        ref = ProviderRef(event.provider, event.account, livemode=False, object_id=event.object_id)
+        return refund_notice_of(_snapshot(_object(event.payload)), ref)
 
     def _check_genuine(self, stamp: str, given: list[bytes], raw: bytes) -> None:
         """Compare every secret with every signature, always all of them, in constant time."""
@@ -128,6 +141,10 @@ def _snapshot(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return shown if isinstance(shown, dict) else {}
 
 
+def _is_refund(event: Mapping[str, Any]) -> bool:
+    return _plain(event.get("type")) in REFUNDS
+
+
 def _plain(value: object) -> str:
     """``value`` if it is a text that any store can hold, else nothing."""
     if not isinstance(value, str) or len(value) > _TEXT_MAX:
@@ -140,6 +157,9 @@ def _status(event: Mapping[str, Any], shown: Mapping[str, Any]) -> InboxStatus:
     kind = _plain(event.get("type"))
     if not (_plain(event.get("id")) and kind and shown):
         return InboxStatus.INVALID
-    if kind.startswith("payment_intent.") and any(shown.get(name) is None for name in _NEEDED):
+    known = kind.startswith("payment_intent.") or kind in REFUNDS
+    if known and any(shown.get(name) is None for name in _NEEDED):
         return InboxStatus.INVALID
+    if kind in REFUNDS and not _plain(shown.get("payment_intent")):
+        return InboxStatus.UNSUPPORTED
     return InboxStatus.RECEIVED if kind in SUPPORTED else InboxStatus.UNSUPPORTED

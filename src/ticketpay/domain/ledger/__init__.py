@@ -21,18 +21,28 @@ from ticketpay.domain.ledger.model import (
     Posting,
 )
 from ticketpay.domain.ledger.recipes import (
+    REFUND_FACTS,
+    RefundBooks,
     capture_posting,
-    late_refund_posting,
     posting_keys,
+    sale_entries,
+    suspense_entries,
     suspense_posting,
 )
-from ticketpay.domain.ledger.verification import LedgerReport, ProviderTotal, verify_ledger
+from ticketpay.domain.ledger.verification import (
+    Booked,
+    LedgerReport,
+    ProviderTotal,
+    verify_ledger,
+)
 
 __all__ = [
     "PLATFORM",
+    "REFUND_FACTS",
     "Account",
     "AccountKind",
     "Balance",
+    "Booked",
     "Bucket",
     "Entry",
     "LedgerError",
@@ -40,9 +50,11 @@ __all__ = [
     "Posting",
     "PostingUnbalanced",
     "ProviderTotal",
+    "RefundBooks",
     "capture_posting",
-    "late_refund_posting",
     "posting_keys",
+    "sale_entries",
+    "suspense_entries",
     "suspense_posting",
     "verify_ledger",
 ]

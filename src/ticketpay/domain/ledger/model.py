@@ -27,6 +27,7 @@ class AccountKind(StrEnum):
     PLATFORM_REVENUE = "platform_revenue"
     TAX_PAYABLE = "tax_payable"
     SUSPENSE = "suspense"
+    REFUND_CLEARING = "refund_clearing"
     ROUNDING = "rounding"
 
 

@@ -5,9 +5,13 @@ One function per fact; each names its unique business key.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
-from ticketpay.domain.kernel.ids import EventId, PaymentId, VenueId
+import attrs
+
+from ticketpay.domain.kernel.ids import EventId, PaymentId, RefundId, VenueId
 from ticketpay.domain.ledger.model import (
     PLATFORM,
     Account,
@@ -18,11 +22,39 @@ from ticketpay.domain.ledger.model import (
 )
 from ticketpay.domain.money import Currency, Money
 
-__all__ = ["capture_posting", "late_refund_posting", "posting_keys", "suspense_posting"]
+__all__ = [
+    "REFUND_FACTS",
+    "RefundBooks",
+    "capture_posting",
+    "posting_keys",
+    "sale_entries",
+    "suspense_entries",
+    "suspense_posting",
+]
+
+
+REFUND_FACTS: Final = ("refund", "refund_settled", "refund_failed", "refund_returned")
+"""What may be booked of a refund; each fact once."""
 
 
 def _provider(provider_account: str, currency: Currency) -> Account:
     return Account(kind=AccountKind.PROVIDER, party=provider_account or PLATFORM, currency=currency)
+
+
+def _shares(
+    venue_id: VenueId, event_id: EventId, tax_jurisdiction: str, currency: Currency
+) -> tuple[Account, Account, Account]:
+    """Venue, house and taxman: whom the money of a sale is owed to."""
+    venue = Account(
+        kind=AccountKind.VENUE_PAYABLE,
+        party=str(venue_id),
+        subject=str(event_id),
+        currency=currency,
+        bucket=Bucket.PENDING,
+    )
+    revenue = Account(kind=AccountKind.PLATFORM_REVENUE, party=PLATFORM, currency=currency)
+    tax = Account(kind=AccountKind.TAX_PAYABLE, party=tax_jurisdiction, currency=currency)
+    return venue, revenue, tax
 
 
 def capture_posting(
@@ -43,15 +75,7 @@ def capture_posting(
     Key ``capture:<payment>``.
     """
     currency = total.currency
-    venue = Account(
-        kind=AccountKind.VENUE_PAYABLE,
-        party=str(venue_id),
-        subject=str(event_id),
-        currency=currency,
-        bucket=Bucket.PENDING,
-    )
-    revenue = Account(kind=AccountKind.PLATFORM_REVENUE, party=PLATFORM, currency=currency)
-    tax = Account(kind=AccountKind.TAX_PAYABLE, party=tax_jurisdiction, currency=currency)
+    venue, revenue, tax = _shares(venue_id, event_id, tax_jurisdiction, currency)
     entries = (
         Entry(_provider(provider_account, currency), total.cents),
         Entry(venue, fees_cents + taxes_cents - total.cents),
@@ -88,20 +112,91 @@ def suspense_posting(
     )
 
 
-def late_refund_posting(
-    *, payment_id: PaymentId, provider_account: str, amount: Money, posted_at: datetime
-) -> Posting:
-    """The refund of a late success: suspense is emptied. Key ``late_refund:<payment>``."""
-    return Posting(
-        key=f"late_refund:{payment_id}",
-        entries=(
-            Entry(_suspense(payment_id, amount.currency), amount.cents),
-            Entry(_provider(provider_account, amount.currency), -amount.cents),
-        ),
-        posted_at=posted_at,
-    )
+def suspense_entries(*, payment_id: PaymentId, amount: Money) -> tuple[Entry, ...]:
+    """What the refund of a late success takes: its suspense account is emptied."""
+    return (Entry(_suspense(payment_id, amount.currency), amount.cents),)
 
 
-def posting_keys(payment_id: PaymentId) -> tuple[str, ...]:
-    """The keys of every posting that there may be of a payment."""
-    return tuple(f"{kind}:{payment_id}" for kind in ("capture", "late_success", "late_refund"))
+def sale_entries(
+    *,
+    venue_id: VenueId,
+    event_id: EventId,
+    tax_jurisdiction: str,
+    currency: Currency,
+    venue_cents: int,
+    fees_cents: int,
+    taxes_cents: int,
+) -> tuple[Entry, ...]:
+    """What the refund of a sale takes from the venue, the house and the taxman.
+
+    The venue's part is taken under its event, also when that money has been released: the release
+    follows the event's balance, of either sign.
+    """
+    venue, revenue, tax = _shares(venue_id, event_id, tax_jurisdiction, currency)
+    entries = (Entry(venue, venue_cents), Entry(revenue, fees_cents), Entry(tax, taxes_cents))
+    return tuple(entry for entry in entries if entry.cents)
+
+
+@attrs.frozen(kw_only=True)
+class RefundBooks:
+    """The postings of one refund of ``taken``, which are debits.
+
+    From its beginning to its end the money is in clearing: it is owed to the buyer and still at the
+    provider, or on its way. Keys ``<fact>:<payment>:<refund>``.
+    """
+
+    payment_id: PaymentId
+    refund_id: RefundId
+    provider_account: str
+    taken: tuple[Entry, ...]
+
+    def begun(self, at: datetime) -> Posting:
+        """The refund exists: its money is no longer anybody's but the buyer's."""
+        return self._posting("refund", at, self.taken, self._clearing)
+
+    def settled(self, at: datetime) -> Posting:
+        """The provider has sent the money."""
+        return self._posting("refund_settled", at, _negated(self._clearing), _negated(self._there))
+
+    def failed(self, at: datetime) -> Posting:
+        """The money was never sent: it is given back to those whom it was taken from."""
+        return self._posting("refund_failed", at, _negated(self._clearing), _negated(self.taken))
+
+    def returned(self, at: datetime) -> Posting:
+        """The money was sent and has come back to the provider."""
+        return self._posting("refund_returned", at, self._there, _negated(self.taken))
+
+    @property
+    def _clearing(self) -> tuple[Entry, ...]:
+        account = attrs.evolve(
+            self._provider, kind=AccountKind.REFUND_CLEARING, subject=str(self.payment_id)
+        )
+        return (Entry(account, -self._cents),)
+
+    @property
+    def _there(self) -> tuple[Entry, ...]:
+        return (Entry(self._provider, self._cents),)
+
+    @property
+    def _provider(self) -> Account:
+        return _provider(self.provider_account, self.taken[0].account.currency)
+
+    @property
+    def _cents(self) -> int:
+        return sum(entry.cents for entry in self.taken)
+
+    def _posting(
+        self, fact: str, at: datetime, one: tuple[Entry, ...], other: tuple[Entry, ...]
+    ) -> Posting:
+        key = f"{fact}:{self.payment_id}:{self.refund_id}"
+        return Posting(key=key, entries=(*one, *other), posted_at=at)
+
+
+def _negated(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    return tuple(Entry(entry.account, -entry.cents) for entry in entries)
+
+
+def posting_keys(payment_id: PaymentId, refund_ids: Iterable[RefundId] = ()) -> tuple[str, ...]:
+    """The keys of every posting that there may be of a payment and its refunds."""
+    own = [f"{fact}:{payment_id}" for fact in ("capture", "late_success")]
+    return (*own, *(f"{fact}:{payment_id}:{one}" for one in refund_ids for fact in REFUND_FACTS))

@@ -7,12 +7,34 @@ either sign (field notes S31).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import attrs
 
 from ticketpay.domain.ledger.model import PLATFORM, AccountKind, Balance
 
-__all__ = ["LedgerReport", "ProviderTotal", "verify_ledger"]
+__all__ = ["Booked", "LedgerReport", "ProviderTotal", "verify_ledger"]
+
+
+@attrs.frozen
+class Booked:
+    """What the ledger says of one payment or account at the provider, in cents.
+
+    ``held`` is there for good; of it ``clearing`` is on its way to buyers, which the provider counts
+    as gone as soon as it has heard of the refund.
+    """
+
+    held: int = 0
+    clearing: int = 0
+
+    def agrees(self, there: int) -> bool:
+        """Whether the provider may hold ``there`` cents."""
+        return self.held - self.clearing <= there <= self.held
+
+    def __str__(self) -> str:
+        return (
+            f"{self.held}, {self.clearing} of it in clearing" if self.clearing else f"{self.held}"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -40,14 +62,22 @@ class LedgerReport:
         return not self.differences
 
 
+_OWED: Final = (
+    AccountKind.VENUE_PAYABLE,
+    AccountKind.TAX_PAYABLE,
+    AccountKind.SUSPENSE,
+    AccountKind.REFUND_CLEARING,
+)
+
+
 def verify_ledger(
     balances: Iterable[Balance],
-    booked_by_payment: Mapping[str, int],
+    booked_by_payment: Mapping[str, Booked],
     provider: Iterable[ProviderTotal],
 ) -> LedgerReport:
     """Compare all balances of a tenant with the provider's totals.
 
-    ``booked_by_payment`` is, per payment id, the sum of entries on provider accounts in cents.
+    ``booked_by_payment`` is, per payment id, what its entries say is at the provider.
     """
     held = list(balances)
     at_provider = list(provider)
@@ -59,7 +89,7 @@ def verify_ledger(
         *_payments(booked_by_payment, at_provider),
     ]
     owed: dict[str, int] = {}
-    for kind in (AccountKind.VENUE_PAYABLE, AccountKind.TAX_PAYABLE, AccountKind.SUSPENSE):
+    for kind in _OWED:
         for currency, cents in sums[kind].items():
             owed[currency] = owed.get(currency, 0) - cents
     earned = {c: -cents for c, cents in sums[AccountKind.PLATFORM_REVENUE].items()}
@@ -92,30 +122,33 @@ def _nonzero(rounding: Mapping[str, int]) -> list[str]:
 
 
 def _provider_accounts(held: Iterable[Balance], totals: Iterable[ProviderTotal]) -> list[str]:
-    booked: dict[tuple[str, str], int] = {}
+    booked: dict[tuple[str, str], Booked] = {}
     there: dict[tuple[str, str], int] = {}
     for balance in held:
+        key = (balance.account.party, balance.account.currency.code)
+        said = booked.get(key, Booked())
         if balance.account.kind is AccountKind.PROVIDER:
-            key = (balance.account.party, balance.account.currency.code)
-            booked[key] = booked.get(key, 0) + balance.cents
+            booked[key] = attrs.evolve(said, held=said.held + balance.cents)
+        elif balance.account.kind is AccountKind.REFUND_CLEARING:
+            booked[key] = attrs.evolve(said, clearing=said.clearing - balance.cents)
     for total in totals:
         key = (total.account or PLATFORM, total.currency)
         there[key] = there.get(key, 0) + total.cents
     return [
         f"provider account {key[0]} holds {there.get(key, 0)} {key[1]} cents,"
-        f" the ledger says {booked.get(key, 0)}"
+        f" the ledger says {booked.get(key, Booked())}"
         for key in sorted(booked.keys() | there.keys())
-        if booked.get(key, 0) != there.get(key, 0)
+        if not booked.get(key, Booked()).agrees(there.get(key, 0))
     ]
 
 
-def _payments(booked: Mapping[str, int], totals: Iterable[ProviderTotal]) -> list[str]:
+def _payments(booked: Mapping[str, Booked], totals: Iterable[ProviderTotal]) -> list[str]:
     there: dict[str, int] = {}
     for total in totals:
         there[total.payment_id] = there.get(total.payment_id, 0) + total.cents
     return [
         f"payment {payment} holds {there.get(payment, 0)} cents at the provider,"
-        f" the ledger says {booked.get(payment, 0)}"
+        f" the ledger says {booked.get(payment, Booked())}"
         for payment in sorted(booked.keys() | there.keys())
-        if booked.get(payment, 0) != there.get(payment, 0)
+        if not booked.get(payment, Booked()).agrees(there.get(payment, 0))
     ]

@@ -42,6 +42,7 @@ EMITTED: Final = frozenset(
         "order.payment_failed",
         "order.cancelled",
         "order.expired",
+        "order.tickets_voided",
         "refund.initiated",
         "refund.completed",
         "refund.failed",
@@ -53,6 +54,7 @@ ROUTES: Final[Mapping[str, Route]] = {
     **dict.fromkeys(EMITTED, Route.JOURNAL),
     "order.paid": Route.TICKET_SERVICE,
     "order.payment_failed": Route.TICKET_SERVICE,
+    "order.tickets_voided": Route.TICKET_SERVICE,
 }
 
 _ATTEMPTS_DEFAULT: Final = 5
@@ -61,7 +63,9 @@ _ATTEMPTS_PATIENT: Final = 12
 
 def attempts_max(event_type: str) -> int:
     """How often a message is tried before its stream is parked (S40)."""
-    patient = event_type == "order.paid" or event_type.startswith("refund.")
+    patient = event_type in ("order.paid", "order.tickets_voided") or event_type.startswith(
+        "refund."
+    )
     return _ATTEMPTS_PATIENT if patient else _ATTEMPTS_DEFAULT
 
 

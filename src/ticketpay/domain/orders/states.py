@@ -1,4 +1,8 @@
-"""The order state machine (S31 with amendment 0.0)."""
+"""The order state machine (S31 with amendment 0.0).
+
+``partially_refunded`` says that a refund has reached the buyer; how much, the refunds say. A refund
+that fails after it had completed the whole is taken back by ``refund_fail`` (ours).
+"""
 
 from __future__ import annotations
 
@@ -38,6 +42,7 @@ class OrderEvent(StrEnum):
     EXPIRE = "expire"
     REFUND_PART = "refund_part"
     REFUND = "refund"
+    REFUND_FAIL = "refund_fail"
 
 
 _S = OrderState
@@ -69,6 +74,9 @@ ORDER_MACHINE: Final = Machine(
         (_S.PAID, _E.REFUND): _S.REFUNDED,
         (_S.FULFILLED, _E.REFUND_PART): _S.PARTIALLY_REFUNDED,
         (_S.FULFILLED, _E.REFUND): _S.REFUNDED,
+        (_S.PARTIALLY_REFUNDED, _E.REFUND_PART): _S.PARTIALLY_REFUNDED,
         (_S.PARTIALLY_REFUNDED, _E.REFUND): _S.REFUNDED,
+        (_S.PARTIALLY_REFUNDED, _E.ISSUE): _S.PARTIALLY_REFUNDED,
+        (_S.REFUNDED, _E.REFUND_FAIL): _S.PARTIALLY_REFUNDED,
     },
 )

@@ -17,11 +17,11 @@ from ticketpay.domain.kernel.errors import NotFound, TicketpayError
 from ticketpay.domain.kernel.ids import PaymentId, TenantId
 from ticketpay.domain.messaging import InboxClaim, InboxStatus, backoff_seconds
 from ticketpay.domain.messaging.inbox import ATTEMPTS_MAX
-from ticketpay.domain.processes.provider_facts import FactDesk, open_case
+from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case, open_order
 
 if TYPE_CHECKING:
     from ticketpay.domain.messaging import StoredEvent
-    from ticketpay.ports.payments import WebhookReader
+    from ticketpay.ports.payments import RefundNotice, WebhookReader
     from ticketpay.ports.system import Alerts, Clock, Random
     from ticketpay.ports.transactions import Tx, UnitOfWork
 
@@ -106,9 +106,18 @@ class ProcessInbox:
         case = open_case(tx, payment_id)
         if not ours():
             return
-        after = self.desk.apply(tx, case, self.reader.fact(claim.event), now)
-        note = "applied" if after != case else "known"
+        notice = self.reader.refund(claim.event)
+        if notice is not None:
+            note = self._hear_refund(tx, case, notice, now)
+        else:
+            after = self.desk.apply(tx, case, self.reader.fact(claim.event), now)
+            note = "applied" if after != case else "known"
         tx.inbox.finish(claim, InboxStatus.PROCESSED, note, now)
+
+    def _hear_refund(self, tx: Tx, case: Case, notice: RefundNotice, now: datetime) -> str:
+        whole = open_order(tx, case)
+        refund = self.desk.refunds.hear(tx, whole.payment, whole.order, notice, now)
+        return f"refund {refund.id} is {refund.state}"
 
     def _failed(self, claim: InboxClaim, error: str) -> None:
         if claim.attempts >= ATTEMPTS_MAX:

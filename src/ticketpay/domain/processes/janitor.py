@@ -14,14 +14,7 @@ import attrs
 
 from ticketpay.domain.kernel.errors import NotFound, OutcomeUnknown, TicketpayError, Unavailable
 from ticketpay.domain.kernel.ids import PaymentId, RefundId, TenantId
-from ticketpay.domain.ledger import late_refund_posting
-from ticketpay.domain.messaging import (
-    AggregateType,
-    Message,
-    TimerClaim,
-    TimerKind,
-    backoff_seconds,
-)
+from ticketpay.domain.messaging import TimerClaim, TimerKind, backoff_seconds
 from ticketpay.domain.payments import (
     PAYMENT_MACHINE,
     Payment,
@@ -29,9 +22,9 @@ from ticketpay.domain.payments import (
     ProviderFact,
     ProviderStatus,
 )
-from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case
+from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case, open_order
 from ticketpay.domain.reconciliation import may_expire, may_give_up, next_look_at
-from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent, RefundState
+from ticketpay.domain.refunds import Refund, RefundState
 
 if TYPE_CHECKING:
     from ticketpay.domain.orders import Order
@@ -44,6 +37,8 @@ __all__ = ["Janitor"]
 LEASE_SECONDS: Final = 180
 LAST_LOOK_SECONDS: Final = 24 * 3600
 CHASE_SECONDS: Final = 600
+REFUND_LOOK_SECONDS: Final = 600
+_SENT: Final = (RefundState.COMPLETED, RefundState.FAILED)
 _UNDER_WAY: Final = (ProviderStatus.REQUIRES_CAPTURE, ProviderStatus.PROCESSING)
 ALERT_EVERY: Final = 5
 """Somebody is told after every so many tries that the provider did not answer."""
@@ -172,59 +167,29 @@ class Janitor:
 
     def _send_back(self, claim: TimerClaim) -> None:
         tenant, refund_id = claim.tenant_id, RefundId(claim.subject_id)
-        refund = self.uow.run(tenant, lambda tx: _refund(tx, refund_id))
+        refund = self.uow.run(tenant, lambda tx: _found(tx.refunds.get(refund_id)(), refund_id))
+        if refund.needs_approval or refund.state in _SENT:
+            self.uow.run(tenant, lambda tx: tx.timers.clear(tenant, TimerKind.REFUND, refund_id))
+            return
         fact = self.gateway.refund(refund)
-        self.uow.run(tenant, lambda tx: self._settle_refund(tx, claim, fact))
+        self.uow.run(tenant, lambda tx: self._settle_refund(tx, claim, refund.payment_id, fact))
 
-    def _settle_refund(self, tx: Tx, claim: TimerClaim, fact: RefundFact) -> None:
-        now = self.clock.now()
-        refund = _refund(tx, RefundId(claim.subject_id))
+    def _settle_refund(
+        self, tx: Tx, claim: TimerClaim, payment_id: PaymentId, fact: RefundFact
+    ) -> None:
+        now, refund_id = self.clock.now(), RefundId(claim.subject_id)
+        case = open_order(tx, open_case(tx, payment_id))
+        refund = _found(tx.refunds.lock(refund_id)(), refund_id)
         if not tx.timers.lock(claim)():
             return
-        event = {
-            RefundState.COMPLETED: RefundEvent.COMPLETE,
-            RefundState.PROCESSING: RefundEvent.PROCESS,
-            RefundState.FAILED: RefundEvent.FAIL,
-        }.get(fact.state)
-        if event is not None and REFUND_MACHINE.can(refund.state, event):
-            self._move_refund(tx, refund, event, fact)
+        self.desk.refunds.apply(
+            tx, refund, case.payment, case.order, fact.state, fact.provider_refund_id, now
+        )
         if fact.state in (RefundState.COMPLETED, RefundState.FAILED):
             tx.timers.clear(claim.tenant_id, TimerKind.REFUND, refund.id)
         else:
-            tx.timers.postpone(claim, now + timedelta(seconds=600), "the provider is working on it")
-
-    def _move_refund(self, tx: Tx, refund: Refund, event: RefundEvent, fact: RefundFact) -> None:
-        now = self.clock.now()
-        step = REFUND_MACHINE.step(refund.state, event)
-        noted = attrs.evolve(refund, provider_refund_id=fact.provider_refund_id, state=step.after)
-        tx.refunds.move(noted, step, now)
-        if step.after is RefundState.PROCESSING:
-            return
-        if step.after is RefundState.COMPLETED:
-            tx.ledger.post(
-                late_refund_posting(
-                    payment_id=refund.payment_id,
-                    provider_account=refund.ref.account,
-                    amount=refund.amount,
-                    posted_at=now,
-                )
-            )
-        else:
-            self.alerts.raise_alert(
-                "refund_failed", "a late success could not be refunded", refund_id=str(refund.id)
-            )
-        tx.outbox.emit(
-            [
-                Message(
-                    id=self.ids.new(),
-                    type=f"refund.{step.after}",
-                    aggregate_type=AggregateType.REFUND,
-                    aggregate_id=refund.id,
-                    occurred_at=now,
-                    data={"refundId": str(refund.id), "paymentId": str(refund.payment_id)},
-                )
-            ]
-        )
+            again = now + timedelta(seconds=REFUND_LOOK_SECONDS)
+            tx.timers.postpone(claim, again, "the provider is working on it")
 
 
 def _is_done(payment: Payment) -> bool:
@@ -243,8 +208,7 @@ def _read(tx: Tx, payment_id: PaymentId) -> Case:
     return Case(payment, order)
 
 
-def _refund(tx: Tx, refund_id: RefundId) -> Refund:
-    refund = tx.refunds.lock(refund_id)()
+def _found(refund: Refund | None, refund_id: RefundId) -> Refund:
     if refund is None:
         raise NotFound(f"there is no refund {refund_id}")
     return refund

@@ -27,14 +27,15 @@ from ticketpay.domain.payments import (
     judge,
 )
 from ticketpay.domain.payments.policy import Ruling
+from ticketpay.domain.processes.refund_desk import RefundDesk
 from ticketpay.domain.reconciliation import next_look_at
-from ticketpay.domain.refunds import REFUND_MACHINE, Refund
+from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundReason
 
 if TYPE_CHECKING:
     from ticketpay.ports.system import Alerts, Ids
     from ticketpay.ports.transactions import Tx
 
-__all__ = ["Case", "FactDesk", "open_case", "open_claimed"]
+__all__ = ["Case", "FactDesk", "open_case", "open_claimed", "open_order"]
 
 _WAITS_FOR: Final = {
     PaymentState.PENDING: OrderState.PAYMENT_PENDING,
@@ -64,6 +65,14 @@ def open_case(tx: Tx, payment_id: PaymentId) -> Case:
     return Case(payment, order)
 
 
+def open_order(tx: Tx, case: Case) -> Case:
+    """The case with the tickets and charges of its order, which never change."""
+    whole = tx.orders.get(case.order.id)()
+    assert whole is not None, "a payment cannot exist without its order"
+    order = attrs.evolve(case.order, tickets=whole.tickets, charges=whole.charges)
+    return attrs.evolve(case, order=order)
+
+
 def open_claimed(tx: Tx, claim: Claim, payment_id: PaymentId) -> Case:
     """The same, after the idempotency key: keys are locked first, as in the claim itself.
 
@@ -82,6 +91,11 @@ class FactDesk:
 
     ids: Ids
     alerts: Alerts
+    refunds: RefundDesk = attrs.field(init=False)
+
+    @refunds.default
+    def _(self) -> RefundDesk:
+        return RefundDesk(ids=self.ids, alerts=self.alerts)
 
     def apply(self, tx: Tx, case: Case, fact: ProviderFact, now: datetime) -> Case:
         """The case after ``fact``; raises ``FactMismatch`` when the fact is about something else."""
@@ -231,11 +245,10 @@ class FactDesk:
             payment_id=payment.id,
             ref=fact.ref,
             amount=fact.received,
-            reason="late_success",
+            reason=RefundReason.LATE_SUCCESS,
             state=REFUND_MACHINE.initial,
             created_at=now,
         )
-        tx.refunds.add(refund)
         tx.ledger.post(
             suspense_posting(
                 payment_id=payment.id,
@@ -244,8 +257,7 @@ class FactDesk:
                 posted_at=now,
             )
         )
-        tx.outbox.emit([self._refund_message(refund, now)])
-        tx.timers.set(tx.tenant_id, TimerKind.REFUND, refund.id, now)
+        self.refunds.begin(tx, refund, payment, case.order, now)
         self.alerts.raise_alert(
             "late_success", "money for a cancelled payment is refunded", payment_id=str(payment.id)
         )
@@ -292,19 +304,6 @@ class FactDesk:
         elif order.state not in (OrderState.CANCELLED, OrderState.EXPIRED):
             return None
         return self._message(f"order.{order.state}", AggregateType.ORDER, order.id, now, **data)
-
-    def _refund_message(self, refund: Refund, now: datetime) -> Message:
-        return self._message(
-            "refund.initiated",
-            AggregateType.REFUND,
-            refund.id,
-            now,
-            refundId=str(refund.id),
-            paymentId=str(refund.payment_id),
-            amountCents=refund.amount.cents,
-            currency=refund.amount.currency.code,
-            reason=refund.reason,
-        )
 
 
 def _reason(payment: Payment) -> str:

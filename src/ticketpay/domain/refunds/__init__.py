@@ -1,11 +1,48 @@
-"""Refunds, as far as a sale needs them: money that came too late goes back (S30, S32 D4).
+"""Refunds: money that goes back to a buyer (S24, S25).
 
-Partial refunds, disputes and their postings join in this context later; the machine is theirs too.
+Vocabulary: *headroom* is what may still be refunded: captured, less what was sold as not refundable,
+less every refund that has not failed, less what was charged back. A *split* says whose money it is.
+
+Guarantees: refunds and disputes together never exceed the capture; parts are never negative and sum
+to the amount; what is refunded in the end is exactly what was sold, whatever the steps.
 """
 
 from __future__ import annotations
 
-from ticketpay.domain.refunds.model import Refund
+from ticketpay.domain.refunds.errors import (
+    AlreadyRefunded,
+    NothingCaptured,
+    RefundDecided,
+    RefundTooLarge,
+    RefundWindowExpired,
+    SamePerson,
+    TicketsRefunded,
+)
+from ticketpay.domain.refunds.model import Refund, RefundReason, Split
+from ticketpay.domain.refunds.policy import (
+    Refundable,
+    RefundRules,
+    check_window,
+    refundable_of,
+)
 from ticketpay.domain.refunds.states import REFUND_MACHINE, RefundEvent, RefundState
 
-__all__ = ["REFUND_MACHINE", "Refund", "RefundEvent", "RefundState"]
+__all__ = [
+    "REFUND_MACHINE",
+    "AlreadyRefunded",
+    "NothingCaptured",
+    "Refund",
+    "RefundDecided",
+    "RefundEvent",
+    "RefundReason",
+    "RefundRules",
+    "RefundState",
+    "RefundTooLarge",
+    "RefundWindowExpired",
+    "Refundable",
+    "SamePerson",
+    "Split",
+    "TicketsRefunded",
+    "check_window",
+    "refundable_of",
+]

@@ -33,6 +33,7 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "outbox": Lazy("listing", "The streams of outgoing messages."),
     "payments": Lazy("operating", "The payments of a tenant."),
     "quote": Lazy("operating", "Price a demand and print its lines; nothing is kept."),
+    "refunds": Lazy("refunds", "The refunds of a payment."),
     "sandbox": Lazy("sandbox", "The payment sandbox: its clock and its deliveries."),
     "serve": Lazy("running", "Serve the API, with a development stack if there is no database."),
     "settings": Lazy("settings_command", "Print every setting with its value and its source."),

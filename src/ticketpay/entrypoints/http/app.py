@@ -21,6 +21,7 @@ from ticketpay.entrypoints.http.openapi import Documents
 from ticketpay.entrypoints.http.operations import OPERATIONS
 from ticketpay.entrypoints.http.paging import Cursors
 from ticketpay.entrypoints.http.pools import Pools
+from ticketpay.entrypoints.http.refunds import RefundEndpoints
 from ticketpay.entrypoints.http.routing import routes
 from ticketpay.entrypoints.http.shell import Manners, Shell
 from ticketpay.entrypoints.settings import Settings
@@ -58,7 +59,8 @@ def create_app(
         finally:
             await run_sync(app.close)
 
-    served = routes(OPERATIONS, (endpoints, health, Documents()), guard)
+    refunds = RefundEndpoints(app=app, pools=pools)
+    served = routes(OPERATIONS, (endpoints, refunds, health, Documents()), guard)
     router: ASGIApp = Router(served, redirect_slashes=False, lifespan=lifespan)
     if app.admit is not None:
         router = RateLimits.of(router, app.admit, guard, settings)

@@ -7,15 +7,12 @@ the first three happen on the way here (``routing``). Nothing that fails has cla
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
-from uuid import UUID
 
 import attrs
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketpay.domain.kernel.errors import (
-    NotFound,
     TicketpayError,
 )
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
@@ -28,11 +25,9 @@ from ticketpay.domain.processes.estimating import estimate_view
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http.answers import respond
-from ticketpay.entrypoints.http.auth import uuid_of
-from ticketpay.entrypoints.http.body import parse_json, read_bytes, require_json
+from ticketpay.entrypoints.http.body import read_bytes
+from ticketpay.entrypoints.http.calls import id_of, json_of, key_of, request_id_of
 from ticketpay.entrypoints.http.errors import (
-    IdempotencyKeyInvalid,
-    IdempotencyKeyMissing,
     NotStored,
     Overloaded,
     json_response,
@@ -52,9 +47,6 @@ from ticketpay.entrypoints.http.wire import (
 
 __all__ = ["Endpoints"]
 
-_KEY_MISSING: Final = "All payment operations require an Idempotency-Key header with a UUID value"
-_KEY_INVALID: Final = "Use a UUID v4 format like: 123e4567-e89b-12d3-a456-426614174000"
-
 
 @attrs.frozen(kw_only=True)
 class Endpoints:
@@ -66,7 +58,7 @@ class Endpoints:
 
     async def quote(self, call: Call) -> Response:
         """``POST /api/v1/quotes``."""
-        demand, customer = read_quote(_json(call))
+        demand, customer = read_quote(json_of(call))
         # Whoever names an address may wait for the tax calculator, and nobody else with him.
         pool = self.pools.reads if customer is None else self.pools.provider
         quote = await pool.run(lambda: self.app.give_quote(call.actor, demand, customer))
@@ -74,7 +66,7 @@ class Endpoints:
 
     async def pay(self, call: Call) -> Response:
         """``POST /api/v1/payments``."""
-        body, key = _json(call), _key(call)
+        body, key = json_of(call), key_of(call)
         command = _order(call.actor, key, read_members(body), read_payment(body))
         checkpoint("order")
         answer = await self.pools.provider.run(lambda: self.app.checkout(command))
@@ -93,13 +85,13 @@ class Endpoints:
 
     async def show_payment(self, call: Call) -> Response:
         """``GET /api/v1/payments/{id}``."""
-        actor, payment_id = call.actor, PaymentId(_id(call, "payment"))
+        actor, payment_id = call.actor, PaymentId(id_of(call, "payment"))
         view = await self.pools.reads.run(lambda: self.app.show_payment(actor, payment_id))
         return json_response(view)
 
     async def show_order(self, call: Call) -> Response:
         """``GET /api/v1/orders/{id}``."""
-        actor, order_id = call.actor, OrderId(_id(call, "order"))
+        actor, order_id = call.actor, OrderId(id_of(call, "order"))
         view = await self.pools.reads.run(lambda: self.app.show_order(actor, order_id))
         return json_response(view)
 
@@ -119,7 +111,7 @@ class Endpoints:
 
     async def calculate_fees(self, call: Call) -> Response:
         """``POST /api/v1/fees/calculate``: an estimate, for anybody with a token."""
-        actor, asked = call.actor, read_estimate(_json(call))
+        actor, asked = call.actor, read_estimate(json_of(call))
         found = await self.pools.reads.run(
             lambda: self.app.estimate_fees(
                 actor, asked.venue_id, asked.amount_cents, asked.ticket_count
@@ -140,43 +132,18 @@ class Endpoints:
     async def _act(
         self, call: Call, verb: str, use_case: Callable[[PaymentCommand], Answer]
     ) -> Response:
-        body, key = _json(call) if call.raw else {}, _key(call)
+        body, key = json_of(call) if call.raw else {}, key_of(call)
         members = read_members(body)
-        payment_id = PaymentId(_id(call, "payment"))
+        payment_id = PaymentId(id_of(call, "payment"))
         operation = f"POST /api/v1/payments/{payment_id}/{verb}"
         command = PaymentCommand(
             actor=call.actor,
             key=key,
             request_hash=request_hash(operation, members),
             payment_id=payment_id,
-            request_id=call.request.scope.get("ticketpay.request_id", ""),
+            request_id=request_id_of(call),
         )
         return respond(await self.pools.provider.run(lambda: use_case(command)), 200)
-
-
-def _json(call: Call) -> object:
-    require_json(call.request)
-    return parse_json(call.raw)
-
-
-def _key(call: Call) -> KeyScope:
-    """The caller's key, bare or as a quoted structured-field string (S11 rules 1 and 2)."""
-    sent = call.request.headers.getlist("idempotency-key")
-    if not any(sent):
-        raise IdempotencyKeyMissing(_KEY_MISSING)
-    text = sent[0]
-    quoted = len(text) > 2 and text[0] == text[-1] == '"'
-    key = uuid_of(text[1:-1] if quoted else text)
-    if key is None or len(sent) != 1:
-        raise IdempotencyKeyInvalid(_KEY_INVALID)
-    return KeyScope(call.actor.user_id, key)
-
-
-def _id(call: Call, kind: str) -> UUID:
-    found = uuid_of(call.request.path_params["id"])
-    if found is None:
-        raise NotFound(f"There is no such {kind}")
-    return found
 
 
 def _order(

@@ -29,6 +29,7 @@ __all__ = ["RateLimits", "is_free"]
 _FREE: Final = ("/health", "/metrics", "/api/v1/webhooks")
 _PAYMENTS: Final = "/api/v1/payments"
 _REFUNDS: Final = "/api/v1/refunds"
+_SALES: Final = "/api/v1/transactions"
 _THREADS: Final = 8
 
 
@@ -97,8 +98,8 @@ class RateLimits:
 
     def _counted(self, scope: Scope) -> _Counted:
         limit, path = self.default, scope["path"]
-        if scope["method"] == "POST" and _below(path, _PAYMENTS, _REFUNDS):
-            refund = _below(path, _REFUNDS) or path.endswith(("/refund", "/refunds"))
+        if scope["method"] == "POST" and _below(path, _PAYMENTS, _REFUNDS, _SALES):
+            refund = not _below(path, _PAYMENTS)
             limit = self.refunds if refund else self.payments
         if limit is not self.default:
             try:

@@ -13,6 +13,7 @@ import attrs
 
 from ticketpay.domain.parties import Role
 from ticketpay.entrypoints.http.query import Check
+from ticketpay.entrypoints.http.refund_shapes import REFUND, REFUND_OF_SALE
 from ticketpay.entrypoints.http.transactions import SALES_QUERY
 from ticketpay.entrypoints.http.wire import ANYTHING, ESTIMATE, PAYMENT, QUOTE, Record
 
@@ -25,6 +26,8 @@ _ANYBODY: Final = tuple(Role)
 _BUYERS: Final = (Role.CUSTOMER,)
 _QUOTERS: Final = (Role.CUSTOMER, Role.SUPPORT, Role.ADMIN, Role.VENUE_MANAGER)
 _ADMINS: Final = (Role.ADMIN,)
+_DECIDERS: Final = (Role.VENUE_MANAGER, Role.SUPPORT, Role.ADMIN)
+_REFUNDERS: Final = (Role.CUSTOMER, *_DECIDERS)
 
 _CALLER_CODES: Final = ("AUTH_REQUIRED", "TENANT_REQUIRED", "FORBIDDEN")
 _BODY_CODES: Final = (
@@ -51,6 +54,17 @@ _AT_THE_PROVIDER: Final = (
     "PAYMENT_DECLINED",
     "ORDER_EXPIRED",
     "PAYMENT_CANCELLED",
+)
+
+_REFUSED_REFUNDS: Final = (
+    "NOT_FOUND",
+    "CONFLICT",
+    "PRICE_CHANGED",
+    "NOTHING_CAPTURED",
+    "ALREADY_REFUNDED",
+    "TICKET_REFUNDED",
+    "REFUND_TOO_LARGE",
+    "REFUND_WINDOW_EXPIRED",
 )
 
 
@@ -176,6 +190,68 @@ OPERATIONS: Final = (
         body=ANYTHING,
         answers={200: "Payment", 202: "Payment"},
         refusals=("NOT_FOUND", *_AT_THE_PROVIDER),
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/refunds",
+        endpoint="refund",
+        summary="Refund a sale, or request it",
+        roles=_REFUNDERS,
+        idempotent=True,
+        body=REFUND,
+        answers={201: "Refund"},
+        refusals=_REFUSED_REFUNDS,
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/transactions/{id}/refund",
+        endpoint="refund_sale",
+        summary="Refund the sale of this payment, or request it",
+        roles=_REFUNDERS,
+        idempotent=True,
+        body=REFUND_OF_SALE,
+        answers={201: "Refund"},
+        refusals=_REFUSED_REFUNDS,
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/refunds/{id}",
+        endpoint="show_refund",
+        summary="Show a refund",
+        roles=_ANYBODY,
+        answers={200: "Refund"},
+        refusals=("NOT_FOUND",),
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/refunds/{id}/approve",
+        endpoint="approve_refund",
+        summary="Agree to a refund that waits for it",
+        roles=_DECIDERS,
+        idempotent=True,
+        body=ANYTHING,
+        answers={200: "Refund"},
+        refusals=("NOT_FOUND", "CONFLICT", "REFUND_DECIDED"),
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/refunds/{id}/reject",
+        endpoint="reject_refund",
+        summary="Refuse a refund that waits for approval",
+        roles=_DECIDERS,
+        idempotent=True,
+        body=ANYTHING,
+        answers={200: "Refund"},
+        refusals=("NOT_FOUND", "CONFLICT", "REFUND_DECIDED"),
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/payments/{id}/refunds",
+        endpoint="payment_refunds",
+        summary="List the refunds of a payment, oldest first",
+        roles=_ANYBODY,
+        answers={200: "Refunds"},
+        refusals=("NOT_FOUND",),
     ),
     Operation(
         method="POST",

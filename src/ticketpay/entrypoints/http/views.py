@@ -14,6 +14,7 @@ from ticketpay.domain.payments import PaymentState
 from ticketpay.domain.payments.sales import SaleStatus
 from ticketpay.domain.pricing import Tier
 from ticketpay.domain.pricing.model import ChargeKind
+from ticketpay.domain.refunds import RefundReason, RefundState
 
 __all__ = ["PROBLEM", "VIEWS", "Schema", "ref"]
 
@@ -163,6 +164,23 @@ VIEWS: Final[Mapping[str, Schema]] = {
             "taxDate": _DAY,
         }
     ),
+    "Refund": _object(
+        {
+            "id": _ID,
+            "paymentId": _ID,
+            "orderId": _ID,
+            "status": _words(RefundState),
+            "needsApproval": _FLAG,
+            "amountCents": _CENTS,
+            "feesCents": _CENTS,
+            "taxCents": _CENTS,
+            "currency": _CURRENCY,
+            "reason": _words(RefundReason),
+            "tickets": _many({"type": "integer", "minimum": 1}),
+            "createdAt": _TIME,
+        }
+    ),
+    "Refunds": _object({"refunds": _many(ref("Refund"))}),
     "Sale": _object(
         {
             "id": _ID,

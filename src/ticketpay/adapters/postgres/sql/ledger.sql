@@ -23,12 +23,17 @@ WHERE tenant_id = %(tenant)s
 ORDER BY kind, party, subject, currency, bucket
 
 -- name: booked_by_payment
-SELECT split_part(e.posting_key, ':', 2), sum(e.cents)::bigint
-FROM ledger_entries e
-JOIN ledger_accounts a ON a.tenant_id = e.tenant_id AND a.id = e.account_id
-WHERE e.tenant_id = %(tenant)s AND a.kind = 'provider'
-GROUP BY 1
-HAVING sum(e.cents) <> 0
+SELECT payment, held, clearing
+FROM (
+    SELECT split_part(e.posting_key, ':', 2) AS payment,
+           coalesce(sum(e.cents) FILTER (WHERE a.kind = 'provider'), 0)::bigint AS held,
+           coalesce(-sum(e.cents) FILTER (WHERE a.kind = 'refund_clearing'), 0)::bigint AS clearing
+    FROM ledger_entries e
+    JOIN ledger_accounts a ON a.tenant_id = e.tenant_id AND a.id = e.account_id
+    WHERE e.tenant_id = %(tenant)s AND a.kind IN ('provider', 'refund_clearing')
+    GROUP BY 1
+) b
+WHERE held <> 0 OR clearing <> 0
 
 -- name: venue_balances
 SELECT currency, balance_type, amount_cents

@@ -59,7 +59,11 @@ SELECT p.posted_at, 'posting', 'payment', %(payment)s::uuid, p.key,
        (SELECT sum(e.cents)::text FROM ledger_entries e
         WHERE e.tenant_id = %(tenant)s AND e.posting_key = p.key AND e.cents > 0), 0
 FROM ledger_postings p
-WHERE p.tenant_id = %(tenant)s AND p.key = ANY(%(keys)s::text[])
+WHERE p.tenant_id = %(tenant)s
+  AND (p.key = ANY(%(keys)s::text[])
+       OR p.key IN (SELECT f.fact || ':' || %(payment)s || ':' || s.id
+                    FROM subjects s, unnest(%(facts)s::text[]) AS f (fact)
+                    WHERE s.kind = 'refund'))
 UNION ALL
 SELECT o.occurred_at, 'message', s.kind, s.id, o.type, '', o.seq
 FROM subjects s

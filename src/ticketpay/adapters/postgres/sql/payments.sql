@@ -80,21 +80,50 @@ VALUES (%(tenant)s, %(machine)s, %(id)s, %(version)s, %(before)s, %(event)s, %(a
 
 -- name: add_refund
 INSERT INTO refunds (tenant_id, id, payment_id, provider, provider_account, livemode, object_id,
-    amount_cents, currency, reason, state, created_at, updated_at, version)
+    amount_cents, currency, reason, state, created_at, updated_at, version, venue_cents, fees_cents,
+    taxes_cents, tickets, requested_by, approved_by, needs_approval, provider_refund_id)
 VALUES (%(tenant)s, %(id)s, %(payment)s, %(provider)s, %(account)s, %(livemode)s, %(object_id)s,
-    %(amount)s, %(currency)s, %(reason)s, %(state)s, %(created_at)s, %(created_at)s, %(version)s)
+    %(amount)s, %(currency)s, %(reason)s, %(state)s, %(created_at)s, %(created_at)s, %(version)s,
+    %(venue_cents)s, %(fees_cents)s, %(taxes_cents)s, %(tickets)s, %(requested_by)s, %(approved_by)s,
+    %(needs_approval)s, %(provider_refund_id)s)
+
+-- name: refund
+SELECT id, payment_id, provider, provider_account, livemode, object_id, amount_cents, currency,
+       reason, state, created_at, version, provider_refund_id, venue_cents, fees_cents, taxes_cents,
+       tickets, requested_by, approved_by, needs_approval
+FROM refunds
+WHERE tenant_id = %(tenant)s AND id = %(id)s
+
+-- name: refunds_of_payment
+SELECT id, payment_id, provider, provider_account, livemode, object_id, amount_cents, currency,
+       reason, state, created_at, version, provider_refund_id, venue_cents, fees_cents, taxes_cents,
+       tickets, requested_by, approved_by, needs_approval
+FROM refunds
+WHERE tenant_id = %(tenant)s AND payment_id = %(payment)s
+ORDER BY created_at, id
 
 -- name: lock_refund
 SELECT id, payment_id, provider, provider_account, livemode, object_id, amount_cents, currency,
-       reason, state, created_at, version, provider_refund_id
+       reason, state, created_at, version, provider_refund_id, venue_cents, fees_cents, taxes_cents,
+       tickets, requested_by, approved_by, needs_approval
 FROM refunds
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 FOR UPDATE
+
+-- name: approve_refund
+WITH saved AS (
+    UPDATE refunds
+    SET needs_approval = false, approved_by = %(by)s, updated_at = %(at)s, version = version + 1
+    WHERE tenant_id = %(tenant)s AND id = %(id)s AND version = %(version)s
+    RETURNING 1
+)
+SELECT tp_expect(count(*), 1, 'refund_version') FROM saved
 
 -- name: move_refund
 WITH saved AS (
     UPDATE refunds
     SET state = %(state)s, provider_refund_id = %(provider_refund_id)s, updated_at = %(at)s,
+        completed_at = CASE WHEN %(state)s = 'completed' THEN %(at)s ELSE completed_at END,
         version = version + 1
     WHERE tenant_id = %(tenant)s AND id = %(id)s AND version = %(version)s AND state = %(before)s
     RETURNING 1

@@ -104,3 +104,37 @@ WITH again AS (
 UPDATE stock s SET taken = s.taken + a.quantity
 FROM again a
 WHERE s.tenant_id = %(tenant)s AND s.type_id = a.type_id
+
+-- name: lock_sold_types
+-- Sorted by key, as in lock_types.
+SELECT type_id
+FROM stock
+WHERE tenant_id = %(tenant)s AND type_id = ANY(%(types)s::uuid[])
+ORDER BY type_id
+FOR UPDATE
+
+-- name: give_back
+WITH tickets AS (
+    SELECT type_id, label FROM unnest(%(types)s::uuid[], %(labels)s::text[]) AS t (type_id, label)
+), counted AS (
+    SELECT type_id, count(*) AS number, array_remove(array_agg(label), NULL) AS seats
+    FROM tickets GROUP BY type_id
+), marked AS (
+    UPDATE stock_holds h
+    SET returned = h.returned + c.number, returned_seats = h.returned_seats || c.seats
+    FROM counted c
+    WHERE h.tenant_id = %(tenant)s AND h.order_id = %(order)s AND h.type_id = c.type_id
+      AND h.state = 'confirmed'
+    RETURNING h.type_id, c.number
+), seats_freed AS (
+    UPDATE seats s SET order_id = NULL
+    FROM tickets t
+    WHERE s.tenant_id = %(tenant)s AND s.type_id = t.type_id AND s.label = t.label
+      AND s.order_id = %(order)s
+), freed AS (
+    UPDATE stock s SET taken = s.taken - m.number
+    FROM marked m
+    WHERE s.tenant_id = %(tenant)s AND s.type_id = m.type_id
+    RETURNING 1
+)
+SELECT tp_expect((SELECT count(*) FROM freed), (SELECT count(*) FROM counted), 'stock_sold')

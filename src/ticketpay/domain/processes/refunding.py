@@ -1,0 +1,383 @@
+"""What people do about refunds: ask for one, agree to it, refuse it, look at it (S24).
+
+Support and admins refund any sale of their tenant, venue managers those of their venues; buyers only
+request. Above a limit, and for every buyer's request, a second person decides. The money is sent by
+the worker: nothing here calls the provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from ticketpay.domain.audit import ActorKind, AuditEntry
+from ticketpay.domain.kernel.errors import Conflict, Forbidden, NotFound
+from ticketpay.domain.kernel.ids import PaymentId, RefundId, TenantId
+from ticketpay.domain.kernel.time import rfc3339
+from ticketpay.domain.messaging import Answer, KeyScope, Outcome
+from ticketpay.domain.money import Money
+from ticketpay.domain.orders import Order
+from ticketpay.domain.parties import Actor, Role
+from ticketpay.domain.payments import Payment, PaymentState
+from ticketpay.domain.processes.keyed import answered_once
+from ticketpay.domain.processes.provider_facts import Case, open_case, open_order
+from ticketpay.domain.refunds import (
+    REFUND_MACHINE,
+    AlreadyRefunded,
+    NothingCaptured,
+    Refund,
+    RefundDecided,
+    RefundReason,
+    RefundRules,
+    RefundState,
+    RefundWindowExpired,
+    SamePerson,
+    Split,
+    check_window,
+    refundable_of,
+)
+
+if TYPE_CHECKING:
+    from ticketpay.domain.processes.refund_desk import RefundDesk
+    from ticketpay.ports.payments import PaymentGateway
+    from ticketpay.ports.system import Clock
+    from ticketpay.ports.transactions import Tx, UnitOfWork
+
+__all__ = [
+    "AskRefund",
+    "DecideRefund",
+    "Decision",
+    "RefundRequest",
+    "Refunding",
+    "ShowRefund",
+    "refund_view",
+]
+
+_STAFF: Final = (Role.SUPPORT, Role.ADMIN)
+
+
+@attrs.frozen(kw_only=True)
+class RefundRequest:
+    """Who wants what back: tickets by number, or an amount in cents, or with neither the rest.
+
+    ``override`` is an admin's reason for refunding after the window; ``entry`` is the audit entry of
+    an operator, who acts under the name that it says.
+    """
+
+    actor: Actor
+    key: KeyScope
+    request_hash: str
+    payment_id: PaymentId
+    amount_cents: int | None = None
+    tickets: tuple[int, ...] | None = None
+    reason: RefundReason = RefundReason.REQUESTED_BY_CUSTOMER
+    override: str = ""
+    request_id: str = ""
+    entry: AuditEntry | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Decision:
+    """Who agrees to a refund that waits for it, or does not."""
+
+    actor: Actor
+    key: KeyScope
+    request_hash: str
+    refund_id: RefundId
+    approve: bool
+    request_id: str = ""
+    entry: AuditEntry | None = None
+
+
+def refund_view(refund: Refund, order: Order) -> dict[str, object]:
+    """A refund for its buyer and for staff; amounts in cents."""
+    split = refund.split or Split()
+    return {
+        "id": str(refund.id),
+        "paymentId": str(refund.payment_id),
+        "orderId": str(order.id),
+        "status": str(refund.state),
+        "needsApproval": refund.needs_approval and refund.counts,
+        "amountCents": refund.amount.cents,
+        "feesCents": split.fees_cents,
+        "taxCents": split.taxes_cents,
+        "currency": refund.amount.currency.code,
+        "reason": str(refund.reason),
+        "tickets": list(refund.tickets),
+        "createdAt": rfc3339(refund.created_at),
+    }
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class AskRefund:
+    """``POST /refunds``."""
+
+    uow: UnitOfWork
+    desk: RefundDesk
+    clock: Clock
+    rules: RefundRules
+
+    def __call__(self, request: RefundRequest) -> Answer:
+        """The refund, or why there is none; once per key.
+
+        Raises ``InvalidInput`` for amounts and tickets that cannot be, ``RequestInProgress`` and
+        ``IdempotencyKeyReused``; everything else is an ``Answer``.
+        """
+
+        def run(tx: Tx) -> Answer:
+            now = self.clock.now()
+            return answered_once(tx, request, now, lambda: self._decide(tx, request, now))
+
+        return self.uow.run(request.actor.tenant_id, run)
+
+    def preview(self, request: RefundRequest) -> dict[str, object]:
+        """What would be refunded now; nothing is kept. Raises what it would be refused for."""
+
+        def look(tx: Tx) -> dict[str, object]:
+            case, refund = self._planned(tx, request, self.clock.now())
+            return refund_view(refund, case.order)
+
+        return self.uow.run(request.actor.tenant_id, look)
+
+    def _planned(self, tx: Tx, request: RefundRequest, now: datetime) -> tuple[Case, Refund]:
+        case = _open_whole(tx, request.payment_id, request.actor)
+        refunds = tx.refunds.of_payment(case.payment.id)()
+        return case, self._refund(request, case, refunds, now)
+
+    def _decide(self, tx: Tx, request: RefundRequest, now: datetime) -> Callable[[], Answer]:
+        case, refund = self._planned(tx, request, now)
+
+        def begin() -> Answer:
+            self.desk.begin(tx, refund, case.payment, case.order, now)
+            cents, payment = refund.amount.cents, str(refund.payment_id)
+            entry = _entry(self.desk, "refund.request", request, refund.id, now)
+            details = {**entry.details, "cents": cents, "payment": payment}
+            tx.audit.record(attrs.evolve(entry, details=details))
+            return Answer(Outcome.COMPLETED, refund_view(refund, case.order))
+
+        return begin
+
+    def _refund(
+        self, request: RefundRequest, case: Case, refunds: tuple[Refund, ...], now: datetime
+    ) -> Refund:
+        payment = case.payment
+        split: Split | None = None
+        tickets: tuple[int, ...] = ()
+        if payment.state is PaymentState.CANCELLED and payment.received_cents:
+            cents = _suspended_cents(payment, refunds)
+        else:
+            split, tickets = _wanted(request, payment, case.order, refunds)
+            self._check_window(request, payment, now)
+            cents = split.cents
+        if payment.ref is None:
+            raise NothingCaptured(f"payment {payment.id} has no charge")
+        return Refund(
+            id=RefundId(self.desk.ids.new()),
+            payment_id=payment.id,
+            ref=payment.ref,
+            amount=Money(cents, payment.amount.currency),
+            reason=request.reason,
+            state=REFUND_MACHINE.initial,
+            created_at=now,
+            split=split,
+            tickets=tickets,
+            requested_by=request.actor.user_id,
+            needs_approval=self._needs_approval(request.actor, cents),
+        )
+
+    def _needs_approval(self, actor: Actor, cents: int) -> bool:
+        return actor.role is Role.CUSTOMER or cents > self.rules.approval_cents
+
+    def _check_window(self, request: RefundRequest, payment: Payment, now: datetime) -> None:
+        try:
+            check_window(payment, self.rules, now)
+        except RefundWindowExpired:
+            if not request.override or request.actor.role is not Role.ADMIN:
+                raise
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class DecideRefund:
+    """``POST /refunds/{id}/approve`` and ``/reject``: the second person's word (S24 D4)."""
+
+    uow: UnitOfWork
+    desk: RefundDesk
+    clock: Clock
+
+    def __call__(self, decision: Decision) -> Answer:
+        """The refund afterwards, or why it could not be decided; once per key.
+
+        Raises ``Forbidden`` for buyers and for whoever asked for the refund.
+        """
+
+        def run(tx: Tx) -> Answer:
+            now = self.clock.now()
+            return answered_once(tx, decision, now, lambda: self._decide(tx, decision, now))
+
+        return self.uow.run(decision.actor.tenant_id, run)
+
+    def _decide(self, tx: Tx, decision: Decision, now: datetime) -> Callable[[], Answer]:
+        actor = decision.actor
+        known = tx.refunds.get(decision.refund_id)()
+        if known is None:
+            raise NotFound(f"there is no refund {decision.refund_id}")
+        case = open_order(tx, open_case(tx, known.payment_id))
+        if not _may_see(actor, case.payment):
+            raise NotFound(f"there is no refund {decision.refund_id}")
+        refund = tx.refunds.lock(known.id)()
+        assert refund is not None, "refunds are never deleted"
+        if actor.role is Role.CUSTOMER:
+            raise Forbidden("buyers request refunds, and do not decide about them")
+        if actor.user_id == refund.requested_by and decision.approve:
+            raise SamePerson(f"refund {refund.id} was asked for by the same person")
+        if not refund.needs_approval or refund.state is not RefundState.PENDING:
+            raise RefundDecided(f"refund {refund.id} is {refund.state}")
+        return lambda: self._do(tx, decision, refund, case, now)
+
+    def _do(self, tx: Tx, decision: Decision, refund: Refund, case: Case, now: datetime) -> Answer:
+        if decision.approve:
+            refund = tx.refunds.approve(refund, decision.actor.user_id, now)
+            self.desk.take(tx, refund, case.payment, case.order, now)
+        else:
+            refund = self.desk.reject(tx, refund, case.order, now)
+        action = "refund.approve" if decision.approve else "refund.reject"
+        tx.audit.record(_entry(self.desk, action, decision, refund.id, now))
+        return Answer(Outcome.COMPLETED, refund_view(refund, case.order))
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ShowRefund:
+    """``GET /refunds/{id}`` for whoever may see its payment."""
+
+    uow: UnitOfWork
+
+    def __call__(self, actor: Actor, refund_id: RefundId) -> dict[str, object]:
+        """The refund's view; raises ``NotFound`` for the unknown and the foreign alike."""
+
+        def show(tx: Tx) -> dict[str, object]:
+            refund = tx.refunds.get(refund_id)()
+            payment = tx.payments.get(refund.payment_id)() if refund else None
+            order = tx.orders.get(payment.order_id)() if payment else None
+            if refund is None or payment is None or order is None or not _may_see(actor, payment):
+                raise NotFound(f"there is no refund {refund_id}")
+            return refund_view(refund, order)
+
+        return self.uow.run(actor.tenant_id, show)
+
+    def of_payment(self, actor: Actor, payment_id: PaymentId) -> list[dict[str, object]]:
+        """Every refund of a payment, oldest first; raises ``NotFound``."""
+
+        def show(tx: Tx) -> list[dict[str, object]]:
+            payment = tx.payments.get(payment_id)()
+            order = tx.orders.get(payment.order_id)() if payment else None
+            if payment is None or order is None or not _may_see(actor, payment):
+                raise NotFound(f"there is no payment {payment_id}")
+            return [refund_view(refund, order) for refund in tx.refunds.of_payment(payment_id)()]
+
+        return self.uow.run(actor.tenant_id, show)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class SyncRefund:
+    """``ticketpay refunds sync``: ask the provider about a refund that has been sent."""
+
+    uow: UnitOfWork
+    gateway: PaymentGateway
+    desk: RefundDesk
+    clock: Clock
+
+    def __call__(self, tenant: TenantId, refund_id: RefundId, entry: AuditEntry) -> Refund:
+        """The refund afterwards; raises ``NotFound``, or ``Conflict`` before it was sent."""
+        known = self.uow.run(tenant, lambda tx: tx.refunds.get(refund_id)())
+        if known is None:
+            raise NotFound(f"there is no refund {refund_id}")
+        if not known.provider_refund_id:
+            raise Conflict(f"refund {refund_id} has not been sent yet")
+        fact = self.gateway.refund(known)
+
+        def settle(tx: Tx) -> Refund:
+            now = self.clock.now()
+            case = open_order(tx, open_case(tx, known.payment_id))
+            refund = tx.refunds.lock(refund_id)()
+            assert refund is not None, "refunds are never deleted"
+            theirs = fact.provider_refund_id
+            after = self.desk.apply(tx, refund, case.payment, case.order, fact.state, theirs, now)
+            details = {"before": str(refund.state), "after": str(after.state)}
+            tx.audit.record(attrs.evolve(entry, at=now, details=details))
+            return after
+
+        return self.uow.run(tenant, settle)
+
+
+@attrs.frozen(kw_only=True)
+class Refunding:
+    """Everything that people do about refunds."""
+
+    ask: AskRefund
+    decide: DecideRefund
+    show: ShowRefund
+    sync: SyncRefund
+
+
+def _may_see(actor: Actor, payment: Payment) -> bool:
+    if actor.role is Role.VENUE_MANAGER:
+        return payment.venue_id in actor.venues
+    return actor.role in _STAFF or actor.user_id == payment.user_id
+
+
+def _open_whole(tx: Tx, payment_id: PaymentId, actor: Actor) -> Case:
+    """The locked case with the order's tickets; raises ``NotFound`` for the foreign, too."""
+    case = open_case(tx, payment_id)
+    if not _may_see(actor, case.payment):
+        raise NotFound(f"there is no payment {payment_id}")
+    return open_order(tx, case)
+
+
+def _wanted(
+    request: RefundRequest, payment: Payment, order: Order, refunds: tuple[Refund, ...]
+) -> tuple[Split, tuple[int, ...]]:
+    left = refundable_of(payment, order, refunds)
+    if request.tickets is not None:
+        split = left.of_tickets(request.tickets)
+        if request.amount_cents not in (None, split.cents):
+            raise Conflict(
+                f"these tickets are {split.cents} cents, not {request.amount_cents}",
+                code="PRICE_CHANGED",
+            )
+        return split, request.tickets
+    if request.amount_cents is not None:
+        return left.of_amount(request.amount_cents), ()
+    return left.whole()
+
+
+def _suspended_cents(payment: Payment, refunds: tuple[Refund, ...]) -> int:
+    """Money of a sale that was over: all of it goes back, unless that is under way (S30)."""
+    if any(refund.counts for refund in refunds):
+        raise AlreadyRefunded(f"the money of payment {payment.id} goes back already")
+    return payment.received_cents
+
+
+def _entry(
+    desk: RefundDesk,
+    action: str,
+    command: RefundRequest | Decision,
+    refund_id: RefundId,
+    now: datetime,
+) -> AuditEntry:
+    if command.entry is not None:
+        return attrs.evolve(command.entry, at=now, subject_id=str(refund_id))
+    return AuditEntry(
+        id=desk.ids.new(),
+        at=now,
+        actor_kind=ActorKind.USER,
+        actor_id=str(command.actor.user_id),
+        action=action,
+        subject_type="refund",
+        subject_id=str(refund_id),
+        reason=command.override if isinstance(command, RefundRequest) else "",
+        details={"role": str(command.actor.role)},
+        request_id=command.request_id,
+    )

@@ -1,0 +1,186 @@
+"""How much of a payment can go back, and whose money it is (S24 D1, D12; field notes 3.1).
+
+Fees and taxes follow the stored charges: what was not refundable when it was sold is kept. Parts of
+a ticket are what the ticket was charged; parts of an amount follow the cumulative rule, rounded down
+over everything refunded so far, so that cents never drift and the last refund takes what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import attrs
+
+from ticketpay.domain.kernel.errors import FieldError, InvalidInput
+from ticketpay.domain.orders import Order
+from ticketpay.domain.payments.model import Payment
+from ticketpay.domain.payments.states import PaymentState
+from ticketpay.domain.pricing.model import Charge, TicketLine
+from ticketpay.domain.refunds.errors import (
+    AlreadyRefunded,
+    NothingCaptured,
+    RefundTooLarge,
+    RefundWindowExpired,
+    TicketsRefunded,
+)
+from ticketpay.domain.refunds.model import Refund, Split
+
+__all__ = ["RefundRules", "Refundable", "check_window", "refundable_of"]
+
+
+@attrs.frozen(kw_only=True)
+class RefundRules:
+    """The house's rules: days from completion (S24 D5); cents above which two people must agree."""
+
+    window_days: int = 30
+    approval_cents: int = 100_000
+
+
+@attrs.frozen(kw_only=True)
+class Refundable:
+    """A payment as refunds see it, in cents.
+
+    ``sold`` is what can go back at all; ``kept_cents`` was never refundable; ``refunded`` is the sum
+    of all refunds that have not failed, those that are under way included; ``charged_back_cents``
+    went back by disputes. ``voided`` are the numbers of tickets that are refunded already.
+    """
+
+    sold: Split
+    kept_cents: int
+    refunded: Split
+    charged_back_cents: int
+    tickets: tuple[TicketLine, ...]
+    voided: frozenset[int]
+
+    @property
+    def headroom_cents(self) -> int:
+        """What may still be refunded."""
+        left = self.sold.cents - self.refunded.cents - self.charged_back_cents
+        return max(0, left)
+
+    def whole(self) -> tuple[Split, tuple[int, ...]]:
+        """Everything that is left, with all tickets that are; raises ``AlreadyRefunded``."""
+        numbers = tuple(t.number for t in self.tickets if t.number not in self.voided)
+        return self.of_amount(self._positive_headroom()), numbers
+
+    def of_amount(self, cents: int) -> Split:
+        """Whose the ``cents`` are; raises ``RefundTooLarge`` or ``AlreadyRefunded``."""
+        self._check(cents)
+        total, goal = self.sold.cents, self.refunded.cents + cents
+        wanted = Split(
+            fees_cents=self.sold.fees_cents * goal // total - self.refunded.fees_cents,
+            taxes_cents=self.sold.taxes_cents * goal // total - self.refunded.taxes_cents,
+        )
+        return self._fitted(wanted, cents)
+
+    def of_tickets(self, numbers: Iterable[int]) -> Split:
+        """What these tickets were charged, as far as it is refundable.
+
+        Raises ``InvalidInput`` for a number that the order has not, ``TicketsRefunded``, and as
+        ``of_amount``.
+        """
+        lines = self._lines(tuple(numbers))
+        parts = [_split(line.price_cents, line.charges) for line in lines]
+        wanted = sum(parts, Split())
+        self._check(wanted.cents)
+        return self._fitted(wanted, wanted.cents)
+
+    def _lines(self, numbers: tuple[int, ...]) -> list[TicketLine]:
+        known = {ticket.number: ticket for ticket in self.tickets}
+        errors = [
+            FieldError(f"tickets.{place}", f"the order has no ticket {number}")
+            for place, number in enumerate(numbers)
+            if number not in known
+        ]
+        if len(set(numbers)) != len(numbers):
+            errors.append(FieldError("tickets", "a ticket is named twice"))
+        if errors or not numbers:
+            raise InvalidInput(errors=tuple(errors) or (FieldError("tickets", "is empty"),))
+        if gone := sorted(self.voided.intersection(numbers)):
+            raise TicketsRefunded(f"refunded already: {', '.join(map(str, gone))}")
+        return [known[number] for number in numbers]
+
+    def _positive_headroom(self) -> int:
+        if self.headroom_cents == 0:
+            raise AlreadyRefunded("nothing is left to be refunded")
+        return self.headroom_cents
+
+    def _check(self, cents: int) -> None:
+        if cents < 1:
+            raise InvalidInput(errors=(FieldError("amountCents", "must be a positive integer"),))
+        left = self._positive_headroom()
+        if cents > left:
+            raise RefundTooLarge(f"{left} cents are left, {cents} were asked for")
+
+    def _fitted(self, wanted: Split, cents: int) -> Split:
+        """``wanted`` within what is left of each part; the venue bears the rest, then the others."""
+        left = self.sold - self.refunded
+        fees = min(max(wanted.fees_cents, 0), left.fees_cents)
+        taxes = min(max(wanted.taxes_cents, 0), left.taxes_cents)
+        venue = min(max(cents - fees - taxes, 0), left.venue_cents)
+        missing = cents - fees - taxes - venue
+        more_fees = min(max(missing, -fees), left.fees_cents - fees)
+        more_taxes = missing - more_fees
+        found = Split(
+            venue_cents=venue, fees_cents=fees + more_fees, taxes_cents=taxes + more_taxes
+        )
+        assert found.cents == cents, "a split is the whole"
+        assert 0 <= found.taxes_cents <= left.taxes_cents, "no part gives more than it has"
+        return found
+
+
+def _split(tickets_cents: int, charges: Iterable[Charge]) -> Split:
+    """The refundable parts of a price and its charges."""
+    back = [charge for charge in charges if charge.refundable]
+    return Split(
+        venue_cents=tickets_cents,
+        fees_cents=sum(charge.cents for charge in back if not charge.kind.is_tax),
+        taxes_cents=sum(charge.cents for charge in back if charge.kind.is_tax),
+    )
+
+
+def refundable_of(
+    payment: Payment,
+    order: Order,
+    refunds: Iterable[Refund],
+    *,
+    charged_back_cents: int = 0,
+    everything: bool = False,
+) -> Refundable:
+    """What can be refunded of ``payment``; ``order`` with its tickets, ``refunds`` all of its own.
+
+    ``everything`` gives back what was sold as not refundable, too: the event did not take place.
+    Raises ``NothingCaptured`` unless the payment is completed.
+    """
+    if payment.state is not PaymentState.COMPLETED:
+        raise NothingCaptured(f"payment {payment.id} is {payment.state}")
+    counted = [refund for refund in refunds if refund.counts]
+    charges = [attrs.evolve(c, refundable=c.refundable or everything) for c in order.charges]
+    tickets = [
+        attrs.evolve(
+            t,
+            charges=tuple(
+                attrs.evolve(c, refundable=c.refundable or everything) for c in t.charges
+            ),
+        )
+        for t in order.tickets
+    ]
+    sold = _split(order.tickets_cents, charges)
+    return Refundable(
+        sold=sold,
+        kept_cents=payment.received_cents - sold.cents,
+        refunded=sum((refund.split for refund in counted if refund.split), Split()),
+        charged_back_cents=charged_back_cents,
+        tickets=tuple(tickets),
+        voided=frozenset(number for refund in counted for number in refund.tickets),
+    )
+
+
+def check_window(payment: Payment, rules: RefundRules, now: datetime) -> None:
+    """Raise ``RefundWindowExpired`` later than the window after the payment's completion."""
+    assert payment.confirmed_at is not None, "a completed payment knows when it was"
+    if now > payment.confirmed_at + timedelta(days=rules.window_days):
+        raise RefundWindowExpired(
+            f"payment {payment.id} was completed more than {rules.window_days} days ago"
+        )

@@ -1,0 +1,229 @@
+"""``ticketpay refunds``: what support does about refunds; what changes anything needs ``--yes``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import attrs
+import click
+
+from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.ids import PaymentId, RefundId, TenantId, UserId
+from ticketpay.entrypoints.cli.common import (
+    acting,
+    cents_of,
+    entry_of,
+    of_tenant,
+    opened,
+    say_done,
+    say_dry,
+    support_of,
+)
+from ticketpay.entrypoints.cli.shell import Group, emit, emit_table
+
+if TYPE_CHECKING:
+    from ticketpay.domain.audit import AuditEntry
+    from ticketpay.domain.messaging import Answer
+    from ticketpay.domain.parties import Actor
+
+__all__ = ["refunds"]
+
+_REASONS = ("duplicate", "fraudulent", "requested_by_customer", "other")
+
+
+@click.group(cls=Group)
+def refunds() -> None:
+    """The refunds of a payment."""
+
+
+@refunds.command("list")
+@click.argument("payment", type=click.UUID)
+@of_tenant
+def refunds_list(payment: UUID, tenant: UUID) -> None:
+    """Print the refunds of a payment, oldest first."""
+    with opened(tenant, reading=True) as app:
+        found = app.refunding.show.of_payment(support_of(tenant), PaymentId(payment))
+    rows = [
+        (v["id"], _shown(v), cents_of(_cents(v)), v["currency"], v["reason"], v["createdAt"])
+        for v in found
+    ]
+    emit_table(found, ("refund", "status", "amount", "currency", "reason", "created"), rows)
+
+
+@refunds.command("show")
+@click.argument("refund", type=click.UUID)
+@of_tenant
+def refunds_show(refund: UUID, tenant: UUID) -> None:
+    """Print a refund."""
+    with opened(tenant, reading=True) as app:
+        view = app.refunding.show(support_of(tenant), RefundId(refund))
+    emit(view, [_line(name, value) for name, value in view.items()])
+
+
+@refunds.command("request")
+@click.argument("payment", type=click.UUID)
+@of_tenant
+@click.option("--amount-cents", type=click.IntRange(1, 99_999_999), help="So much; else the rest.")
+@click.option(
+    "--ticket", "tickets", type=click.IntRange(1, 200), multiple=True, help="By its number."
+)
+@click.option(
+    "--why",
+    type=click.Choice(_REASONS),
+    default="requested_by_customer",
+    show_default=True,
+    help="What the provider is told.",
+)
+@click.option("--after-window", is_flag=True, help="As an admin; --reason says why.")
+@acting
+def refunds_request(
+    payment: UUID,
+    tenant: UUID,
+    amount_cents: int | None,
+    tickets: tuple[int, ...],
+    why: str,
+    *,
+    after_window: bool,
+    yes: bool,
+    name: str,
+    reason: str,
+) -> None:
+    """Refund a sale: tickets, an amount, or all that is left; the worker sends the money."""
+    from ticketpay.domain.parties import Role
+    from ticketpay.domain.processes.refunding import RefundRequest
+    from ticketpay.domain.refunds import RefundReason
+
+    if amount_cents and tickets:
+        raise click.UsageError("--amount-cents and --ticket exclude each other")
+    if after_window and not reason:
+        raise click.UsageError("--after-window needs --reason")
+    entry = entry_of("refund.request", "refund", "", name=name, reason=reason)
+    role = Role.ADMIN if after_window else Role.SUPPORT
+    who = attrs.evolve(_operator(tenant, entry), role=role)
+    asked = RefundRequest(
+        actor=who,
+        key=_once(who, entry),
+        request_hash="cli",
+        payment_id=PaymentId(payment),
+        amount_cents=amount_cents,
+        tickets=tickets or None,
+        reason=RefundReason(why),
+        override=reason if after_window else "",
+        entry=entry,
+    )
+    with opened(tenant) as app:
+        if not yes:
+            plan = app.refunding.ask.preview(asked)
+            would = f"refund {cents_of(_cents(plan))} {plan['currency']}{_waiting(plan)}"
+            say_dry("refund.request", payment, "paid", would)
+            return
+        view = _taken(app.refunding.ask(asked))
+    say_done("refund.request", view["id"], "asked for", _shown(view))
+
+
+@refunds.command("approve")
+@click.argument("refund", type=click.UUID)
+@of_tenant
+@acting
+def refunds_approve(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
+    """Agree to a refund that waits for a second person."""
+    _decide(refund, tenant, approve=True, yes=yes, name=name, reason=reason)
+
+
+@refunds.command("reject")
+@click.argument("refund", type=click.UUID)
+@of_tenant
+@acting
+def refunds_reject(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
+    """Refuse a refund that waits for approval; its money may be refunded otherwise."""
+    _decide(refund, tenant, approve=False, yes=yes, name=name, reason=reason)
+
+
+@refunds.command("sync")
+@click.argument("refund", type=click.UUID)
+@of_tenant
+@acting
+def refunds_sync(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
+    """Ask the provider about a refund that was sent, and apply what it says."""
+    home, ident = TenantId(tenant), RefundId(refund)
+    with opened(tenant) as app:
+        before = app.refunding.show(support_of(tenant), ident)
+        if not yes:
+            say_dry("refund.sync", refund, _shown(before), "apply the provider's word")
+            return
+        entry = entry_of("refund.sync", "refund", refund, name=name, reason=reason)
+        after = app.refunding.sync(home, ident, entry)
+    say_done("refund.sync", refund, _shown(before), str(after.state))
+
+
+def _decide(
+    refund: UUID, tenant: UUID, *, approve: bool, yes: bool, name: str, reason: str
+) -> None:
+    from ticketpay.domain.processes.refunding import Decision
+
+    action = "refund.approve" if approve else "refund.reject"
+    entry = entry_of(action, "refund", refund, name=name, reason=reason)
+    who = _operator(tenant, entry)
+    with opened(tenant) as app:
+        before = app.refunding.show(who, RefundId(refund))
+        if not before["needsApproval"]:
+            raise Conflict(f"refund {refund} is {before['status']}", code="REFUND_DECIDED")
+        if not yes:
+            would = "send the money" if approve else "end it; nothing is sent"
+            say_dry(action, refund, _shown(before), would)
+            return
+        decision = Decision(
+            actor=who,
+            key=_once(who, entry),
+            request_hash="cli",
+            refund_id=RefundId(refund),
+            approve=approve,
+            entry=entry,
+        )
+        after = _taken(app.refunding.decide(decision))
+    say_done(action, refund, _shown(before), _shown(after))
+
+
+def _operator(tenant: UUID, entry: AuditEntry) -> Actor:
+    """Support, told apart by the operator's name: who asks does not approve."""
+    named = uuid5(NAMESPACE_URL, f"ticketpay:operator:{entry.actor_id}")
+    return attrs.evolve(support_of(tenant), tenant_id=TenantId(tenant), user_id=UserId(named))
+
+
+def _once(who: Actor, entry: AuditEntry) -> Any:
+    """A key of its own: a command that is given again is a new wish."""
+    from ticketpay.domain.messaging import KeyScope
+
+    return KeyScope(who.user_id, entry.id)
+
+
+def _taken(answer: Answer) -> Mapping[str, object]:
+    """What was done; raises ``Conflict`` with the code of a refusal."""
+    from ticketpay.domain.messaging import Outcome
+
+    if answer.outcome is Outcome.REFUSED:
+        raise Conflict(str(answer.body["detail"]), code=str(answer.body["code"]))
+    return answer.body
+
+
+def _shown(view: Mapping[str, object]) -> str:
+    return f"{view['status']}{_waiting(view)}"
+
+
+def _waiting(view: Mapping[str, object]) -> str:
+    return ", waiting for a second person" if view["needsApproval"] else ""
+
+
+def _cents(view: Mapping[str, object]) -> int:
+    cents = view["amountCents"]
+    assert isinstance(cents, int), "amounts are integers"
+    return cents
+
+
+def _line(name: str, value: object) -> str:
+    if name.endswith("Cents"):
+        assert isinstance(value, int), "amounts are integers"
+        value = cents_of(value)
+    return f"{name.removesuffix('Cents'):<16}  {value}"

@@ -1,0 +1,83 @@
+"""Refunds by hand: asked for, decided by somebody else, looked at; dry unless ``--yes``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.entrypoints.cli.desk import Desk
+
+pytestmark = [pytest.mark.server, pytest.mark.spec("S24")]
+
+
+def work(desk: Desk) -> None:
+    """The worker sends what is due."""
+    while desk.app.janitor():
+        pass
+
+
+def ask(desk: Desk, payment: object, *words: object, code: int = 0) -> Any:
+    asked = ("refunds", "request", payment, *desk.tenant, *words)
+    return desk.json(*asked, code=code) if code == 0 else desk.refused(*asked, code=code)
+
+
+def test_a_refund_is_dry_then_asked_for_then_sent(desk: Desk) -> None:
+    """Without --yes nothing is kept; with it the worker sends the money, and the trail says who."""
+    payment = desk.buy("visa")
+    before = desk.database.counts()
+    dry = ask(desk, payment.id, "--ticket", 1)
+    assert (dry["dryRun"], dry["would"]) == (True, "refund 59.23 USD")
+    assert desk.database.counts() == before
+    done = ask(desk, payment.id, "--ticket", 1, "--yes", "--reason", "ill")
+    assert (done["before"], done["after"]) == ("asked for", "pending")
+    work(desk)
+    view = desk.json("refunds", "show", done["subjectId"], *desk.tenant)
+    assert (view["status"], view["amountCents"], view["tickets"]) == ("completed", 5_923, [1])
+    assert [one["id"] for one in desk.json("refunds", "list", payment.id, *desk.tenant)] == [
+        view["id"]
+    ]
+    assert "59.23" in desk.run("refunds", "list", payment.id, *desk.tenant).stdout
+    assert desk.trail() == [("refund.request", "kim", view["id"])]
+    error = ask(desk, payment.id, "--ticket", 1, code=4)
+    assert error["code"] == "TICKET_REFUNDED"
+    assert desk.json("ledger", "verify", *desk.tenant)["ok"] is True
+    assert desk.json("refunds", "sync", view["id"], *desk.tenant, "--yes")["after"] == "completed"
+
+
+def test_much_money_takes_two_operators(desk: Desk) -> None:
+    """Above the limit whoever asked cannot approve; another name can, or rejects it."""
+    desk.environment = {**desk.environment, "REFUND_APPROVAL_CENTS": "1000"}
+    payment = desk.buy("visa")
+    for verb, after in (("reject", "failed"), ("approve", "pending")):
+        asked = ask(desk, payment.id, "--amount-cents", 2_000, "--yes")
+        assert asked["after"] == "pending, waiting for a second person"
+        words = ("refunds", verb, asked["subjectId"], *desk.tenant)
+        assert desk.json(*words)["before"] == "pending, waiting for a second person"
+        if verb == "approve":
+            assert desk.refused(*words, "--yes", code=4)["code"] == "FORBIDDEN"
+        assert desk.json(*words, "--yes", "--as", "lee")["after"] == after
+        assert desk.refused(*words, "--yes", "--as", "lee", code=4)["code"] == "REFUND_DECIDED"
+    work(desk)
+    assert desk.json("ledger", "verify", *desk.tenant)["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--amount-cents", 0), 2),
+        (("--amount-cents", "x"), 2),
+        (("--amount-cents", 5, "--ticket", 1), 2),
+        (("--after-window",), 2),
+        (("--ticket", 7), 1),
+        (("--amount-cents", 99_999_999), 4),
+    ],
+)
+def test_wrong_wishes(desk: Desk, words: tuple[object, ...], code: int) -> None:
+    """What cannot be refunded is refused in one line, and nothing is kept."""
+    payment = desk.buy("visa")
+    before = desk.database.counts()
+    ask(desk, payment.id, *words, "--yes", code=code)
+    grown = {name for name, count in desk.database.counts().items() if count != before[name]}
+    # A refusal of the rules is the answer of its key; wrong usage claims none.
+    assert grown == ({"idempotency_keys"} if code == 4 else set())
