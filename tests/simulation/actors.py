@@ -16,9 +16,12 @@ from tests.support import sandboxed
 from tests.support.sandboxed import place_order
 from ticketpay.adapters.sandbox import Delivery
 from ticketpay.domain.kernel.errors import Rejected, TicketpayError, Unavailable
+from ticketpay.domain.kernel.ids import UserId
 from ticketpay.domain.messaging import KeyScope, Outcome, request_hash
+from ticketpay.domain.parties import Role
 from ticketpay.domain.payments import Payment, PaymentState
 from ticketpay.domain.processes.payment_actions import PaymentCommand
+from ticketpay.domain.processes.refunding import Decision, RefundRequest
 
 __all__ = [
     "CHOICES",
@@ -61,6 +64,9 @@ FAULTS: Final = (
     "cancel:error_500_after",
     "refund:timeout_after",
 )
+REFUNDS: Final = ("", "", "", "pending", "fails", "fails_later")
+BUYER_SHARE: Final = 0.3
+APPROVED_SHARE: Final = 0.7
 JUMPS: Final = (1, 5, 30, 61, 95, 300, 901, 1100, 4000, 90_000)
 LOST_SHARE: Final = 0.15
 TWICE_SHARE: Final = 0.2
@@ -113,7 +119,11 @@ def buy(world: World, process: Process) -> str:
     seats = rng.sample(scenery.seats, rng.choice((0, 0, 0, 1, 2)))
     demand = scenery.demand(rng.randint(0 if seats else 1, 2), *seats)
     card = rng.choice(CARDS)
-    hints = {"sandbox_delivery": rng.choice(DELIVERIES), "sandbox_fault": rng.choice(FAULTS)}
+    hints = {
+        "sandbox_delivery": rng.choice(DELIVERIES),
+        "sandbox_fault": rng.choice(FAULTS),
+        "sandbox_refund": rng.choice(REFUNDS),
+    }
     key = world.uuid()
     quote = process.app.give_quote(actor, demand, world.home) if rng.random() < 0.3 else None
     command = place_order(
@@ -176,12 +186,57 @@ def cancel(world: World, process: Process) -> str:
     return f"{payment.state}: {answer.outcome}"
 
 
+def refund(world: World, process: Process) -> str:
+    """Support refunds a sale, or its buyer asks for it: some tickets, an amount, or the rest."""
+    paid = [p for p in world.payments() if p.state is PaymentState.COMPLETED]
+    if not paid:
+        return "nothing"
+    rng, payment = world.rng, world.rng.choice(paid)
+    buyer = rng.random() < BUYER_SHARE
+    user = payment.user_id if buyer else UserId(world.uuid())
+    role = Role.CUSTOMER if buyer else Role.SUPPORT
+    actor = attrs.evolve(world.scenery.actor(user), role=role)
+    wish: dict[str, Any] = rng.choice(
+        ({}, {"tickets": (1,)}, {"amount_cents": rng.randint(1, payment.amount.cents)})
+    )
+    answer = process.app.refunding.ask(
+        RefundRequest(
+            actor=actor,
+            key=KeyScope(actor.user_id, world.uuid()),
+            request_hash="refund",
+            payment_id=payment.id,
+            **wish,
+        )
+    )
+    return f"{role} {wish or 'the rest'}: {answer.body.get('code', answer.outcome)}"
+
+
+def decide(world: World, process: Process) -> str:
+    """A second person decides about a refund that waits, or comes too late."""
+    waiting = [r for r in world.refunds() if r.requested_by is not None]
+    if not waiting:
+        return "nothing"
+    chosen, approve = world.rng.choice(waiting), world.rng.random() < APPROVED_SHARE
+    actor = attrs.evolve(world.scenery.actor(world.uuid()), role=Role.ADMIN)
+    answer = process.app.refunding.decide(
+        Decision(
+            actor=actor,
+            key=KeyScope(actor.user_id, world.uuid()),
+            request_hash="decide",
+            refund_id=chosen.id,
+            approve=approve,
+        )
+    )
+    return f"{'approve' if approve else 'reject'}: {answer.body.get('code', answer.outcome)}"
+
+
 def hand_over(world: World, process: Process) -> str:
     """The network hands over something it has, in any order, some of it twice."""
     if not world.in_transit:
         return "nothing"
     delivery = world.in_transit.pop(world.rng.randrange(len(world.in_transit)))
-    if world.rng.random() < TWICE_SHARE:
+    world.unanswered[delivery.id] = None
+    if world.faults.on and world.rng.random() < TWICE_SHARE:
         world.in_transit.append(delivery)
     return _receive(world, process, delivery)
 
@@ -190,9 +245,9 @@ def _receive(world: World, process: Process, delivery: Delivery) -> str:
     try:
         process.app.receive_webhook(delivery.body, delivery.headers["stripe-signature"])
     except TicketpayError as error:
-        world.model.delivery_result(delivery.id, 400)
+        world.answered(delivery, 400)
         return f"refused: {type(error).__name__}"
-    world.model.delivery_result(delivery.id, 200)
+    world.answered(delivery, 200)
     return f"{delivery.id} taken"
 
 
@@ -233,6 +288,21 @@ def authenticate(world: World) -> str:
     sandboxed.authenticate(world.model, payment.ref.object_id, outcome)
     world.provider_moved()
     return f"authenticate {payment.state}: {outcome}"
+
+
+def dashboard(world: World) -> str:
+    """Staff refund a sale at the provider, behind our back."""
+    paid = [p for p in world.payments() if p.state is PaymentState.COMPLETED and p.ref]
+    if not paid:
+        return "dashboard: nothing"
+    payment = world.rng.choice(paid)
+    assert payment.ref is not None, "it was chosen for its reference"
+    if not world.hears_of(payment.ref.object_id):
+        return "dashboard: nobody would hear of it"
+    cents = world.rng.randint(1, payment.amount.cents)
+    status = sandboxed.refund_at_provider(world.model, payment.ref.object_id, cents)
+    world.provider_moved()
+    return f"dashboard refunds {cents}: {status}"
 
 
 def try_card(world: World) -> str:
@@ -297,6 +367,9 @@ CHOICES: Final[tuple[Choice, ...]] = (
     _task(janitor, "worker", 14, lambda world: world.is_due("timers")),
     _task(roll_up, "worker", 1),
     _task(chain, "worker", 1),
+    _task(refund, "api", 2, lambda world: world.has_paid()),
+    _task(decide, "api", 1, lambda world: bool(world.refunds())),
+    _event(dashboard, 1, lambda world: world.has_paid() and not world.webhooks_lost),
     _event(authenticate, 2, lambda world: bool(world.requests)),
     _event(try_card, 2, lambda world: bool(world.requests)),
     _event(pick_up, 14, World.has_deliveries),

@@ -20,8 +20,10 @@ from tests.simulation.actors import (
 from tests.simulation.oracles import Auditor, check_healed
 from tests.simulation.scheduler import NEVER
 from tests.simulation.world import World
-from tests.support.scenery import START
+from tests.support.scenery import START, audit_entry
+from ticketpay.domain.messaging import InboxStatus
 from ticketpay.domain.payments import PAYMENT_MACHINE
+from ticketpay.domain.refunds import RefundState
 
 __all__ = ["History", "SimulationFailed", "finish", "heal", "play"]
 
@@ -121,6 +123,7 @@ def heal(world: World, history: History) -> None:
     begun = world.clock.unix()
     over_after: float | None = None
     finish(world)
+    world.give_up_waiting()
     while True:
         _work(world)
         now = world.clock.unix()
@@ -164,6 +167,7 @@ def _work(world: World) -> None:
         start(world, hand_over, "api")
     for key, _error in world.uow.platform(lambda tx: tx.streams.parked()()):
         world.processes[0].app.replay_stream(key)
+    _mend(world)
     finish(world)
     for queue, task in (("waiting", inbox), ("timers", janitor), ("streams", relay)):
         if world.is_due(queue):
@@ -171,6 +175,18 @@ def _work(world: World) -> None:
     if list(world.uow.store.of(world.scenery.tenant).audit_waiting.keys()):  # a table is no mapping
         start(world, chain, "worker")
     finish(world)
+
+
+def _mend(world: World) -> None:
+    """What operators do: events that were given up run again, and unheard refunds are asked about."""
+    desk, tenant = world.processes[0].app.inbox_desk, world.scenery.tenant
+    for row in list(world.uow.store.platform.settled.values()):
+        if row.status is InboxStatus.DEAD:
+            desk.replay(tenant, row.event.event_id, audit_entry(world.clock.now(), id=world.uuid()))
+    for refund in world.refunds():
+        if refund.state is RefundState.COMPLETED and world.is_unheard(refund):
+            entry = audit_entry(world.clock.now(), id=world.uuid())
+            world.processes[0].app.refunding.sync(tenant, refund.id, entry)
 
 
 def _told(story: list[str]) -> list[str]:

@@ -18,13 +18,14 @@ from ticketpay.domain.ledger import AccountKind, LedgerReport, ProviderTotal, ve
 from ticketpay.domain.messaging import ROUTES, AggregateType, Outcome, Route, StreamKey
 from ticketpay.domain.orders import Order, OrderState
 from ticketpay.domain.payments import Payment, PaymentState, ProviderFact, ProviderStatus
-from ticketpay.domain.refunds import RefundState
+from ticketpay.domain.refunds import Refund, RefundState
 
 __all__ = ["Auditor", "check_healed"]
 
-PAID: Final = (OrderState.PAID, OrderState.FULFILLED)
+REFUNDED: Final = (OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED)
+PAID: Final = (OrderState.PAID, OrderState.FULFILLED, *REFUNDED)
 OVER: Final = (OrderState.CANCELLED, OrderState.EXPIRED)
-NEVER_RUNG: Final = ("janitor_refused", "order_refuses_payment", "refund_failed")
+NEVER_RUNG: Final = ("janitor_refused", "order_refuses_payment")
 FORGIVEN: Final = ("OutcomeUnknown", "Unavailable")
 """What a worker may report while the database is in trouble."""
 
@@ -44,8 +45,9 @@ class Auditor:
         platform = world.uow.store.platform
         in_order = (
             (self._tables.keys, platform.waiting),
-            (self._tables.payments, self._tables.refunds),
+            (self._tables.payments,),
             (self._tables.orders,),
+            (self._tables.refunds,),
             (self._tables.holds,),
             (self._tables.stock,),
             (self._tables.seats,),
@@ -106,8 +108,8 @@ class Auditor:
             for type_id, hold in holds.items():
                 if hold.state is HoldState.RELEASED:
                     continue
-                held[type_id] = held.get(type_id, 0) + hold.quantity
-                for label in hold.seats:
+                held[type_id] = held.get(type_id, 0) + hold.quantity - hold.returned
+                for label in set(hold.seats) - set(hold.returned_seats):
                     assert (type_id, label) not in owners, f"seat {label} is in two orders"
                     owners[(type_id, label)] = order_id
         for type_id, row in self._tables.stock.items():
@@ -127,7 +129,7 @@ class Auditor:
                 sums[code] = sums.get(code, 0) + entry.cents
         assert not any(sums.values()), f"the ledger does not balance: {sums}"
         for key in tx.writes.get(self._tables.postings, ()):
-            self._posting(key.partition(":")[2])
+            self._posting(key.split(":")[1])
 
     def _posting(self, payment: str) -> None:
         """Never is money booked that the provider does not have."""
@@ -150,7 +152,7 @@ class Auditor:
         touched = {key.aggregate_id for key, _ in tx.writes.get(self._tables.messages, ())}
         for subject in {*moved, *touched}:
             expected = [*self._begins(subject), *self._told.get(subject, [])]
-            told = self._stream(subject)
+            told = [kind for kind in self._stream(subject) if kind != "order.tickets_voided"]
             assert told == expected, f"the outbox tells {told}, what happened is {expected}"
 
     def _tells(self, subject: UUID, states: list[str]) -> list[str]:
@@ -206,8 +208,7 @@ def check_healed(world: World) -> None:
     assert len(world.uow.store.platform.timers) == 0, "a timer was left"
     assert len(world.uow.store.platform.waiting) == 0, "an event was left"
     assert not world.uow.open, "a transaction was left open"
-    refunds = [refund.state for refund in tables.refunds.values()]
-    assert all(state is RefundState.COMPLETED for state in refunds), f"refunds are {refunds}"
+    _check_refunds(world, tables)
     _check_deliveries(world, tables)
     _check_answers(world, tables)
     _check_audit(world, tables)
@@ -221,6 +222,31 @@ def check_healed(world: World) -> None:
     assert world.uow.store.deadlocks == 0, "two transactions waited for each other"
 
 
+def _check_refunds(world: World, tables: TenantTables) -> None:
+    """Every refund has its end, or waits for a person; what the provider says of it is what we say."""
+    theirs = world.model._world.account("").refunds._items
+    for refund in tables.refunds.values():
+        if refund.needs_approval:
+            assert refund.state in (RefundState.PENDING, RefundState.FAILED)
+            assert not refund.provider_refund_id, "what nobody agreed to was sent"
+            continue
+        assert refund.state in (RefundState.COMPLETED, RefundState.FAILED), f"left {refund.state}"
+        if refund.provider_refund_id:
+            status = theirs[refund.provider_refund_id]["status"]
+            done = refund.state is RefundState.COMPLETED
+            assert done == (status == "succeeded"), f"{refund.state} here, {status} there"
+    known = {refund.provider_refund_id for refund in tables.refunds.values()}
+    assert set(theirs) <= known, "the provider knows of a refund that we do not"
+    voided = [n for o in tables.orders.values() for n in _voided(world, o)]
+    assert len(set(voided)) == len(voided), "a ticket was voided twice"
+
+
+def _voided(world: World, order: Order) -> list[tuple[object, int]]:
+    told = {m.id: m for m in world.tickets.delivered if m.type == "order.tickets_voided"}
+    mine = [m for m in told.values() if m.aggregate_id == order.id]
+    return [(order.id, number) for m in mine for number in m.data["tickets"]]  # type: ignore[attr-defined] # a list of numbers
+
+
 def _in_order(before: Any, after: Any) -> bool:
     return before is None or after is None or bool(before < after)
 
@@ -230,7 +256,7 @@ def _booked(tables: TenantTables, payment: str, kind: AccountKind = AccountKind.
     return sum(
         entry.cents
         for posting in tables.postings.values()
-        if posting.key.endswith(payment)
+        if posting.key.split(":")[1] == payment
         for entry in posting.entries
         if entry.account.kind is kind
     )
@@ -249,10 +275,11 @@ def _at_provider(world: World, payment: str) -> tuple[int, int]:
         for intent in _intents(world)
         if intent.metadata["payment_id"] == payment
     )
+    mine = {i.id for i in _intents(world) if i.metadata["payment_id"] == payment}
     refunded = sum(
-        refund.amount
+        refund["amount"]
         for refund in account.refunds._items.values()
-        if refund.metadata["payment_id"] == payment
+        if refund["payment_intent"] in mine
     )
     return received, refunded
 
@@ -288,13 +315,17 @@ def _check_payment(tables: TenantTables, payment: Payment, facts: list[ProviderF
     if payment.state is PaymentState.COMPLETED:
         assert order.state in PAID, f"paid, but the order is {order.state}"
         assert states == {HoldState.CONFIRMED}, f"paid, but its tickets are {states}"
-        assert received == order.total.cents, f"{received} of {order.total} were received"
+        back = _sent_back(tables, payment)
+        assert received == order.total.cents - back, f"{received} are left, {back} went back"
         _check_shares(tables, payment, order)
     else:
         assert payment.state is PaymentState.CANCELLED, f"a payment is left {payment.state}"
         assert order.state in OVER, f"cancelled, but the order is {order.state}"
         assert states == {HoldState.RELEASED}, f"cancelled, but its tickets are {states}"
-        assert received == 0, f"cancelled, but {received} cents are kept"
+        kept = payment.received_cents - _sent_back(tables, payment)
+        failed = any(r.state is RefundState.FAILED for r in _refunds_of(tables, payment))
+        assert received == kept, f"cancelled, but {received} cents are kept"
+        assert kept == 0 or failed, f"{kept} cents of a cancelled sale were not sent back"
         assert not any(fact.status.is_open for fact in facts), "an intent can still be paid"
 
 
@@ -305,9 +336,24 @@ def _check_shares(tables: TenantTables, payment: Payment, order: Order) -> None:
         AccountKind.PLATFORM_REVENUE: sum(c.cents for c in order.charges if not c.kind.is_tax),
         AccountKind.TAX_PAYABLE: sum(c.cents for c in order.charges if c.kind.is_tax),
     }
+    counted = [r for r in _refunds_of(tables, payment) if r.counts and not r.needs_approval]
+    left = 0
     for kind, due in shares.items():
         booked = -_booked(tables, str(payment.id), kind)
-        assert booked == due, f"{booked} cents are booked on {kind}, {due} are due"
+        assert 0 <= booked <= due, f"{booked} cents are booked on {kind}, {due} are due"
+        assert counted or booked == due, f"{booked} cents are booked on {kind}, {due} are due"
+        left += booked
+    back = sum(r.amount.cents for r in counted)
+    assert left == order.total.cents - back, f"{left} cents are owed, {back} go back"
+
+
+def _refunds_of(tables: TenantTables, payment: Payment) -> list[Refund]:
+    return [r for r in tables.refunds.values() if r.payment_id == payment.id]
+
+
+def _sent_back(tables: TenantTables, payment: Payment) -> int:
+    done = (r for r in _refunds_of(tables, payment) if r.state is RefundState.COMPLETED)
+    return sum(r.amount.cents for r in done)
 
 
 def _check_taxes(world: World, tables: TenantTables) -> None:
@@ -350,7 +396,9 @@ def _check_deliveries(world: World, tables: TenantTables) -> None:
     ids = {message.id for message in sent}
     assert len(ids) == len(paid), "order.paid was told under two ids"
     issued = {order.state for order in tables.orders.values() if order.id in paid}
-    assert issued <= {OrderState.FULFILLED}, "tickets are issued, but the order is not fulfilled"
+    assert issued <= {OrderState.FULFILLED, *REFUNDED}, (
+        "tickets are issued, but the order is not fulfilled"
+    )
 
 
 def _check_audit(world: World, tables: TenantTables) -> None:

@@ -19,9 +19,10 @@ from tests.support.sandboxed import place_order
 from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
 from ticketpay.domain.messaging import InboxStatus, KeyScope, request_hash
-from ticketpay.domain.parties import Role
+from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.processes.listing import SalesQuery
 from ticketpay.domain.processes.payment_actions import PaymentCommand
+from ticketpay.domain.processes.refunding import Decision, RefundRequest
 from ticketpay.ports.transactions import PlatformTx
 
 __all__ = ["SCENARIOS", "Scenario"]
@@ -143,6 +144,65 @@ def replay(world: World, process: Process) -> str:
     for key, _ in parked:
         process.app.replay_stream(key)
     return str(world.uow.platform(lambda tx: tx.streams.parked()()))
+
+
+def ask_refund(world: World, process: Process) -> str:
+    """Support refunds the rest of the newest sale."""
+    payment, staff = world.payments()[-1], _staff(world)
+    request = RefundRequest(
+        actor=staff,
+        key=KeyScope(staff.user_id, world.scenery.event_id),
+        request_hash="refund",
+        payment_id=payment.id,
+    )
+    return str(process.app.refunding.ask(request).body.get("amountCents"))
+
+
+def request_refund(world: World) -> None:
+    """The buyer asks for the money back."""
+    payment = world.payments()[-1]
+    buyer = world.scenery.actor(payment.user_id)
+    request = RefundRequest(
+        actor=buyer,
+        key=KeyScope(buyer.user_id, world.uuid()),
+        request_hash="refund",
+        payment_id=payment.id,
+    )
+    world.processes[0].app.refunding.ask(request)
+
+
+def approve(world: World, process: Process) -> str:
+    """Support agrees to the buyer's request."""
+    staff = _staff(world)
+    decision = Decision(
+        actor=staff,
+        key=KeyScope(staff.user_id, world.scenery.event_id),
+        request_hash="approve",
+        refund_id=world.refunds()[-1].id,
+        approve=True,
+    )
+    answer = process.app.refunding.decide(decision)
+    process.app.refunding.show(staff, world.refunds()[-1].id)
+    return str(answer.body.get("needsApproval"))
+
+
+def _staff(world: World) -> Actor:
+    return attrs.evolve(world.scenery.actor(world.scenery.event_id), role=Role.SUPPORT)
+
+
+def refunded_there(world: World) -> None:
+    """Staff refund something in the provider's dashboard."""
+    payment = world.payments()[-1]
+    assert payment.ref is not None, "it was paid"
+    assert sandboxed.refund_at_provider(world.model, payment.ref.object_id, 700) == 200
+    world.provider_moved()
+
+
+def sync_refund(world: World, process: Process) -> str:
+    """An operator asks the provider about a refund."""
+    refund = world.refunds()[-1]
+    entry = _operator(world, "refund.sync")
+    return str(process.app.refunding.sync(world.scenery.tenant, refund.id, entry).state)
 
 
 def _operator(world: World, action: str) -> AuditEntry:
@@ -280,6 +340,9 @@ SILENT: Final = (order("pm_sandbox_timeout_after"), unanswered(pay), later(61))
 NEVER_ARRIVED: Final = (order("pm_sandbox_timeout_before"), unanswered(pay))
 LATE: Final = (order(), lost_on_the_way, later(HOLD_SECONDS + 61), done(janitor))
 
+SENT_BACK: Final = (order("refundFail"), done(pay), done(ask_refund), done(janitor))
+SLOW: Final = (order("pendingRefund"), done(pay), done(ask_refund), done(janitor), later(601))
+
 SCENARIOS: Final = (
     Scenario("give_quote", "a price", ask_price, PAID),
     Scenario("checkout", "a card that works", pay, (order(),)),
@@ -353,6 +416,18 @@ SCENARIOS: Final = (
         sync_by_hand,
         (*WAITING, answered("succeed")),
     ),
+    Scenario("refunding", "support refunds a sale", ask_refund, PAID),
+    Scenario("refunding", "a buyer's request is agreed to", approve, (*PAID, request_refund)),
+    Scenario("refunding", "asked about by hand", sync_refund, (*SENT_BACK, later(11))),
+    Scenario("janitor", "a refund is sent", janitor, (*PAID, done(ask_refund))),
+    Scenario("janitor", "a refund that takes its time", janitor, SLOW),
+    Scenario(
+        "process_inbox", "a refund of the dashboard", inbox, (*PAID, refunded_there, received)
+    ),
+    Scenario(
+        "process_inbox", "a refund that failed later", inbox, (*SENT_BACK, later(11), received)
+    ),
+    Scenario("relay_outbox", "tickets are voided", relay, (*PAID, done(relay), done(ask_refund))),
     Scenario("chain_audit", "a cancellation", chain, (*WAITING, done(cancel))),
     Scenario("verify_audit", "and a look at it", prove, (*WAITING, done(cancel), done(chain))),
 )

@@ -41,9 +41,10 @@ from ticketpay.domain.admission import Turn
 from ticketpay.domain.kernel.errors import OutcomeUnknown, TicketpayError, Unavailable
 from ticketpay.domain.kernel.ids import TenantId, UserId
 from ticketpay.domain.messaging import Answer, Message
-from ticketpay.domain.payments import Payment, ProviderFact
+from ticketpay.domain.payments import Payment, PaymentState, ProviderFact
 from ticketpay.domain.pricing import Address, TaxPart, TaxQuestion
 from ticketpay.domain.processes.checkout import PlaceOrder
+from ticketpay.domain.refunds import Refund
 from ticketpay.entrypoints.bootstrap import App, Parts, assemble
 from ticketpay.ports.messaging import TicketDelivery
 from ticketpay.ports.payments import PaymentGateway
@@ -206,6 +207,7 @@ class World:
         self.errors: list[TicketpayError] = []
         self.said = ""
         self.in_transit: list[Delivery] = []
+        self.unanswered: dict[str, None] = {}
         self.on_the_way: list[tuple[float, _Sent]] = []
         self.story: list[str] = []
         self.crashes = self.struck = self.started = 0
@@ -265,6 +267,27 @@ class World:
         """Every payment that is committed."""
         return list(self.uow.store.of(self.scenery.tenant).payments.values())
 
+    def refunds(self) -> list[Refund]:
+        """Every refund that is committed."""
+        return list(self.uow.store.of(self.scenery.tenant).refunds.values())
+
+    def is_unheard(self, refund: Refund) -> bool:
+        """Whether the provider has taken a refund back, and no event of it will ever come."""
+        account = self.model._world.account("")
+        theirs = account.refunds._items.get(refund.provider_refund_id)
+        if theirs is None or theirs["status"] != "failed":
+            return False
+        return not self.hears_of(theirs["payment_intent"])
+
+    def hears_of(self, intent_id: str) -> bool:
+        """Whether events about an intent arrive at all."""
+        intent = self.model._world.account("").intents._items[intent_id]
+        return not self.webhooks_lost and intent.metadata.get("sandbox_delivery") != "none"
+
+    def has_paid(self) -> bool:
+        """Whether there is a sale to refund."""
+        return any(payment.state is PaymentState.COMPLETED for payment in self.payments())
+
     def some_payment(self) -> Payment | None:
         """Any payment, if there is one."""
         payments = self.payments()
@@ -276,6 +299,17 @@ class World:
         self.scheduler.wake()
         for process in self.processes:
             process.clock.skew = 0.0
+
+    def answered(self, delivery: Delivery, status: int) -> None:
+        """The provider hears what became of a delivery."""
+        self.unanswered.pop(delivery.id, None)
+        self.model.delivery_result(delivery.id, status)
+
+    def give_up_waiting(self) -> None:
+        """The provider waits no longer for those who died with a delivery in their hands."""
+        for delivery_id in self.unanswered:
+            self.model.delivery_result(delivery_id, None)
+        self.unanswered.clear()
 
     def has_deliveries(self) -> bool:
         """Whether the provider has something to send."""
