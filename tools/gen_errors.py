@@ -14,8 +14,12 @@ from ticketpay.entrypoints.http.errors import STATUS_OF_CODE, problem_type
 __all__ = ["PAGE", "REMEDIES", "main", "rendered", "titles"]
 
 PAGE: Final = Path(__file__).parents[1] / "docs/reference/errors.md"
-# Loading these defines every error that a request can raise.
-_RAISERS: Final = ("ticketpay.entrypoints.bootstrap", "ticketpay.entrypoints.http")
+# Loading these defines every error that a request can raise; no use case loads payouts yet.
+_RAISERS: Final = (
+    "ticketpay.domain.payouts",
+    "ticketpay.entrypoints.bootstrap",
+    "ticketpay.entrypoints.http",
+)
 _HEAD: Final = """# Errors
 
 Written by `python tools/gen_errors.py` from the table that answers requests. An answer is `application/problem+json` (RFC 9457).
@@ -47,6 +51,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "TENANT_REQUIRED": "Use a token with a tenant.",
     "NOT_FOUND": "Check the id. A foreign thing looks like an unknown one.",
     "METHOD_NOT_ALLOWED": "Use a method that `Allow` lists.",
+    "BALANCE_NEGATIVE": "Wait for later sales to make the debt good, or settle it.",
     "CONFLICT": "Read the state again, then decide.",
     "ALREADY_REFUNDED": "Nothing: the money has gone back, or is on its way.",
     "NOTHING_CAPTURED": "Cancel the payment; nothing was taken.",
@@ -54,7 +59,9 @@ REMEDIES: Final[Mapping[str, str]] = {
     "TICKET_REFUNDED": "Leave out the tickets that are refunded.",
     "REFUND_TOO_LARGE": "Ask for at most what `detail` says is left.",
     "REFUND_WINDOW_EXPIRED": "An admin may refund with an `overrideReason`.",
+    "DAILY_LIMIT": "Ask for less, or wait for the next UTC day.",
     "DUPLICATE_IN_PROGRESS": "Wait for the first request, then repeat with the same key.",
+    "INSUFFICIENT_FUNDS": "Ask for at most what the balance shows as payable.",
     "INVALID_TRANSITION": "Read the state again. The step is not possible from it.",
     "ORDER_EXPIRED": _NEW_ORDER,
     "PAYMENT_CANCELLED": _NEW_ORDER,

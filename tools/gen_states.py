@@ -14,12 +14,18 @@ from typing import Any, Final
 from ticketpay.domain.kernel.fsm import Machine
 from ticketpay.domain.orders import ORDER_MACHINE
 from ticketpay.domain.payments import PAYMENT_MACHINE
+from ticketpay.domain.payouts import PAYOUT_MACHINE
 from ticketpay.domain.refunds import REFUND_MACHINE
 
 __all__ = ["MACHINES", "PAGE", "main", "rendered"]
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "reference" / "states.md"
-MACHINES: Final[tuple[Machine[Any, Any], ...]] = (PAYMENT_MACHINE, ORDER_MACHINE, REFUND_MACHINE)
+MACHINES: Final[tuple[Machine[Any, Any], ...]] = (
+    PAYMENT_MACHINE,
+    ORDER_MACHINE,
+    REFUND_MACHINE,
+    PAYOUT_MACHINE,
+)
 
 
 def rendered(page: str) -> str:

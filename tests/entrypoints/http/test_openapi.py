@@ -40,7 +40,10 @@ REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "openapi.json"
 # from the workers.
 UNSPOKEN = {
     "AMOUNT_NOT_INTEGER",
+    "BALANCE_NEGATIVE",
     "CURRENCY_UNSUPPORTED",
+    "DAILY_LIMIT",
+    "INSUFFICIENT_FUNDS",
     "LEDGER_ERROR",
     "METHOD_NOT_ALLOWED",
     "MONEY_ERROR",

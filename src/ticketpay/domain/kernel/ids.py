@@ -12,6 +12,7 @@ __all__ = [
     "EventId",
     "OrderId",
     "PaymentId",
+    "PayoutId",
     "QuoteId",
     "RefundId",
     "TenantId",
@@ -29,3 +30,4 @@ QuoteId = NewType("QuoteId", UUID)
 OrderId = NewType("OrderId", UUID)
 PaymentId = NewType("PaymentId", UUID)
 RefundId = NewType("RefundId", UUID)
+PayoutId = NewType("PayoutId", UUID)
