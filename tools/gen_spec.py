@@ -35,6 +35,7 @@ IN_SCOPE: Final[dict[str, str]] = {
     "S17": "Transaction records",
     "S18": "Fee calculator and quote",
     "S20": "Ledger and balances",
+    "S23": "Currencies",
     "S26": "Stripe webhook intake",
     "S27": "Stripe event handling",
     "S28": "Webhook inbox processing",
