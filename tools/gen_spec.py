@@ -45,6 +45,7 @@ IN_SCOPE: Final[dict[str, str]] = {
     "S33": "Payment event fan-out",
     "S35": "Event ordering",
     "S36": "Idempotent operations",
+    "S37": "Retry of failed payments",
     "S38": "Payment reconciliation",
     "S39": "Order reconciliation",
     "S40": "Outbox and its worker",
