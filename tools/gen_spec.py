@@ -34,6 +34,7 @@ IN_SCOPE: Final[dict[str, str]] = {
     "S16": "Payment processor",
     "S17": "Transaction records",
     "S18": "Fee calculator and quote",
+    "S19": "Venue plans",
     "S20": "Ledger and balances",
     "S23": "Currencies",
     "S26": "Stripe webhook intake",

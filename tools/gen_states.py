@@ -15,11 +15,17 @@ from ticketpay.domain.kernel.fsm import Machine
 from ticketpay.domain.orders import ORDER_MACHINE
 from ticketpay.domain.payments import PAYMENT_MACHINE
 from ticketpay.domain.refunds import REFUND_MACHINE
+from ticketpay.domain.subscriptions import SUBSCRIPTION_MACHINE
 
 __all__ = ["MACHINES", "PAGE", "main", "rendered"]
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "reference" / "states.md"
-MACHINES: Final[tuple[Machine[Any, Any], ...]] = (PAYMENT_MACHINE, ORDER_MACHINE, REFUND_MACHINE)
+MACHINES: Final[tuple[Machine[Any, Any], ...]] = (
+    PAYMENT_MACHINE,
+    ORDER_MACHINE,
+    REFUND_MACHINE,
+    SUBSCRIPTION_MACHINE,
+)
 
 
 def rendered(page: str) -> str:

@@ -14,6 +14,7 @@ __all__ = [
     "PaymentId",
     "QuoteId",
     "RefundId",
+    "SubscriptionId",
     "TenantId",
     "TicketTypeId",
     "UserId",
@@ -29,3 +30,4 @@ QuoteId = NewType("QuoteId", UUID)
 OrderId = NewType("OrderId", UUID)
 PaymentId = NewType("PaymentId", UUID)
 RefundId = NewType("RefundId", UUID)
+SubscriptionId = NewType("SubscriptionId", UUID)
