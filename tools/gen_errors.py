@@ -17,6 +17,7 @@ PAGE: Final = Path(__file__).parents[1] / "docs/reference/errors.md"
 # Loading these defines every error that a request can raise; no use case loads payouts yet.
 _RAISERS: Final = (
     "ticketpay.domain.payouts",
+    "ticketpay.domain.subscriptions",
     "ticketpay.entrypoints.bootstrap",
     "ticketpay.entrypoints.http",
 )
@@ -59,6 +60,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "TICKET_REFUNDED": "Leave out the tickets that are refunded.",
     "REFUND_TOO_LARGE": "Ask for at most what `detail` says is left.",
     "REFUND_WINDOW_EXPIRED": "An admin may refund with an `overrideReason`.",
+    "PLAN_UNKNOWN": "Choose one of the plans that are listed.",
+    "TICKET_CAP_REACHED": "Wait for the next month, or choose a larger plan.",
     "DAILY_LIMIT": "Ask for less, or wait for the next UTC day.",
     "DUPLICATE_IN_PROGRESS": "Wait for the first request, then repeat with the same key.",
     "INSUFFICIENT_FUNDS": "Ask for at most what the balance shows as payable.",

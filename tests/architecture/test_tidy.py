@@ -58,7 +58,7 @@ def test_bodies_are_counted() -> None:
 
 
 @pytest.mark.spec("S01")
-@pytest.mark.parametrize("context", ["ledger", "money", "payouts", "pricing"])
+@pytest.mark.parametrize("context", ["ledger", "money", "payouts", "pricing", "subscriptions"])
 def test_money_knows_no_float(context: str) -> None:
     """No float is annotated or written where money is computed."""
     found = [

@@ -140,7 +140,12 @@ def test_supported_currencies() -> None:
 
 @pytest.mark.spec("S01 D1")
 @pytest.mark.parametrize(
-    "module", ["ticketpay.domain.money", "ticketpay.domain.processes.checkout"]
+    "module",
+    [
+        "ticketpay.domain.money",
+        "ticketpay.domain.subscriptions",
+        "ticketpay.domain.processes.checkout",
+    ],
 )
 def test_the_domain_needs_attrs_alone(module: str) -> None:
     """Importing money, or a whole use case, loads attrs and the standard library only."""

@@ -15,6 +15,7 @@ __all__ = [
     "PayoutId",
     "QuoteId",
     "RefundId",
+    "SubscriptionId",
     "TenantId",
     "TicketTypeId",
     "UserId",
@@ -31,3 +32,4 @@ OrderId = NewType("OrderId", UUID)
 PaymentId = NewType("PaymentId", UUID)
 RefundId = NewType("RefundId", UUID)
 PayoutId = NewType("PayoutId", UUID)
+SubscriptionId = NewType("SubscriptionId", UUID)

@@ -1,4 +1,4 @@
-"""Money: integer minor units with a currency, exact rates, and splits that lose nothing (S01).
+"""Money: integer minor units with a currency, exact rates, and splits that lose nothing (S01, S23).
 
 >>> from ticketpay.domain.money import Money, Rate, USD, allocate
 >>> price = Money(10_000, USD)
@@ -7,8 +7,8 @@ Money(820, USD)
 >>> allocate(Money(100, USD), (1, 1, 1))
 (Money(34, USD), Money(33, USD), Money(33, USD))
 
-Guarantees: no floats; one rounding rule, half-up toward plus infinity; currencies never mix;
-the parts of a split always sum to the whole.
+Guarantees: no floats; one rounding rule, half-up toward plus infinity; currencies never mix,
+they are converted by a dated rate; the parts of a split always sum to the whole.
 """
 
 from __future__ import annotations
@@ -21,11 +21,19 @@ from ticketpay.domain.money.errors import (
     UnsupportedCurrency,
     ZeroWeights,
 )
+from ticketpay.domain.money.exchange import (
+    DEVELOPMENT_RATES,
+    ExchangeRate,
+    RateTable,
+    convert,
+    currency_pair,
+)
 from ticketpay.domain.money.model import CAD, EUR, GBP, USD, Currency, Money, Rate
 from ticketpay.domain.money.rounding import PPM, apply_ppm
 
 __all__ = [
     "CAD",
+    "DEVELOPMENT_RATES",
     "EUR",
     "GBP",
     "PPM",
@@ -33,12 +41,16 @@ __all__ = [
     "AmountNotInteger",
     "Currency",
     "CurrencyMismatch",
+    "ExchangeRate",
     "Money",
     "MoneyError",
     "Rate",
+    "RateTable",
     "UnsupportedCurrency",
     "ZeroWeights",
     "allocate",
     "allocate_cents",
     "apply_ppm",
+    "convert",
+    "currency_pair",
 ]

@@ -20,6 +20,12 @@ from ticketpay.domain.payments.facts import ProviderFact, ProviderRef, ProviderS
 from ticketpay.domain.payments.failure import Failure
 from ticketpay.domain.payments.model import CaptureMethod, ChargeRequest, Payment, PaymentMethod
 from ticketpay.domain.payments.policy import Verdict, event_of, judge
+from ticketpay.domain.payments.retry import (
+    RetryAction,
+    RetryDecision,
+    RetryFacts,
+    retry_step,
+)
 from ticketpay.domain.payments.states import PAYMENT_MACHINE, PaymentEvent, PaymentState
 
 __all__ = [
@@ -38,8 +44,12 @@ __all__ = [
     "ProviderRef",
     "ProviderStatus",
     "ProviderUnavailable",
+    "RetryAction",
+    "RetryDecision",
+    "RetryFacts",
     "SignatureInvalid",
     "Verdict",
     "event_of",
     "judge",
+    "retry_step",
 ]

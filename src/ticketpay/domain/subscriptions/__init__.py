@@ -1,0 +1,57 @@
+"""Subscriptions: the plans that venues buy, and what they grant (S19, K02).
+
+Vocabulary: a *plan* is what is on offer; a *subscription* is one venue's plan at the provider; a
+*cap* is how many tickets a plan sells in one calendar month of the venue's own time zone.
+
+Guarantees: only an active subscription decides the fee, otherwise the sales of the month do; what
+is advertised is what is taken; tickets are refused as soon as they would pass the cap.
+"""
+
+from __future__ import annotations
+
+from ticketpay.domain.subscriptions.errors import PlanUnknown, TicketCapReached
+from ticketpay.domain.subscriptions.model import (
+    PLANS,
+    Month,
+    Plan,
+    Subscription,
+    plan_of,
+    plans_at,
+)
+from ticketpay.domain.subscriptions.policy import (
+    BILLING_DAYS,
+    check_cap,
+    fee_rate,
+    fee_tier,
+    month_of,
+    next_billing,
+    plan_fee_rate,
+    subscribe,
+)
+from ticketpay.domain.subscriptions.states import (
+    SUBSCRIPTION_MACHINE,
+    SubscriptionEvent,
+    SubscriptionState,
+)
+
+__all__ = [
+    "BILLING_DAYS",
+    "PLANS",
+    "SUBSCRIPTION_MACHINE",
+    "Month",
+    "Plan",
+    "PlanUnknown",
+    "Subscription",
+    "SubscriptionEvent",
+    "SubscriptionState",
+    "TicketCapReached",
+    "check_cap",
+    "fee_rate",
+    "fee_tier",
+    "month_of",
+    "next_billing",
+    "plan_fee_rate",
+    "plan_of",
+    "plans_at",
+    "subscribe",
+]

@@ -1,0 +1,56 @@
+"""The words, codes and shapes of subscriptions that others rely on."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from tests.spec.shapes import by_name, words
+from tests.spec.subscriptions.subscribers import subscription
+from ticketpay.domain.kernel.errors import Conflict, Rejected
+from ticketpay.domain.subscriptions import (
+    PLANS,
+    SUBSCRIPTION_MACHINE,
+    Month,
+    Plan,
+    PlanUnknown,
+    Subscription,
+    SubscriptionEvent,
+    SubscriptionState,
+    TicketCapReached,
+)
+
+
+@pytest.mark.spec("S19")
+def test_the_words_of_a_subscription() -> None:
+    """Each state and event of a subscription is stored and sent under its word."""
+    assert words(SubscriptionState) == "active past_due cancelled"
+    assert words(SubscriptionEvent) == "renew fail cancel"
+    assert SUBSCRIPTION_MACHINE.name == "subscription"
+
+
+@pytest.mark.spec("S19")
+def test_what_is_refused_and_how() -> None:
+    """An unknown plan is refused for good; a reached cap is a conflict, which a month or a plan ends."""
+    assert issubclass(PlanUnknown, Rejected)
+    assert issubclass(TicketCapReached, Conflict)
+    assert (PlanUnknown.code, PlanUnknown.title) == ("PLAN_UNKNOWN", "Invalid plan")
+    assert TicketCapReached.code == "TICKET_CAP_REACHED"
+
+
+@pytest.mark.spec("S19")
+@pytest.mark.parametrize("value", [Plan, Subscription])
+def test_values_are_built_by_name(value: type[attrs.AttrsInstance]) -> None:
+    """Of a plan's figures and a subscription's ids no two can be swapped."""
+    assert by_name(value)
+
+
+@pytest.mark.spec("S19")
+def test_values_stay_what_they_are() -> None:
+    """A plan, a subscription and a month are never changed."""
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        PLANS[0].tickets_max = 0  # type: ignore[misc] # that is what is refused
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        subscription().plan_id = "pro"  # type: ignore[misc] # that is what is refused
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        Month(2026, 1).month = 2  # type: ignore[misc] # that is what is refused
