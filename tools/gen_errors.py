@@ -14,9 +14,8 @@ from ticketpay.entrypoints.http.errors import STATUS_OF_CODE, problem_type
 __all__ = ["PAGE", "REMEDIES", "main", "rendered", "titles"]
 
 PAGE: Final = Path(__file__).parents[1] / "docs/reference/errors.md"
-# Loading these defines every error that a request can raise; no use case loads payouts yet.
+# Loading these defines every error that a request can raise; no use case loads subscriptions yet.
 _RAISERS: Final = (
-    "ticketpay.domain.payouts",
     "ticketpay.domain.subscriptions",
     "ticketpay.entrypoints.bootstrap",
     "ticketpay.entrypoints.http",
@@ -57,6 +56,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "ALREADY_REFUNDED": "Nothing: the money has gone back, or is on its way.",
     "NOTHING_CAPTURED": "Cancel the payment; nothing was taken.",
     "REFUND_DECIDED": "Nothing: somebody has decided already.",
+    "VENUE_NOT_CONNECTED": "Connect the venue's account with `ticketpay payouts connect`.",
     "TICKET_REFUNDED": "Leave out the tickets that are refunded.",
     "REFUND_TOO_LARGE": "Ask for at most what `detail` says is left.",
     "REFUND_WINDOW_EXPIRED": "An admin may refund with an `overrideReason`.",

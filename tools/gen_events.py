@@ -14,6 +14,7 @@ __all__ = ["MEMBERS", "PAGE", "main", "rendered"]
 PAGE: Final = Path(__file__).parents[1] / "docs/reference/events.md"
 _PAYMENT: Final = ("paymentId", "orderId", "amountCents", "currency")
 _ORDER: Final = ("orderId", "paymentId")
+_PAYOUT: Final = ("payoutId", "venueId", "amountCents", "feeCents", "currency")
 _REFUND: Final = ("refundId", "paymentId", "orderId", "amountCents", "currency")
 MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "payment.created": _PAYMENT,
@@ -30,6 +31,10 @@ MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "refund.initiated": (*_REFUND, "reason"),
     "refund.completed": _REFUND,
     "refund.failed": _REFUND,
+    "payout.requested": _PAYOUT,
+    "payout.cancelled": _PAYOUT,
+    "payout.paid": _PAYOUT,
+    "payout.failed": _PAYOUT,
 }
 """The members of ``data`` by type; a test compares them with what simulated sales emit."""
 _HEAD: Final = """# Events
@@ -41,7 +46,7 @@ Written by `python tools/gen_events.py`. An event is kept in the outbox in the t
 | `id` | the event's UUID; the same at every delivery |
 | `type` | one of the types below |
 | `tenantId` | whose it is |
-| `aggregateType`, `aggregateId` | what it happened to: a payment, an order or a refund |
+| `aggregateType`, `aggregateId` | what it happened to: a payment, an order, a refund or a payout |
 | `occurredAt` | RFC 3339 in UTC |
 | `version` | 1 |
 | `data` | the members below; ids only, no personal data; amounts are integers of cents |

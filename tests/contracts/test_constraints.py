@@ -19,15 +19,17 @@ import pytest
 
 from tests.support.backend import Backend
 from tests.support.databases import Database
-from tests.support.scenery import Scenery, audit_entry, chain, ref
+from tests.support.scenery import Scenery, a_payout, audit_entry, chain, ref
 from ticketpay.adapters.postgres.errors import CONSTRAINTS
 from ticketpay.domain.inventory import SeatUnavailable, SoldOut
 from ticketpay.domain.kernel.errors import Conflict, TicketpayError
-from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId, TicketTypeId, UserId
+from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId, TicketTypeId, UserId, VenueId
 from ticketpay.domain.ledger import suspense_posting
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome
+from ticketpay.domain.money import USD
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent
 from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent
+from ticketpay.domain.payouts import PAYOUT_MACHINE, PayoutEvent
 from ticketpay.domain.pricing import Demand, DemandLine
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent
 from ticketpay.ports.transactions import Tx
@@ -152,6 +154,28 @@ def refund_of_another(backend: Backend) -> Act:
     return lambda tx: tx.refunds.add(attrs.evolve(known, id=RefundId(uuid4())))
 
 
+def add_payout(backend: Backend) -> Act:
+    payout = a_payout(backend.home.venue_id, backend.now())
+    return lambda tx: tx.payouts.add(payout)
+
+
+def payout_without_venue(backend: Backend) -> Act:
+    payout = a_payout(VenueId(uuid4()), backend.now())
+    return lambda tx: tx.payouts.add(payout)
+
+
+def guard_without_venue(_backend: Backend) -> Act:
+    return lambda tx: tx.venue_accounts.lock(VenueId(uuid4()), USD)()
+
+
+def moved_payout(backend: Backend) -> Act:
+    payout = a_payout(backend.home.venue_id, backend.now())
+    backend.run(lambda tx: tx.payouts.add(payout))
+    step = PAYOUT_MACHINE.step(payout.state, PayoutEvent.CANCEL)
+    done = attrs.evolve(payout, state=step.after)
+    return lambda tx: tx.payouts.move(done, step, backend.now())
+
+
 def unsold_ticket(backend: Backend) -> Act:
     order = backend.stored_order()
     return lambda tx: tx.stock.give_back(order.id, order.tickets)
@@ -242,6 +266,10 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "order_version": Refusal(Conflict, twice(moved_order)),
     "payment_version": Refusal(Conflict, twice(saved_payment)),
     "refund_version": Refusal(Conflict, twice(moved_refund)),
+    "payouts_pkey": Refusal(Conflict, twice(add_payout)),
+    "payout_version": Refusal(Conflict, twice(moved_payout)),
+    "payouts_tenant_id_venue_id_fkey": Refusal(Conflict, payout_without_venue),
+    "venue_accounts_tenant_id_venue_id_fkey": Refusal(Conflict, guard_without_venue),
     "refunds_provider": Refusal(Conflict, refund_of_another),
     "stock_returned": Refusal(Conflict, twice(sold_ticket)),
     "stock_sold": Refusal(Conflict, unsold_ticket),
@@ -267,6 +295,7 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
         "tenants_pkey",
         "ticket_types_pkey",
         "timers_pkey",
+        "venue_accounts_pkey",
         "venues_pkey",
         "webhook_inbox_pkey",
         "audit_heads_pkey",
@@ -304,6 +333,9 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
         "outbox_streams_check",
         "payments_amount_cents_check",
         "payments_check",
+        "payouts_amount_cents_check",
+        "payouts_check",
+        "payouts_speed_check",
         "refunds_amount_cents_check",
         "refunds_split",
         "state_moves_machine_from_state_event_to_state_fkey",

@@ -31,6 +31,8 @@ TENANT: Final = frozenset(
         "payments",
         "payment_attempts",
         "refunds",
+        "venue_accounts",
+        "payouts",
         "state_moves",
         "idempotency_keys",
         "outbox",

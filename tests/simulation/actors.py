@@ -14,14 +14,18 @@ import attrs
 from tests.simulation.world import Process, Request, World
 from tests.support import sandboxed
 from tests.support.sandboxed import place_order
+from tests.support.scenery import audit_entry
 from ticketpay.adapters.sandbox import Delivery
 from ticketpay.domain.kernel.errors import Rejected, TicketpayError, Unavailable
 from ticketpay.domain.kernel.ids import UserId
 from ticketpay.domain.messaging import KeyScope, Outcome, request_hash
+from ticketpay.domain.money import USD, Money
 from ticketpay.domain.parties import Role
 from ticketpay.domain.payments import Payment, PaymentState
+from ticketpay.domain.payouts import PayoutSpeed
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 from ticketpay.domain.processes.refunding import Decision, RefundRequest
+from ticketpay.domain.processes.venue_money import HoldRules, PayoutOrder, PayoutWish
 
 __all__ = [
     "CHOICES",
@@ -64,6 +68,7 @@ FAULTS: Final = (
     "cancel:error_500_after",
     "refund:timeout_after",
 )
+OVER_AT_ONCE: Final = HoldRules(event_hours=-(10**5), hold_days=0)
 REFUNDS: Final = ("", "", "", "pending", "fails", "fails_later")
 BUYER_SHARE: Final = 0.3
 APPROVED_SHARE: Final = 0.7
@@ -230,6 +235,43 @@ def decide(world: World, process: Process) -> str:
     return f"{'approve' if approve else 'reject'}: {answer.body.get('code', answer.outcome)}"
 
 
+def release(world: World, process: Process) -> str:
+    """The event is over, says a worker, and what is pending is the venue's."""
+    over = attrs.evolve(process.app.venue_money.release, rules=OVER_AT_ONCE)
+    return f"{over(world.scenery.tenant)} balances"
+
+
+def pay_out(world: World, process: Process) -> str:
+    """The venue wants money."""
+    rng, venue = world.rng, world.scenery.venue_id
+    actor = attrs.evolve(world.scenery.actor(world.uuid()), role=Role.ADMIN)
+    wish = PayoutWish(
+        venue_id=venue,
+        amount=Money(rng.choice((1_000, rng.randint(500, 20_000))), USD),
+        speed=rng.choice(tuple(PayoutSpeed)),
+    )
+    money = process.app.venue_money
+    at_once = attrs.evolve(money.release, rules=OVER_AT_ONCE)
+    answer = attrs.evolve(money.ask, release=at_once)(
+        PayoutOrder(
+            actor=actor,
+            key=KeyScope(actor.user_id, world.uuid()),
+            request_hash="payout",
+            wish=wish,
+        )
+    )
+    return f"{wish.amount} {wish.speed}: {answer.body.get('code', answer.outcome)}"
+
+
+def call_off(world: World, process: Process) -> str:
+    """An operator calls a payout off, perhaps too late."""
+    payout, entry = (
+        world.rng.choice(world.payouts()),
+        audit_entry(world.clock.now(), id=world.uuid()),
+    )
+    return str(process.app.venue_money.cancel(world.scenery.tenant, payout.id, entry).state)
+
+
 def hand_over(world: World, process: Process) -> str:
     """The network hands over something it has, in any order, some of it twice."""
     if not world.in_transit:
@@ -305,6 +347,16 @@ def dashboard(world: World) -> str:
     return f"dashboard refunds {cents}: {status}"
 
 
+def bank(world: World) -> str:
+    """The venue's bank takes a payout, or sends it back."""
+    sent = [p for p in world.payouts() if p.provider_payout_id]
+    if not sent:
+        return "bank: nothing"
+    payout, verb = world.rng.choice(sent), world.rng.choice(("pay", "fail"))
+    path = f"/_sandbox/payouts/{payout.provider_payout_id}/{verb}"
+    return f"bank {verb}: {world.model.request('POST', path, {}, b'{}').status}"
+
+
 def try_card(world: World) -> str:
     """A buyer whose card was declined tries another one on the same intent."""
     failed = [p for p in world.payments() if p.state is PaymentState.FAILED and p.ref]
@@ -369,6 +421,10 @@ CHOICES: Final[tuple[Choice, ...]] = (
     _task(chain, "worker", 1),
     _task(refund, "api", 2, lambda world: world.has_paid()),
     _task(decide, "api", 1, lambda world: bool(world.refunds())),
+    _task(release, "worker", 1, lambda world: world.has_paid()),
+    _task(pay_out, "api", 2, lambda world: world.has_paid()),
+    _task(call_off, "api", 1, lambda world: bool(world.payouts())),
+    _event(bank, 1, lambda world: bool(world.payouts())),
     _event(dashboard, 1, lambda world: world.has_paid() and not world.webhooks_lost),
     _event(authenticate, 2, lambda world: bool(world.requests)),
     _event(try_card, 2, lambda world: bool(world.requests)),

@@ -113,6 +113,8 @@ def _end(world: World) -> End:
             if c.kind.is_tax
         ),
         "sent back": len(refunds),
+        "payouts": sorted(str(payout.state) for payout in tables.payouts.values()),
+        "sent out": len(world.model._world.account("").of("transfer")._items),
         "told": sorted(tuple(types) for types in streams.values()),
         "delivered": sorted(delivered.values()),
         "answers": [str(r.final.outcome) if r.final else "" for r in world.requests],

@@ -28,11 +28,13 @@ _IN_TX: Final = (
     "orders.",
     "outbox.",
     "payments.",
+    "payouts.",
     "quotes.",
     "refunds.",
     "stock.",
     "streams.",
     "timers.",
+    "venue_accounts.",
     "tx.before_commit",
 )
 

@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 from uuid import UUID
 
-from tests.simulation.world import World
+from tests.simulation.world import VENUE_ACCOUNT, World
 from ticketpay.adapters.memory import Transaction
 from ticketpay.adapters.memory.store import TenantTables
 from ticketpay.domain.inventory import HoldState
-from ticketpay.domain.kernel.ids import OrderId, PaymentId
-from ticketpay.domain.ledger import AccountKind, LedgerReport, ProviderTotal, verify_ledger
+from ticketpay.domain.kernel.ids import OrderId, PaymentId, PayoutId
+from ticketpay.domain.ledger import AccountKind, Bucket, LedgerReport, ProviderTotal, verify_ledger
 from ticketpay.domain.messaging import ROUTES, AggregateType, Outcome, Route, StreamKey
 from ticketpay.domain.orders import Order, OrderState
 from ticketpay.domain.payments import Payment, PaymentState, ProviderFact, ProviderStatus
+from ticketpay.domain.payouts import PayoutState
 from ticketpay.domain.refunds import Refund, RefundState
 
 __all__ = ["Auditor", "check_healed"]
@@ -30,6 +31,7 @@ FORGIVEN: Final = ("OutcomeUnknown", "Unavailable")
 """What a worker may report while the database is in trouble."""
 
 ORDERS_TOLD: Final = ("paid", "payment_failed", "cancelled", "expired")
+PAYOUTS_TOLD: Final = ("cancelled", "paid", "failed")
 REFUNDS_TOLD: Final = ("completed", "failed")
 
 
@@ -48,6 +50,8 @@ class Auditor:
             (self._tables.payments,),
             (self._tables.orders,),
             (self._tables.refunds,),
+            (self._tables.guards,),
+            (self._tables.payouts,),
             (self._tables.holds,),
             (self._tables.stock,),
             (self._tables.seats,),
@@ -134,6 +138,12 @@ class Auditor:
     def _posting(self, payment: str) -> None:
         """Never is money booked that the provider does not have."""
         booked = _booked(self._tables, payment)
+        if _is_payout(self._tables, payment):
+            sent = _sent_out(self._world, payment)
+            assert -sent <= booked <= 0, (
+                f"{-booked} cents left in the books, {sent} at the provider"
+            )
+            return
         received, refunded = _at_provider(self._world, payment)
         assert received - refunded <= booked <= received, (
             f"{booked} cents are booked, {received} received, {refunded} refunded"
@@ -161,11 +171,15 @@ class Auditor:
             return [f"payment.{state}" for state in states]
         if OrderId(subject) in self._tables.orders:
             return [f"order.{state}" for state in states[-1:] if state in ORDERS_TOLD]
+        if PayoutId(subject) in self._tables.payouts:
+            return [f"payout.{state}" for state in states if state in PAYOUTS_TOLD]
         return [f"refund.{state}" for state in states if state in REFUNDS_TOLD]
 
     def _begins(self, subject: UUID) -> list[str]:
         if PaymentId(subject) in self._tables.payments:
             return ["payment.created"]
+        if PayoutId(subject) in self._tables.payouts:
+            return ["payout.requested"]
         return [] if OrderId(subject) in self._tables.orders else ["refund.initiated"]
 
     def _stream(self, subject: UUID) -> list[str]:
@@ -209,6 +223,7 @@ def check_healed(world: World) -> None:
     assert len(world.uow.store.platform.waiting) == 0, "an event was left"
     assert not world.uow.open, "a transaction was left open"
     _check_refunds(world, tables)
+    _check_payouts(world, tables)
     _check_deliveries(world, tables)
     _check_answers(world, tables)
     _check_audit(world, tables)
@@ -239,6 +254,40 @@ def _check_refunds(world: World, tables: TenantTables) -> None:
     assert set(theirs) <= known, "the provider knows of a refund that we do not"
     voided = [n for o in tables.orders.values() for n in _voided(world, o)]
     assert len(set(voided)) == len(voided), "a ticket was voided twice"
+
+
+def _check_payouts(world: World, tables: TenantTables) -> None:
+    """Every payout has its end; what has left is what was paid, once, and the venue has the rest."""
+    theirs = world.model._world.account(VENUE_ACCOUNT).of("payout")._items
+    for payout in tables.payouts.values():
+        assert payout.state.is_undone or payout.state is PayoutState.PAID, f"left {payout.state}"
+        paid = payout.state is PayoutState.PAID
+        sent = _sent_out(world, str(payout.id))
+        assert sent == (payout.amount.cents if paid else 0), f"{payout.state}, {sent} have left"
+        mine = [p for p in theirs.values() if p["metadata"].get("payout_id") == str(payout.id)]
+        assert len(mine) <= 1, "a payout was made twice"
+        assert all((p["status"] == "paid") == paid for p in mine), "the bank says otherwise"
+    travelling = [
+        b
+        for b in world.uow.run(world.scenery.tenant, lambda tx: tx.ledger.balances()())
+        if b.account.kind in (AccountKind.PAYOUT_CLEARING, AccountKind.PAYOUT_OUT)
+        or b.account.bucket is Bucket.IN_TRANSIT
+    ]
+    assert not any(b.cents for b in travelling), "money is still on its way to the venue"
+
+
+def _is_payout(tables: TenantTables, subject: str) -> bool:
+    return any(str(payout_id) == subject for payout_id in tables.payouts.keys())  # noqa: SIM118 - a table is not a mapping
+
+
+def _sent_out(world: World, payout: str) -> int:
+    """Cents transferred for a payout and not reversed, from the provider's own books."""
+    transfers = world.model._world.account("").of("transfer")._items.values()
+    return sum(
+        transfer["amount"] - transfer["amount_reversed"]
+        for transfer in transfers
+        if transfer["metadata"].get("payout_id") == payout
+    )
 
 
 def _voided(world: World, order: Order) -> list[tuple[object, int]]:
@@ -294,6 +343,11 @@ def _report(world: World, facts: list[ProviderFact]) -> LedgerReport:
         )
         for fact in facts
         if fact.received.cents
+    ]
+    totals += [
+        ProviderTotal(payment_id=str(p.id), account="", currency="USD", cents=-sent)
+        for p in world.payouts()
+        if (sent := _sent_out(world, str(p.id)))
     ]
     balances, booked = world.uow.run(
         world.scenery.tenant,

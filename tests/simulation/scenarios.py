@@ -12,17 +12,19 @@ from typing import Final
 
 import attrs
 
-from tests.simulation.actors import Task
+from tests.simulation.actors import OVER_AT_ONCE, Task
 from tests.simulation.world import Process, Request, World
 from tests.support import sandboxed
 from tests.support.sandboxed import place_order
 from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
 from ticketpay.domain.messaging import InboxStatus, KeyScope, request_hash
+from ticketpay.domain.money import USD, Money
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.processes.listing import SalesQuery
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 from ticketpay.domain.processes.refunding import Decision, RefundRequest
+from ticketpay.domain.processes.venue_money import PayoutOrder, PayoutWish
 from ticketpay.ports.transactions import PlatformTx
 
 __all__ = ["SCENARIOS", "Scenario"]
@@ -198,6 +200,48 @@ def refunded_there(world: World) -> None:
     world.provider_moved()
 
 
+def release_all(world: World, process: Process) -> str:
+    """A worker releases what is the venue's."""
+    over = attrs.evolve(process.app.venue_money.release, rules=OVER_AT_ONCE)
+    over(world.scenery.tenant)
+    return ""
+
+
+def ask_payout(world: World, process: Process) -> str:
+    """The venue's manager wants 100.00."""
+    scenery = world.scenery
+    actor = attrs.evolve(
+        scenery.actor(scenery.event_id),
+        role=Role.VENUE_MANAGER,
+        venues=frozenset({scenery.venue_id}),
+    )
+    order = PayoutOrder(
+        actor=actor,
+        key=KeyScope(actor.user_id, scenery.event_id),
+        request_hash="payout",
+        wish=PayoutWish(venue_id=scenery.venue_id, amount=Money(10_000, USD)),
+    )
+    answer = process.app.venue_money.ask(order)
+    process.app.venue_money.show.balance(actor, scenery.venue_id)
+    return str(answer.body.get("status"))
+
+
+def call_off(world: World, process: Process) -> str:
+    """An operator calls the payout off."""
+    payout, entry = world.payouts()[-1], _operator(world, "payout.cancel")
+    return str(process.app.venue_money.cancel(world.scenery.tenant, payout.id, entry).state)
+
+
+def bank(verb: str) -> Prepare:
+    """The bank takes the payout ("pay") or sends it back ("fail")."""
+
+    def answer(world: World) -> None:
+        path = f"/_sandbox/payouts/{world.payouts()[-1].provider_payout_id}/{verb}"
+        assert world.model.request("POST", path, {}, b"{}").status == 200
+
+    return answer
+
+
 def sync_refund(world: World, process: Process) -> str:
     """An operator asks the provider about a refund."""
     refund = world.refunds()[-1]
@@ -340,6 +384,8 @@ SILENT: Final = (order("pm_sandbox_timeout_after"), unanswered(pay), later(61))
 NEVER_ARRIVED: Final = (order("pm_sandbox_timeout_before"), unanswered(pay))
 LATE: Final = (order(), lost_on_the_way, later(HOLD_SECONDS + 61), done(janitor))
 
+RICH: Final = (order(count=4), done(pay), later(9 * DAY_SECONDS), done(release_all))
+ON_ITS_WAY: Final = (*RICH, done(ask_payout), done(janitor))
 SENT_BACK: Final = (order("refundFail"), done(pay), done(ask_refund), done(janitor))
 SLOW: Final = (order("pendingRefund"), done(pay), done(ask_refund), done(janitor), later(601))
 
@@ -428,6 +474,12 @@ SCENARIOS: Final = (
         "process_inbox", "a refund that failed later", inbox, (*SENT_BACK, later(11), received)
     ),
     Scenario("relay_outbox", "tickets are voided", relay, (*PAID, done(relay), done(ask_refund))),
+    Scenario("venue_money", "an event is over", release_all, PAID),
+    Scenario("venue_money", "a payout is asked for", ask_payout, RICH),
+    Scenario("venue_money", "a payout is called off", call_off, (*RICH, done(ask_payout))),
+    Scenario("janitor", "a payout is sent", janitor, (*RICH, done(ask_payout))),
+    Scenario("janitor", "a payout that was paid", janitor, (*ON_ITS_WAY, bank("pay"), later(700))),
+    Scenario("janitor", "a payout that failed", janitor, (*ON_ITS_WAY, bank("fail"), later(700))),
     Scenario("chain_audit", "a cancellation", chain, (*WAITING, done(cancel))),
     Scenario("verify_audit", "and a look at it", prove, (*WAITING, done(cancel), done(chain))),
 )

@@ -37,11 +37,14 @@ from ticketpay.adapters.memory.limits import MemoryPurchaseTurns
 from ticketpay.adapters.memory.store import EventRow, StreamHead, TimerRow
 from ticketpay.adapters.sandbox import Delivery, Response, SandboxModel
 from ticketpay.adapters.stripe import StripeGateway, StripeWebhooks
+from ticketpay.adapters.stripe.payouts import StripePayouts
 from ticketpay.domain.admission import Turn
 from ticketpay.domain.kernel.errors import OutcomeUnknown, TicketpayError, Unavailable
 from ticketpay.domain.kernel.ids import TenantId, UserId
 from ticketpay.domain.messaging import Answer, Message
+from ticketpay.domain.money import USD
 from ticketpay.domain.payments import Payment, PaymentState, ProviderFact
+from ticketpay.domain.payouts import Payout, PayoutRules, VenueAccount
 from ticketpay.domain.pricing import Address, TaxPart, TaxQuestion
 from ticketpay.domain.processes.checkout import PlaceOrder
 from ticketpay.domain.refunds import Refund
@@ -71,6 +74,10 @@ TAXED_EVERY: Final = 4
 """In every so manieth world the venue is in Texas, and buyers say where they live."""
 
 HOME: Final = Address(street="1 Elm St", city="Austin", state="TX", zip="78701")
+
+FLOAT_CENTS: Final = 100_000_000
+VENUE_ACCOUNT: Final = "acct_venue"
+"""Where the venue's money goes."""
 
 OUTSIDE: Final = ("provider.before", "tickets.before", "tax.before")
 """Calls that nobody makes while a transaction is open: it could be lost after the effect."""
@@ -215,6 +222,7 @@ class World:
         self._lost_seconds = 0.0
         self._orphans: list[tuple[float, Transaction]] = []
         MemoryCatalog(self.uow).load(self.scenery.catalog)
+        self._connect_venue()
         ids, chance = SeededIds(seed), SeededRandom(seed)
         self.processes = [
             self._process(name, seed, ids, chance)
@@ -240,9 +248,21 @@ class World:
                 alerts=self.alerts,
                 turns=self.redis,
                 tax_rates=WatchedTaxRates(self),
+                payout_rules=PayoutRules(minimum_cents=500, instant_fee_min_cents=50),
+                payouts=StripePayouts.create(
+                    "sk_test_simulated", transport=self._transport, now=clock.now
+                ),
             )
         )
         return Process(name, clock, app)
+
+    def _connect_venue(self) -> None:
+        venue = VenueAccount(
+            venue_id=self.scenery.venue_id, currency=USD, provider_account=VENUE_ACCOUNT
+        )
+        self.uow.run(self.scenery.tenant, lambda tx: tx.venue_accounts.save(venue))
+        # What is charged is available to the platform days later; it has some money of its own.
+        self.model._world.account("").ledger._available["usd"] = FLOAT_CENTS
 
     def tax_fails(self) -> bool:
         """Whether the calculator gives no answer now, at once or after its time-out."""
@@ -270,6 +290,10 @@ class World:
     def refunds(self) -> list[Refund]:
         """Every refund that is committed."""
         return list(self.uow.store.of(self.scenery.tenant).refunds.values())
+
+    def payouts(self) -> list[Payout]:
+        """Every payout that is committed."""
+        return list(self.uow.store.of(self.scenery.tenant).payouts.values())
 
     def is_unheard(self, refund: Refund) -> bool:
         """Whether the provider has taken a refund back, and no event of it will ever come."""

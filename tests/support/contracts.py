@@ -50,6 +50,8 @@ SUITES: Final[dict[str, tuple[str, ...]]] = {
     "Outbox": ("test_streams",),
     "PaymentGateway": ("test_payment_gateway",),
     "Payments": ("test_orders_and_payments",),
+    "PayoutGateway": ("test_payout_gateway",),
+    "Payouts": ("test_venue_money",),
     "PlatformTx": ("test_transactions",),
     "PurchaseTurns": ("test_limits",),
     "Quotes": ("test_catalog",),
@@ -64,6 +66,7 @@ SUITES: Final[dict[str, tuple[str, ...]]] = {
     "Timers": ("test_timers",),
     "Tx": ("test_transactions",),
     "UnitOfWork": ("test_transactions", "test_concurrency", "test_lost_commits"),
+    "VenueAccounts": ("test_venue_money",),
     "WebhookReader": ("test_webhook_reader",),
 }
 """The suite of every port, by the name of its module in ``tests/contracts``."""

@@ -23,6 +23,7 @@ from ticketpay.adapters.memory import (
 from ticketpay.adapters.sandbox import Delivery, Response, SandboxModel
 from ticketpay.adapters.stripe import StripeGateway, StripeWebhooks
 from ticketpay.adapters.stripe.mapping import fact_of, refunded_cents
+from ticketpay.adapters.stripe.payouts import StripePayouts
 from ticketpay.domain.kernel.ids import QuoteId
 from ticketpay.domain.messaging import KeyScope, request_hash
 from ticketpay.domain.parties import Actor
@@ -166,6 +167,9 @@ class Sandboxed:
                 random=SeededRandom(self.seed),
                 alerts=self.alerts,
                 tax_rates=self.tax_rates,
+                payouts=StripePayouts.create(
+                    "sk_test_simulated", transport=self._transport, now=self.clock.now
+                ),
             )
         )
 

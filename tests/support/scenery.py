@@ -15,6 +15,7 @@ from ticketpay.domain.kernel.ids import (
     EventId,
     OrderId,
     PaymentId,
+    PayoutId,
     QuoteId,
     TenantId,
     TicketTypeId,
@@ -26,6 +27,7 @@ from ticketpay.domain.money import USD, Money
 from ticketpay.domain.orders import Order
 from ticketpay.domain.parties import Actor, Role, Tenant
 from ticketpay.domain.payments import PAYMENT_MACHINE, Payment, ProviderRef
+from ticketpay.domain.payouts import PAYOUT_MACHINE, Payout, PayoutSpeed
 from ticketpay.domain.pricing import (
     Demand,
     DemandLine,
@@ -37,7 +39,7 @@ from ticketpay.domain.pricing import (
 )
 from ticketpay.ports.transactions import Tx
 
-__all__ = ["START", "Scenery", "audit_entry", "chain", "message", "ref"]
+__all__ = ["START", "Scenery", "a_payout", "audit_entry", "chain", "message", "ref"]
 
 START: Final = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 STANDING: Final = 5
@@ -49,6 +51,21 @@ SEATS: Final = ("A1", "A2")
 def ref(object_id: str = "") -> ProviderRef:
     """A reference to an intent of the platform's own account."""
     return ProviderRef("stripe", "", livemode=False, object_id=object_id or f"pi_{uuid4().hex}")
+
+
+def a_payout(venue_id: VenueId, at: datetime) -> Payout:
+    """A new payout of 200.00 to a venue's account."""
+    return Payout(
+        id=PayoutId(uuid4()),
+        venue_id=venue_id,
+        amount=Money(20_000, USD),
+        fee=Money(0, USD),
+        speed=PayoutSpeed.STANDARD,
+        state=PAYOUT_MACHINE.initial,
+        requested_by=UserId(uuid4()),
+        account="acct_venue",
+        created_at=at,
+    )
 
 
 def message(

@@ -15,6 +15,7 @@ import attrs
 
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.messaging import EMITTED, ROUTES, check_routes
+from ticketpay.domain.payouts import PayoutRules
 from ticketpay.domain.pricing import FeeSchedule, tax_table
 from ticketpay.domain.processes.admission import AdmitRequest, OneAtATime
 from ticketpay.domain.processes.auditing import ChainAudit, ShowAudit, VerifyAudit
@@ -42,6 +43,16 @@ from ticketpay.domain.processes.refunding import (
 )
 from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
 from ticketpay.domain.processes.taxing import ListEstimatedTaxes, TaxDesk
+from ticketpay.domain.processes.venue_money import (
+    AskPayout,
+    CancelPayout,
+    ConnectVenue,
+    HoldRules,
+    PayoutCourier,
+    ReleaseVenueMoney,
+    ShowVenue,
+    VenueMoney,
+)
 from ticketpay.domain.refunds import RefundRules
 
 if TYPE_CHECKING:
@@ -59,6 +70,7 @@ if TYPE_CHECKING:
     from ticketpay.ports.limits import PurchaseTurns
     from ticketpay.ports.messaging import TicketService
     from ticketpay.ports.payments import PaymentGateway, WebhookReader
+    from ticketpay.ports.payouts import PayoutGateway
     from ticketpay.ports.system import Alerts, Clock, Ids, Random
     from ticketpay.ports.tax import TaxRates
     from ticketpay.ports.transactions import UnitOfWork
@@ -99,6 +111,8 @@ class Parts:
     alerts: Alerts
     fees: FeeSchedule = attrs.field(factory=FeeSchedule)
     refund_rules: RefundRules = attrs.field(factory=RefundRules)
+    payout_rules: PayoutRules = attrs.field(factory=PayoutRules)
+    payouts: PayoutGateway | None = None
     admit: AdmitRequest | None = None
     turns: PurchaseTurns | None = None
     audit_keys: tuple[bytes, ...] = attrs.field(default=(), repr=False)
@@ -130,6 +144,7 @@ class App:
     trial_balance: TrialBalance
     verify_ledger: VerifyLedger
     refunding: Refunding
+    venue_money: VenueMoney
     payment_desk: PaymentDesk
     inbox_desk: InboxDesk
     chain_audit: ChainAudit
@@ -181,8 +196,9 @@ def assemble(
         janitor=_janitor(parts, gateway, desk),
         roll_up_ledger=RollUpLedger(uow=uow),
         trial_balance=TrialBalance(uow=uow),
-        verify_ledger=VerifyLedger(uow=uow, gateway=gateway),
+        verify_ledger=VerifyLedger(uow=uow, gateway=gateway, payouts=parts.payouts),
         refunding=_refunding(parts, desk),
+        venue_money=_venue_money(parts),
         payment_desk=PaymentDesk(uow=uow, gateway=gateway, desk=desk, clock=clock),
         inbox_desk=InboxDesk(uow=uow, clock=clock),
         chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),
@@ -218,6 +234,30 @@ def _refunding(parts: Parts, desk: FactDesk) -> Refunding:
     )
 
 
+def _venue_money(parts: Parts) -> VenueMoney:
+    uow, clock, ids, rules = parts.uow, parts.clock, parts.ids, parts.payout_rules
+    release = ReleaseVenueMoney(uow=uow, clock=clock, rules=HoldRules())
+    return VenueMoney(
+        release=release,
+        ask=AskPayout(uow=uow, release=release, clock=clock, ids=ids, rules=rules),
+        cancel=CancelPayout(uow=uow, clock=clock, ids=ids),
+        connect=ConnectVenue(uow=uow, clock=clock),
+        show=ShowVenue(uow=uow, clock=clock, rules=rules),
+    )
+
+
+def _courier(parts: Parts) -> PayoutCourier | None:
+    if parts.payouts is None:
+        return None
+    return PayoutCourier(
+        uow=parts.uow,
+        gateway=parts.payouts,
+        clock=parts.clock,
+        ids=parts.ids,
+        alerts=parts.alerts,
+    )
+
+
 def _inbox(parts: Parts, desk: FactDesk) -> ProcessInbox:
     return ProcessInbox(
         uow=parts.uow,
@@ -249,6 +289,7 @@ def _janitor(parts: Parts, gateway: PaymentGateway, desk: FactDesk) -> Janitor:
         ids=parts.ids,
         random=parts.random,
         alerts=parts.alerts,
+        payouts=_courier(parts),
     )
 
 
@@ -308,6 +349,7 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
         metrics=metrics,
         admit=_admission(redis, clock) if settings.enable_rate_limiting else None,
         refund_rules=_refund_rules(settings),
+        payouts=_payouts(settings),
         turns=_turns(settings, redis) if settings.one_purchase_at_a_time else None,
         tax_rates=None if worker else _tax_rates(settings),
     )
@@ -340,6 +382,16 @@ def _stripe(settings: Settings) -> PaymentGateway:
     from ticketpay.adapters.stripe.gateway import StripeGateway
 
     return StripeGateway.create(
+        settings.stripe_secret_key.value,
+        api_base=settings.stripe_api_base,
+        timeout_seconds=settings.payment_timeout_ms / 1000,
+    )
+
+
+def _payouts(settings: Settings) -> PayoutGateway:
+    from ticketpay.adapters.stripe.payouts import StripePayouts
+
+    return StripePayouts.create(
         settings.stripe_secret_key.value,
         api_base=settings.stripe_api_base,
         timeout_seconds=settings.payment_timeout_ms / 1000,

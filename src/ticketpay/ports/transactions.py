@@ -19,6 +19,7 @@ from ticketpay.ports.listings import Listings
 from ticketpay.ports.messaging import IdempotencyKeys, Inbox, Outbox, Streams, Timers
 from ticketpay.ports.orders import Orders
 from ticketpay.ports.payments import Payments
+from ticketpay.ports.payouts import Payouts, VenueAccounts
 from ticketpay.ports.pricing import Quotes
 from ticketpay.ports.refunds import Refunds
 from ticketpay.ports.sales import Sales
@@ -58,6 +59,10 @@ class Tx(PlatformTx, Protocol):
     def payments(self) -> Payments: ...
     @property
     def refunds(self) -> Refunds: ...
+    @property
+    def venue_accounts(self) -> VenueAccounts: ...
+    @property
+    def payouts(self) -> Payouts: ...
     @property
     def sales(self) -> Sales: ...
     @property

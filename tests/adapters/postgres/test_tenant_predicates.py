@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.databases import Database
 from tests.support.leaks import Probe, Recorded, Recording, named_statements, strip
-from tests.support.scenery import START, Scenery, audit_entry, chain, message, ref
+from tests.support.scenery import START, Scenery, a_payout, audit_entry, chain, message, ref
 from ticketpay.adapters.postgres import catalog as catalog_adapter
 from ticketpay.adapters.postgres.session import RoundTrips
 from ticketpay.adapters.postgres.uow import PostgresTx
@@ -33,9 +33,11 @@ from ticketpay.domain.messaging import (
     StreamClaim,
     StreamKey,
 )
+from ticketpay.domain.money import USD
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderState
 from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent
 from ticketpay.domain.payments.sales import NEWEST
+from ticketpay.domain.payouts import PAYOUT_MACHINE, PayoutEvent, VenueAccount
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent
 
 pytestmark = pytest.mark.server
@@ -58,6 +60,8 @@ NOTHING_TO_CUT: Final = {
     "payments.add": "an insert names its tenant",
     "payments.add_move": "an insert names its tenant",
     "payments.add_refund": "an insert names its tenant",
+    "venues.add_payout": "an insert names its tenant",
+    "venues.ensure_account": "an insert names its tenant",
 }
 """Statements without a comparison: their rows carry the tenant, and the policy's check refuses another."""
 
@@ -107,6 +111,7 @@ def sale(home: Scenery) -> Iterator[Op]:
     yield lambda tx: tx.stock.give_back(order.id, order.tickets)
     yield from books(home, paid.amount, order, paid)
     yield from after_the_sale(paid)
+    yield from venue_money(home)
 
 
 def sale_reads(home: Scenery) -> Iterator[Op]:
@@ -202,6 +207,25 @@ def after_the_sale(payment: Any) -> Iterator[Op]:
         ),
         9,
     )()
+
+
+def venue_money(home: Scenery) -> Iterator[Op]:
+    venue, long_after = home.venue_id, START + timedelta(days=400)
+    payout = a_payout(venue, START)
+    step = PAYOUT_MACHINE.step(payout.state, PayoutEvent.PROCESS)
+    for _ in range(2):
+        yield lambda tx: tx.venue_accounts.lock(venue, USD)()
+    yield lambda tx: tx.venue_accounts.save(
+        VenueAccount(venue_id=venue, currency=USD, provider_account="acct_1", postings=1)
+    )
+    yield lambda tx: tx.venue_accounts.get(venue, USD)()
+    yield lambda tx: tx.venue_accounts.due(long_after, None, 9)()
+    yield lambda tx: tx.venue_accounts.history(venue, START, long_after)()
+    yield lambda tx: tx.payouts.add(payout)
+    yield lambda tx: tx.payouts.get(payout.id)()
+    yield lambda tx: tx.payouts.lock(payout.id)()
+    yield lambda tx: tx.payouts.of_venue(venue, START, 9)()
+    yield lambda tx: tx.payouts.move(payout, step, START)
 
 
 @attrs.define

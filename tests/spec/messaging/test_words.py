@@ -42,12 +42,12 @@ from ticketpay.domain.messaging.inbox import ATTEMPTS_MAX
 @pytest.mark.spec("S40", "S28", "S11")
 def test_the_words_of_messages() -> None:
     """Each kind of message, claim, answer and timer is stored under its word."""
-    assert words(AggregateType) == "payment order refund"
+    assert words(AggregateType) == "payment order refund payout"
     assert words(Outcome) == "completed accepted declined refused"
     assert words(ClaimStatus) == "new taken_over finished in_flight reused"
     assert words(InboxStatus) == "received processed dead unsupported invalid"
     assert words(Route) == "ticket_service journal"
-    assert words(TimerKind) == "payment refund"
+    assert words(TimerKind) == "payment refund payout"
 
 
 @pytest.mark.spec("S40", "S33")
@@ -56,11 +56,13 @@ def test_the_emitted_types() -> None:
     payments = {"created", "processing", "authorized", "completed", "failed", "cancelled"}
     orders = {"paid", "payment_failed", "cancelled", "expired", "tickets_voided"}
     refunds = {"initiated", "completed", "failed"}
+    payouts = {"requested", "cancelled", "paid", "failed"}
 
     assert (
         {f"payment.{word}" for word in payments}
         | {f"order.{word}" for word in orders}
         | {f"refund.{word}" for word in refunds}
+        | {f"payout.{word}" for word in payouts}
     ) == EMITTED
 
 

@@ -10,6 +10,7 @@ from ticketpay.adapters.memory.store import Store, TenantTables, known
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import VenueId
 from ticketpay.domain.ledger import Account, AccountKind, Balance, Booked, Posting
+from ticketpay.domain.ledger.verification import CLEARING
 from ticketpay.ports.later import Later
 
 __all__ = ["MemoryLedger"]
@@ -40,7 +41,7 @@ class MemoryLedger:
                 said = booked.get(payment, Booked())
                 if entry.account.kind is AccountKind.PROVIDER:
                     booked[payment] = attrs.evolve(said, held=said.held + entry.cents)
-                elif entry.account.kind is AccountKind.REFUND_CLEARING:
+                elif entry.account.kind in CLEARING:
                     booked[payment] = attrs.evolve(said, clearing=said.clearing - entry.cents)
         return known({payment: said for payment, said in booked.items() if said != Booked()})
 

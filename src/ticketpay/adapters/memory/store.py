@@ -21,6 +21,7 @@ from ticketpay.domain.kernel.ids import (
     EventId,
     OrderId,
     PaymentId,
+    PayoutId,
     QuoteId,
     RefundId,
     TenantId,
@@ -37,9 +38,11 @@ from ticketpay.domain.messaging import (
     StreamKey,
     TimerKind,
 )
+from ticketpay.domain.money import Currency
 from ticketpay.domain.orders import Order
 from ticketpay.domain.parties import Tenant
 from ticketpay.domain.payments import Payment
+from ticketpay.domain.payouts import Payout, VenueAccount
 from ticketpay.domain.pricing import Quote
 from ticketpay.domain.refunds import Refund
 from ticketpay.ports.later import Later
@@ -295,6 +298,8 @@ class TenantTables:
         self.payments_of: Table[OrderId, tuple[PaymentId, ...]] = Table(store)
         self.sent_again: Table[PaymentId, tuple[datetime, ...]] = Table(store)
         self.refunds: Table[RefundId, Refund] = Table(store)
+        self.guards: Table[tuple[VenueId, Currency], VenueAccount] = Table(store)
+        self.payouts: Table[PayoutId, Payout] = Table(store)
         self.moves: Table[int, Move] = Table(store)
         self.keys: Table[KeyScope, KeyRow] = Table(store)
         self.messages: Table[tuple[StreamKey, int], Message] = Table(store)

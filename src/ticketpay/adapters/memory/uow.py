@@ -31,6 +31,7 @@ from ticketpay.adapters.memory.refunds import MemoryRefunds
 from ticketpay.adapters.memory.sales import MemorySales
 from ticketpay.adapters.memory.stock import MemoryStock
 from ticketpay.adapters.memory.store import SerializationFailure, Store, Transaction
+from ticketpay.adapters.memory.venues import MemoryPayouts, MemoryVenueAccounts
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.domain.messaging.idempotency import TAKEOVER_SECONDS
@@ -67,6 +68,8 @@ class MemoryTx:
     orders: MemoryOrders
     payments: MemoryPayments
     refunds: MemoryRefunds
+    venue_accounts: MemoryVenueAccounts
+    payouts: MemoryPayouts
     sales: MemorySales
     listings: MemoryListings
     ledger: MemoryLedger
@@ -172,6 +175,8 @@ class MemoryUnitOfWork:
             orders=MemoryOrders(store, tables),
             payments=MemoryPayments(tenant, store, tables),
             refunds=MemoryRefunds(store, tables),
+            venue_accounts=MemoryVenueAccounts(store, tables),
+            payouts=MemoryPayouts(store, tables),
             sales=MemorySales(tables),
             listings=MemoryListings(tables),
             ledger=MemoryLedger(store, tables),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 
 import attrs
 
+from ticketpay.adapters.postgres.moves import record_move
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId, UserId
@@ -66,24 +66,6 @@ def _payment(row: tuple[Any, ...]) -> Payment:
 
 def _one(rows: Sequence[tuple[Any, ...]]) -> Payment | None:
     return _payment(rows[0]) if rows else None
-
-
-def _record(
-    session: Session, machine: str, subject: UUID, version: int, step: Step[Any, Any], at: datetime
-) -> None:
-    session.write(
-        _SQL["add_move"],
-        {
-            "tenant": session.tenant_id,
-            "machine": machine,
-            "id": subject,
-            "version": version,
-            "before": step.before.value,
-            "event": step.event.value,
-            "after": step.after.value,
-            "at": at,
-        },
-    )
 
 
 @attrs.frozen
@@ -260,5 +242,5 @@ class PostgresRefunds:
             },
         )
         saved = attrs.evolve(refund, state=step.after, version=refund.version + 1)
-        _record(self.session, "refund", refund.id, saved.version, step, at)
+        record_move(self.session, "refund", refund.id, saved.version, step, at)
         return saved

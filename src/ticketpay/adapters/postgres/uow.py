@@ -37,6 +37,7 @@ from ticketpay.adapters.postgres.places import place_of
 from ticketpay.adapters.postgres.sales import PostgresSales
 from ticketpay.adapters.postgres.session import RoundTrips, Session
 from ticketpay.adapters.postgres.stock import PostgresStock
+from ticketpay.adapters.postgres.venues import PostgresPayouts, PostgresVenueAccounts
 from ticketpay.domain.kernel.errors import Conflict, OutcomeUnknown, Unavailable
 from ticketpay.domain.kernel.ids import TenantId
 
@@ -142,6 +143,14 @@ class PostgresTx:
     @property
     def refunds(self) -> PostgresRefunds:
         return PostgresRefunds(self.session)
+
+    @property
+    def venue_accounts(self) -> PostgresVenueAccounts:
+        return PostgresVenueAccounts(self.session)
+
+    @property
+    def payouts(self) -> PostgresPayouts:
+        return PostgresPayouts(self.session)
 
     @property
     def sales(self) -> PostgresSales:

@@ -29,6 +29,7 @@ from ticketpay.domain.ledger.recipes import (
     suspense_entries,
     suspense_posting,
 )
+from ticketpay.domain.ledger.venues import PayoutBooks, VenueBooks
 from ticketpay.domain.ledger.verification import (
     Booked,
     LedgerReport,
@@ -47,10 +48,12 @@ __all__ = [
     "Entry",
     "LedgerError",
     "LedgerReport",
+    "PayoutBooks",
     "Posting",
     "PostingUnbalanced",
     "ProviderTotal",
     "RefundBooks",
+    "VenueBooks",
     "capture_posting",
     "posting_keys",
     "sale_entries",

@@ -28,6 +28,8 @@ class AccountKind(StrEnum):
     TAX_PAYABLE = "tax_payable"
     SUSPENSE = "suspense"
     REFUND_CLEARING = "refund_clearing"
+    PAYOUT_OUT = "payout_out"
+    PAYOUT_CLEARING = "payout_clearing"
     ROUNDING = "rounding"
 
 

@@ -13,7 +13,7 @@ import attrs
 
 from ticketpay.domain.ledger.model import PLATFORM, AccountKind, Balance
 
-__all__ = ["Booked", "LedgerReport", "ProviderTotal", "verify_ledger"]
+__all__ = ["CLEARING", "Booked", "LedgerReport", "ProviderTotal", "verify_ledger"]
 
 
 @attrs.frozen
@@ -62,11 +62,16 @@ class LedgerReport:
         return not self.differences
 
 
+CLEARING: Final = (AccountKind.REFUND_CLEARING, AccountKind.PAYOUT_CLEARING)
+"""Money that the provider may have sent already."""
+
 _OWED: Final = (
     AccountKind.VENUE_PAYABLE,
     AccountKind.TAX_PAYABLE,
     AccountKind.SUSPENSE,
     AccountKind.REFUND_CLEARING,
+    AccountKind.PAYOUT_CLEARING,
+    AccountKind.PAYOUT_OUT,
 )
 
 
@@ -129,7 +134,7 @@ def _provider_accounts(held: Iterable[Balance], totals: Iterable[ProviderTotal])
         said = booked.get(key, Booked())
         if balance.account.kind is AccountKind.PROVIDER:
             booked[key] = attrs.evolve(said, held=said.held + balance.cents)
-        elif balance.account.kind is AccountKind.REFUND_CLEARING:
+        elif balance.account.kind in CLEARING:
             booked[key] = attrs.evolve(said, clearing=said.clearing - balance.cents)
     for total in totals:
         key = (total.account or PLATFORM, total.currency)

@@ -24,6 +24,7 @@ class AggregateType(StrEnum):
     PAYMENT = "payment"
     ORDER = "order"
     REFUND = "refund"
+    PAYOUT = "payout"
 
 
 @attrs.frozen(kw_only=True)

@@ -46,6 +46,10 @@ EMITTED: Final = frozenset(
         "refund.initiated",
         "refund.completed",
         "refund.failed",
+        "payout.requested",
+        "payout.paid",
+        "payout.failed",
+        "payout.cancelled",
     }
 )
 """Every type that the code may emit; ``emit`` refuses any other."""

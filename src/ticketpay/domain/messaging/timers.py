@@ -21,6 +21,7 @@ class TimerKind(StrEnum):
 
     PAYMENT = "payment"
     REFUND = "refund"
+    PAYOUT = "payout"
 
 
 @attrs.frozen(kw_only=True)

@@ -15,6 +15,7 @@ from ticketpay.domain.payouts.errors import (
     DailyLimitExceeded,
     InsufficientFunds,
     PayoutAmountInvalid,
+    VenueNotConnected,
 )
 from ticketpay.domain.payouts.model import (
     STANDARD_PAYOUT_RULES,
@@ -25,6 +26,7 @@ from ticketpay.domain.payouts.model import (
     PayoutSpeed,
     Portion,
     RiskLevel,
+    VenueAccount,
     VenueHistory,
 )
 from ticketpay.domain.payouts.policy import (
@@ -53,7 +55,9 @@ __all__ = [
     "PayoutState",
     "Portion",
     "RiskLevel",
+    "VenueAccount",
     "VenueHistory",
+    "VenueNotConnected",
     "check_payout",
     "paid_out_cents",
     "payable",

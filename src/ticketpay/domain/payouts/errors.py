@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from ticketpay.domain.kernel.errors import Conflict, FieldError, InvalidInput
 
-__all__ = ["BalanceNegative", "DailyLimitExceeded", "InsufficientFunds", "PayoutAmountInvalid"]
+__all__ = [
+    "BalanceNegative",
+    "DailyLimitExceeded",
+    "InsufficientFunds",
+    "PayoutAmountInvalid",
+    "VenueNotConnected",
+]
 
 
 class PayoutAmountInvalid(InvalidInput):
@@ -33,3 +39,10 @@ class BalanceNegative(Conflict):
 
     code = "BALANCE_NEGATIVE"
     title = "Payouts are blocked while the balance is negative"
+
+
+class VenueNotConnected(Conflict):
+    """Nobody has said to which account at the provider the venue's money goes."""
+
+    code = "VENUE_NOT_CONNECTED"
+    title = "The venue has no account to be paid out to"

@@ -24,6 +24,7 @@ __all__ = [
     "PayoutSpeed",
     "Portion",
     "RiskLevel",
+    "VenueAccount",
     "VenueHistory",
 ]
 
@@ -153,7 +154,9 @@ class Payable:
 
 @attrs.frozen(kw_only=True)
 class Payout:
-    """A payout: ``amount`` leaves the venue's balance, ``net`` arrives, ``fee`` is the platform's.
+    """A payout: ``amount`` leaves the venue's balance, ``net`` arrives, ``fee`` is what speed costs.
+
+    ``account`` is where the provider sends it; ``sent`` says that it is known to have done so.
 
     Raises ``PayoutAmountInvalid`` unless 0 <= fee < amount, and ``CurrencyMismatch``.
     """
@@ -165,9 +168,11 @@ class Payout:
     speed: PayoutSpeed
     state: PayoutState
     requested_by: UserId
+    account: str = ""
     created_at: datetime
     version: int = 1
     provider_payout_id: str = ""
+    sent: bool = False
     failure: Failure | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -183,6 +188,19 @@ class Payout:
     def key(self) -> str:
         """The idempotency key of the payout at the provider."""
         return f"payout:{self.id}"
+
+
+@attrs.frozen(kw_only=True)
+class VenueAccount:
+    """The guard row of a venue in one currency; ``provider_account`` is where its money goes.
+
+    ``postings`` numbers what was posted under the guard.
+    """
+
+    venue_id: VenueId
+    currency: Currency
+    provider_account: str = ""
+    postings: int = 0
 
 
 @attrs.frozen(kw_only=True)

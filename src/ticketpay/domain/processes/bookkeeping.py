@@ -11,6 +11,7 @@ from ticketpay.domain.ledger import Balance, LedgerReport, ProviderTotal, verify
 if TYPE_CHECKING:
     from ticketpay.domain.kernel.ids import TenantId
     from ticketpay.ports.payments import PaymentGateway
+    from ticketpay.ports.payouts import PayoutGateway
     from ticketpay.ports.transactions import UnitOfWork
 
 __all__ = ["RollUpLedger", "TrialBalance", "VerifyLedger"]
@@ -35,6 +36,7 @@ class VerifyLedger:
 
     uow: UnitOfWork
     gateway: PaymentGateway
+    payouts: PayoutGateway | None = None
 
     def __call__(self, tenant: TenantId) -> LedgerReport:
         """The report; the provider is read outside any transaction."""
@@ -48,6 +50,8 @@ class VerifyLedger:
             for fact in self.gateway.list_intents(tenant)
             if fact.received.cents
         ]
+        if self.payouts is not None:
+            totals += self.payouts.totals(tenant)
         balances, booked = self.uow.run(
             tenant,
             lambda tx: (tx.ledger.balances()(), tx.ledger.booked_by_payment()()),

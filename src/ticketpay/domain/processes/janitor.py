@@ -28,6 +28,7 @@ from ticketpay.domain.refunds import Refund, RefundState
 
 if TYPE_CHECKING:
     from ticketpay.domain.orders import Order
+    from ticketpay.domain.processes.venue_money import PayoutCourier
     from ticketpay.ports.payments import PaymentGateway, RefundFact
     from ticketpay.ports.system import Alerts, Clock, Ids, Random
     from ticketpay.ports.transactions import Tx, UnitOfWork
@@ -55,6 +56,7 @@ class Janitor:
     ids: Ids
     random: Random
     alerts: Alerts
+    payouts: PayoutCourier | None = None
 
     def __call__(self, limit: int = 50) -> int:
         """Work on up to ``limit`` due timers of each database; returns how many were claimed."""
@@ -72,6 +74,8 @@ class Janitor:
         try:
             if claim.kind is TimerKind.PAYMENT:
                 self._look_at_payment(claim)
+            elif claim.kind is TimerKind.PAYOUT:
+                self._send_payout(claim)
             else:
                 self._send_back(claim)
         except (Unavailable, OutcomeUnknown) as error:
@@ -164,6 +168,11 @@ class Janitor:
             tx.timers.clear(tx.tenant_id, TimerKind.PAYMENT, payment.id)
             return
         tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
+
+    def _send_payout(self, claim: TimerClaim) -> None:
+        if self.payouts is None:
+            raise Unavailable("nothing here sends payouts")
+        self.payouts(claim)
 
     def _send_back(self, claim: TimerClaim) -> None:
         tenant, refund_id = claim.tenant_id, RefundId(claim.subject_id)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
+import attrs
 import click
 
+from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import TenantId, UserId
 from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.cli.shell import emit, settings_for
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry
+    from ticketpay.domain.messaging import Answer
     from ticketpay.domain.parties import Actor
     from ticketpay.entrypoints.bootstrap import App
 
@@ -22,13 +25,17 @@ __all__ = [
     "acting",
     "cents_of",
     "entry_of",
+    "int_of",
     "limited",
     "of_aggregate",
     "of_tenant",
+    "once",
     "opened",
+    "operator_of",
     "say_done",
     "say_dry",
     "support_of",
+    "taken",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,7 +56,7 @@ limited = click.option(
 of_aggregate = click.option(
     "--type",
     "kind",
-    type=click.Choice(["order", "payment", "refund"]),
+    type=click.Choice(["order", "payment", "refund", "payout"]),
     default="order",
     show_default=True,
     help="What it is about.",
@@ -108,6 +115,35 @@ def support_of(tenant: UUID) -> Actor:
     from ticketpay.domain.parties import Actor, Role
 
     return Actor(tenant_id=TenantId(tenant), user_id=_NOBODY, role=Role.SUPPORT)
+
+
+def operator_of(tenant: UUID, entry: AuditEntry) -> Actor:
+    """Support, told apart by the operator's name: who asks does not approve."""
+    named = uuid5(NAMESPACE_URL, f"ticketpay:operator:{entry.actor_id}")
+    return attrs.evolve(support_of(tenant), tenant_id=TenantId(tenant), user_id=UserId(named))
+
+
+def once(who: Actor, entry: AuditEntry) -> Any:
+    """A key of its own: a command that is given again is a new wish."""
+    from ticketpay.domain.messaging import KeyScope
+
+    return KeyScope(who.user_id, entry.id)
+
+
+def taken(answer: Answer) -> Mapping[str, object]:
+    """What was done; raises ``Conflict`` with the code of a refusal."""
+    from ticketpay.domain.messaging import Outcome
+
+    if answer.outcome is Outcome.REFUSED:
+        raise Conflict(str(answer.body["detail"]), code=str(answer.body["code"]))
+    return answer.body
+
+
+def int_of(view: Mapping[str, object], name: str) -> int:
+    """A number of a view, such as its cents."""
+    found = view[name]
+    assert isinstance(found, int), f"{name} is an integer"
+    return found
 
 
 @contextmanager

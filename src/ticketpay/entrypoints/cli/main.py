@@ -32,6 +32,7 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "orders": Lazy("operating", "The orders of a tenant."),
     "outbox": Lazy("listing", "The streams of outgoing messages."),
     "payments": Lazy("operating", "The payments of a tenant."),
+    "payouts": Lazy("payouts", "What venues have, and what they are paid."),
     "quote": Lazy("operating", "Price a demand and print its lines; nothing is kept."),
     "refunds": Lazy("refunds", "The refunds of a payment."),
     "sandbox": Lazy("sandbox", "The payment sandbox: its clock and its deliveries."),

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 import attrs
 import click
 
 from ticketpay.domain.kernel.errors import Conflict
-from ticketpay.domain.kernel.ids import PaymentId, RefundId, TenantId, UserId
+from ticketpay.domain.kernel.ids import PaymentId, RefundId, TenantId
 from ticketpay.entrypoints.cli.common import (
     acting,
     cents_of,
     entry_of,
+    int_of,
     of_tenant,
+    once,
     opened,
+    operator_of,
     say_done,
     say_dry,
     support_of,
+    taken,
 )
 from ticketpay.entrypoints.cli.shell import Group, emit, emit_table
-
-if TYPE_CHECKING:
-    from ticketpay.domain.audit import AuditEntry
-    from ticketpay.domain.messaging import Answer
-    from ticketpay.domain.parties import Actor
 
 __all__ = ["refunds"]
 
@@ -46,7 +44,14 @@ def refunds_list(payment: UUID, tenant: UUID) -> None:
     with opened(tenant, reading=True) as app:
         found = app.refunding.show.of_payment(support_of(tenant), PaymentId(payment))
     rows = [
-        (v["id"], _shown(v), cents_of(_cents(v)), v["currency"], v["reason"], v["createdAt"])
+        (
+            v["id"],
+            _shown(v),
+            cents_of(int_of(v, "amountCents")),
+            v["currency"],
+            v["reason"],
+            v["createdAt"],
+        )
         for v in found
     ]
     emit_table(found, ("refund", "status", "amount", "currency", "reason", "created"), rows)
@@ -101,10 +106,10 @@ def refunds_request(
         raise click.UsageError("--after-window needs --reason")
     entry = entry_of("refund.request", "refund", "", name=name, reason=reason)
     role = Role.ADMIN if after_window else Role.SUPPORT
-    who = attrs.evolve(_operator(tenant, entry), role=role)
+    who = attrs.evolve(operator_of(tenant, entry), role=role)
     asked = RefundRequest(
         actor=who,
-        key=_once(who, entry),
+        key=once(who, entry),
         request_hash="cli",
         payment_id=PaymentId(payment),
         amount_cents=amount_cents,
@@ -116,10 +121,12 @@ def refunds_request(
     with opened(tenant) as app:
         if not yes:
             plan = app.refunding.ask.preview(asked)
-            would = f"refund {cents_of(_cents(plan))} {plan['currency']}{_waiting(plan)}"
+            would = (
+                f"refund {cents_of(int_of(plan, 'amountCents'))} {plan['currency']}{_waiting(plan)}"
+            )
             say_dry("refund.request", payment, "paid", would)
             return
-        view = _taken(app.refunding.ask(asked))
+        view = taken(app.refunding.ask(asked))
     say_done("refund.request", view["id"], "asked for", _shown(view))
 
 
@@ -165,7 +172,7 @@ def _decide(
 
     action = "refund.approve" if approve else "refund.reject"
     entry = entry_of(action, "refund", refund, name=name, reason=reason)
-    who = _operator(tenant, entry)
+    who = operator_of(tenant, entry)
     with opened(tenant) as app:
         before = app.refunding.show(who, RefundId(refund))
         if not before["needsApproval"]:
@@ -176,36 +183,14 @@ def _decide(
             return
         decision = Decision(
             actor=who,
-            key=_once(who, entry),
+            key=once(who, entry),
             request_hash="cli",
             refund_id=RefundId(refund),
             approve=approve,
             entry=entry,
         )
-        after = _taken(app.refunding.decide(decision))
+        after = taken(app.refunding.decide(decision))
     say_done(action, refund, _shown(before), _shown(after))
-
-
-def _operator(tenant: UUID, entry: AuditEntry) -> Actor:
-    """Support, told apart by the operator's name: who asks does not approve."""
-    named = uuid5(NAMESPACE_URL, f"ticketpay:operator:{entry.actor_id}")
-    return attrs.evolve(support_of(tenant), tenant_id=TenantId(tenant), user_id=UserId(named))
-
-
-def _once(who: Actor, entry: AuditEntry) -> Any:
-    """A key of its own: a command that is given again is a new wish."""
-    from ticketpay.domain.messaging import KeyScope
-
-    return KeyScope(who.user_id, entry.id)
-
-
-def _taken(answer: Answer) -> Mapping[str, object]:
-    """What was done; raises ``Conflict`` with the code of a refusal."""
-    from ticketpay.domain.messaging import Outcome
-
-    if answer.outcome is Outcome.REFUSED:
-        raise Conflict(str(answer.body["detail"]), code=str(answer.body["code"]))
-    return answer.body
 
 
 def _shown(view: Mapping[str, object]) -> str:
@@ -216,14 +201,7 @@ def _waiting(view: Mapping[str, object]) -> str:
     return ", waiting for a second person" if view["needsApproval"] else ""
 
 
-def _cents(view: Mapping[str, object]) -> int:
-    cents = view["amountCents"]
-    assert isinstance(cents, int), "amounts are integers"
-    return cents
-
-
 def _line(name: str, value: object) -> str:
     if name.endswith("Cents"):
-        assert isinstance(value, int), "amounts are integers"
-        value = cents_of(value)
+        value = cents_of(int_of({name: value}, name))
     return f"{name.removesuffix('Cents'):<16}  {value}"

@@ -24,6 +24,7 @@ from ticketpay.entrypoints.http.pools import Pools
 from ticketpay.entrypoints.http.refunds import RefundEndpoints
 from ticketpay.entrypoints.http.routing import routes
 from ticketpay.entrypoints.http.shell import Manners, Shell
+from ticketpay.entrypoints.http.venues import VenueEndpoints
 from ticketpay.entrypoints.settings import Settings
 
 __all__ = ["create_app"]
@@ -60,7 +61,8 @@ def create_app(
             await run_sync(app.close)
 
     refunds = RefundEndpoints(app=app, pools=pools)
-    served = routes(OPERATIONS, (endpoints, refunds, health, Documents()), guard)
+    venues = VenueEndpoints(app=app, pools=pools)
+    served = routes(OPERATIONS, (endpoints, refunds, venues, health, Documents()), guard)
     router: ASGIApp = Router(served, redirect_slashes=False, lifespan=lifespan)
     if app.admit is not None:
         router = RateLimits.of(router, app.admit, guard, settings)

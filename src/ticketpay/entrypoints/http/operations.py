@@ -12,6 +12,7 @@ from typing import Final
 import attrs
 
 from ticketpay.domain.parties import Role
+from ticketpay.entrypoints.http.payout_shapes import PAYOUT
 from ticketpay.entrypoints.http.query import Check
 from ticketpay.entrypoints.http.refund_shapes import REFUND, REFUND_OF_SALE
 from ticketpay.entrypoints.http.transactions import SALES_QUERY
@@ -27,6 +28,7 @@ _BUYERS: Final = (Role.CUSTOMER,)
 _QUOTERS: Final = (Role.CUSTOMER, Role.SUPPORT, Role.ADMIN, Role.VENUE_MANAGER)
 _ADMINS: Final = (Role.ADMIN,)
 _DECIDERS: Final = (Role.VENUE_MANAGER, Role.SUPPORT, Role.ADMIN)
+_PAYEES: Final = (Role.VENUE_MANAGER, Role.ADMIN)
 _REFUNDERS: Final = (Role.CUSTOMER, *_DECIDERS)
 
 _CALLER_CODES: Final = ("AUTH_REQUIRED", "TENANT_REQUIRED", "FORBIDDEN")
@@ -252,6 +254,42 @@ OPERATIONS: Final = (
         roles=_ANYBODY,
         answers={200: "Refunds"},
         refusals=("NOT_FOUND",),
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/venues/{id}/balance",
+        endpoint="venue_balance",
+        summary="Show what a venue has, and what of it is payable",
+        roles=_DECIDERS,
+        answers={200: "VenueBalance"},
+        refusals=("NOT_FOUND",),
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/venues/{id}/payouts",
+        endpoint="venue_payouts",
+        summary="List the newest payouts of a venue, newest first",
+        roles=_DECIDERS,
+        answers={200: "Payouts"},
+        refusals=("NOT_FOUND",),
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/venues/{id}/payouts",
+        endpoint="pay_out",
+        summary="Pay a venue out",
+        roles=_PAYEES,
+        idempotent=True,
+        body=PAYOUT,
+        answers={201: "Payout"},
+        refusals=(
+            "NOT_FOUND",
+            "CONFLICT",
+            "BALANCE_NEGATIVE",
+            "INSUFFICIENT_FUNDS",
+            "DAILY_LIMIT",
+            "VENUE_NOT_CONNECTED",
+        ),
     ),
     Operation(
         method="POST",

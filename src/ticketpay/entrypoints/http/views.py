@@ -12,6 +12,7 @@ from typing import Any, Final
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.payments import PaymentState
 from ticketpay.domain.payments.sales import SaleStatus
+from ticketpay.domain.payouts import PayoutSpeed, PayoutState
 from ticketpay.domain.pricing import Tier
 from ticketpay.domain.pricing.model import ChargeKind
 from ticketpay.domain.refunds import RefundReason, RefundState
@@ -24,6 +25,7 @@ _ID: Final[Schema] = {"type": "string", "format": "uuid"}
 _TEXT: Final[Schema] = {"type": "string"}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _CENTS: Final[Schema] = {"type": "integer", "minimum": 0, "description": "Cents"}
+_OWED: Final[Schema] = {"type": "integer", "description": "Cents; below zero what is owed"}
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 _DAY: Final[Schema] = {"type": "string", "format": "date"}
 _FLAG: Final[Schema] = {"type": "boolean"}
@@ -181,6 +183,40 @@ VIEWS: Final[Mapping[str, Schema]] = {
         }
     ),
     "Refunds": _object({"refunds": _many(ref("Refund"))}),
+    "Payout": _object(
+        {
+            "id": _ID,
+            "venueId": _ID,
+            "status": _words(PayoutState),
+            "type": _words(PayoutSpeed),
+            "amountCents": _CENTS,
+            "feeCents": _CENTS,
+            "netCents": _CENTS,
+            "currency": _CURRENCY,
+            "arrival": _TEXT,
+            "createdAt": _TIME,
+            "failureCode": _TEXT,
+        },
+        "failureCode",
+    ),
+    "Payouts": _object({"payouts": _many(ref("Payout"))}),
+    "VenueBalance": _object(
+        {
+            "venueId": _ID,
+            "balances": _many(
+                _object(
+                    {
+                        "currency": _CURRENCY,
+                        "availableCents": _OWED,
+                        "pendingCents": _CENTS,
+                        "reservedCents": _CENTS,
+                        "inTransitCents": _CENTS,
+                        "payableCents": _CENTS,
+                    }
+                )
+            ),
+        }
+    ),
     "Sale": _object(
         {
             "id": _ID,

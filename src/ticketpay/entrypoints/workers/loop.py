@@ -31,6 +31,7 @@ _PARTIAL_SECONDS: Final = 0.15
 _IDLE_SECONDS: Final = 0.05
 _ROLL_UP_SECONDS: Final = 5.0
 _CHECK_SECONDS: Final = 600.0
+_RELEASE_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.5
 _BATCH: Final = 100
 _INBOX_BATCH: Final = 20
@@ -87,7 +88,7 @@ class Worker:
     _threads: list[threading.Thread] = attrs.field(factory=list, init=False)
 
     def loops(self) -> tuple[Loop, ...]:
-        """The loops: the inbox, two relays, the janitor, the roll-up of the ledger, the audit."""
+        """The loops: the inbox, two relays, the janitor, the roll-up, venue money, the audit."""
         app = self.app
         relays = (
             Loop(name=f"relay-{n}", step=app.relay_outbox, full=_BATCH, idle_seconds_max=1.0)
@@ -104,6 +105,12 @@ class Worker:
                 full=_POSTINGS,
                 idle_seconds_max=_ROLL_UP_SECONDS,
                 partial_seconds=_ROLL_UP_SECONDS,
+            ),
+            Loop(
+                name="venue-money",
+                step=lambda: self._each("venue-money", app.venue_money.release),
+                full=_BATCH,
+                idle_seconds_max=_RELEASE_SECONDS,
             ),
             Loop(
                 name="audit",

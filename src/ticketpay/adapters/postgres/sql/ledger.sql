@@ -27,10 +27,10 @@ SELECT payment, held, clearing
 FROM (
     SELECT split_part(e.posting_key, ':', 2) AS payment,
            coalesce(sum(e.cents) FILTER (WHERE a.kind = 'provider'), 0)::bigint AS held,
-           coalesce(-sum(e.cents) FILTER (WHERE a.kind = 'refund_clearing'), 0)::bigint AS clearing
+           coalesce(-sum(e.cents) FILTER (WHERE a.kind <> 'provider'), 0)::bigint AS clearing
     FROM ledger_entries e
     JOIN ledger_accounts a ON a.tenant_id = e.tenant_id AND a.id = e.account_id
-    WHERE e.tenant_id = %(tenant)s AND a.kind IN ('provider', 'refund_clearing')
+    WHERE e.tenant_id = %(tenant)s AND a.kind IN ('provider', 'refund_clearing', 'payout_clearing')
     GROUP BY 1
 ) b
 WHERE held <> 0 OR clearing <> 0

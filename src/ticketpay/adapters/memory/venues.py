@@ -1,0 +1,121 @@
+"""Venue money in memory: the guard rows and the payouts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import attrs
+
+from ticketpay.adapters.memory.ledger import MemoryLedger
+from ticketpay.adapters.memory.store import Move, Store, TenantTables, known
+from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.fsm import Step
+from ticketpay.domain.kernel.ids import EventId, PayoutId, VenueId
+from ticketpay.domain.ledger import AccountKind, Bucket
+from ticketpay.domain.money import Currency
+from ticketpay.domain.payments import PaymentState
+from ticketpay.domain.payouts import (
+    Payout,
+    PayoutEvent,
+    PayoutState,
+    VenueAccount,
+    VenueHistory,
+)
+from ticketpay.ports.later import Later
+from ticketpay.ports.payouts import Due
+
+__all__ = ["MemoryPayouts", "MemoryVenueAccounts"]
+
+
+@attrs.frozen
+class MemoryVenueAccounts:
+    """``VenueAccounts`` over the tables of one tenant."""
+
+    store: Store
+    tables: TenantTables
+
+    def get(self, venue_id: VenueId, currency: Currency) -> Later[VenueAccount]:
+        guard = self.tables.guards.get((venue_id, currency))
+        return known(guard or VenueAccount(venue_id=venue_id, currency=currency))
+
+    def lock(self, venue_id: VenueId, currency: Currency) -> Later[VenueAccount]:
+        if venue_id not in self.tables.venues:
+            raise Conflict(f"there is no venue {venue_id}")
+        guard = self.tables.guards.lock((venue_id, currency))
+        if guard is None:
+            guard = VenueAccount(venue_id=venue_id, currency=currency)
+            self.tables.guards.put((venue_id, currency), guard)
+        return known(guard)
+
+    def save(self, account: VenueAccount) -> None:
+        self.tables.guards.put((account.venue_id, account.currency), account)
+
+    def due(
+        self, over_before: datetime, venue_id: VenueId | None, limit: int
+    ) -> Later[tuple[Due, ...]]:
+        found = []
+        for balance in MemoryLedger(self.store, self.tables).balances()():
+            account = balance.account
+            pending = account.bucket is Bucket.PENDING and balance.cents
+            if account.kind is not AccountKind.VENUE_PAYABLE or not pending:
+                continue
+            venue, event_id = VenueId(UUID(account.party)), EventId(UUID(account.subject))
+            event = self.tables.events.get(event_id)
+            over = event is not None and event.starts_at < over_before
+            if over and venue_id in (None, venue):
+                due = Due(
+                    venue_id=venue,
+                    event_id=event_id,
+                    currency=account.currency,
+                    cents=-balance.cents,
+                )
+                found.append(due)
+        found.sort(key=lambda one: (str(one.venue_id), one.currency.code, str(one.event_id)))
+        return known(tuple(found[:limit]))
+
+    def history(self, venue_id: VenueId, since: datetime, now: datetime) -> Later[VenueHistory]:
+        mine = [p for p in self.tables.payments.values() if p.venue_id == venue_id]
+        first = min((p.created_at for p in mine), default=now)
+        paid = [p for p in mine if p.state is PaymentState.COMPLETED and p.created_at >= since]
+        age = max(0, (now - first).days)
+        return known(VenueHistory(age_days=age, paid_count=len(paid), disputed_count=0))
+
+
+@attrs.frozen
+class MemoryPayouts:
+    """``Payouts`` over the tables of one tenant."""
+
+    store: Store
+    tables: TenantTables
+
+    def add(self, payout: Payout) -> None:
+        if self.tables.payouts.lock(payout.id) is not None:
+            raise Conflict(f"there is a payout {payout.id} already")
+        if payout.venue_id not in self.tables.venues:
+            raise Conflict(f"there is no venue {payout.venue_id}")
+        self.tables.payouts.put(payout.id, payout)
+
+    def get(self, payout_id: PayoutId) -> Later[Payout | None]:
+        return known(self.tables.payouts.get(payout_id))
+
+    def lock(self, payout_id: PayoutId) -> Later[Payout | None]:
+        return known(self.tables.payouts.lock_found(payout_id))
+
+    def move(self, payout: Payout, step: Step[PayoutState, PayoutEvent], at: datetime) -> Payout:
+        stored = self.tables.payouts.lock_found(payout.id)
+        if stored is None or (stored.state, stored.version) != (step.before, payout.version):
+            raise Conflict(f"payout {payout.id} has been moved by somebody else")
+        moved = attrs.evolve(payout, state=step.after, version=payout.version + 1)
+        self.tables.payouts.put(payout.id, moved)
+        self.tables.moves.put(self.store.number(), Move(subject=payout.id, step=step, at=at))
+        return moved
+
+    def of_venue(self, venue_id: VenueId, since: datetime, limit: int) -> Later[tuple[Payout, ...]]:
+        mine = [
+            p
+            for p in self.tables.payouts.values()
+            if p.venue_id == venue_id and p.created_at >= since
+        ]
+        mine.sort(key=lambda p: (p.created_at, p.id), reverse=True)
+        return known(tuple(mine[:limit]))

@@ -1,0 +1,72 @@
+-- name: ensure_account
+INSERT INTO venue_accounts (tenant_id, venue_id, currency)
+VALUES (%(tenant)s, %(venue)s, %(currency)s)
+ON CONFLICT DO NOTHING
+
+-- name: account
+SELECT venue_id, currency, provider_account, postings
+FROM venue_accounts
+WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND currency = %(currency)s
+
+-- name: lock_account
+SELECT venue_id, currency, provider_account, postings
+FROM venue_accounts
+WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND currency = %(currency)s
+FOR UPDATE
+
+-- name: save_account
+UPDATE venue_accounts SET provider_account = %(account)s, postings = %(postings)s
+WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND currency = %(currency)s
+
+-- name: due
+SELECT b.party::uuid, e.id, b.currency, -b.cents
+FROM ledger_balances b
+JOIN events e ON e.tenant_id = %(tenant)s AND e.id = b.subject::uuid
+WHERE b.tenant_id = %(tenant)s AND b.kind = 'venue_payable' AND b.bucket = 'pending' AND b.cents <> 0
+  AND e.starts_at < %(over_before)s
+  AND (%(venue)s::text IS NULL OR b.party = %(venue)s)
+ORDER BY b.party, b.currency, b.subject
+LIMIT %(limit)s
+
+-- name: history
+SELECT min(created_at), count(*) FILTER (WHERE state = 'completed' AND created_at >= %(since)s)
+FROM payments
+WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s
+
+-- name: add_payout
+INSERT INTO payouts (tenant_id, id, venue_id, amount_cents, fee_cents, currency, speed, state,
+    requested_by, provider_account, created_at, updated_at, version)
+VALUES (%(tenant)s, %(id)s, %(venue)s, %(amount)s, %(fee)s, %(currency)s, %(speed)s, %(state)s,
+    %(requested_by)s, %(account)s, %(created_at)s, %(created_at)s, %(version)s)
+
+-- name: payout
+SELECT id, venue_id, amount_cents, fee_cents, currency, speed, state, requested_by,
+       provider_account, provider_payout_id, sent, failure_code, failure_message, created_at, version
+FROM payouts
+WHERE tenant_id = %(tenant)s AND id = %(id)s
+
+-- name: lock_payout
+SELECT id, venue_id, amount_cents, fee_cents, currency, speed, state, requested_by,
+       provider_account, provider_payout_id, sent, failure_code, failure_message, created_at, version
+FROM payouts
+WHERE tenant_id = %(tenant)s AND id = %(id)s
+FOR UPDATE
+
+-- name: payouts_of_venue
+SELECT id, venue_id, amount_cents, fee_cents, currency, speed, state, requested_by,
+       provider_account, provider_payout_id, sent, failure_code, failure_message, created_at, version
+FROM payouts
+WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND created_at >= %(since)s
+ORDER BY created_at DESC, id DESC
+LIMIT %(limit)s
+
+-- name: move_payout
+WITH saved AS (
+    UPDATE payouts
+    SET state = %(state)s, provider_payout_id = %(provider_payout_id)s, sent = %(sent)s,
+        failure_code = %(failure_code)s, failure_message = %(failure_message)s,
+        updated_at = %(at)s, version = version + 1
+    WHERE tenant_id = %(tenant)s AND id = %(id)s AND version = %(version)s AND state = %(before)s
+    RETURNING 1
+)
+SELECT tp_expect(count(*), 1, 'payout_version') FROM saved

@@ -1,0 +1,181 @@
+"""Venue money in PostgreSQL: the guard rows and the payouts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from ticketpay.adapters.postgres.moves import record_move
+from ticketpay.adapters.postgres.statements import load
+from ticketpay.domain.kernel.fsm import Step
+from ticketpay.domain.kernel.ids import PayoutId, VenueId
+from ticketpay.domain.money import Currency, Money
+from ticketpay.domain.payments import Failure
+from ticketpay.domain.payouts import (
+    Payout,
+    PayoutEvent,
+    PayoutSpeed,
+    PayoutState,
+    VenueAccount,
+    VenueHistory,
+)
+from ticketpay.ports.payouts import Due
+
+if TYPE_CHECKING:
+    from ticketpay.adapters.postgres.session import Session
+    from ticketpay.ports.later import Later
+
+__all__ = ["PostgresPayouts", "PostgresVenueAccounts"]
+
+_SQL: Final = load("venues")
+
+
+@attrs.frozen
+class PostgresVenueAccounts:
+    """Fulfils ``VenueAccounts``."""
+
+    session: Session
+
+    def get(self, venue_id: VenueId, currency: Currency) -> Later[VenueAccount]:
+        fresh = VenueAccount(venue_id=venue_id, currency=currency)
+        values = self._of(venue_id, currency)
+        return self.session.read(
+            _SQL["account"], values, lambda rows: _account(rows[0]) if rows else fresh
+        )
+
+    def lock(self, venue_id: VenueId, currency: Currency) -> Later[VenueAccount]:
+        values = self._of(venue_id, currency)
+        self.session.write(_SQL["ensure_account"], values)
+        return self.session.read(_SQL["lock_account"], values, lambda rows: _account(rows[0]))
+
+    def save(self, account: VenueAccount) -> None:
+        values = self._of(account.venue_id, account.currency)
+        changes = {"account": account.provider_account, "postings": account.postings}
+        self.session.write(_SQL["save_account"], values | changes)
+
+    def _of(self, venue_id: VenueId, currency: Currency) -> dict[str, object]:
+        tenant = self.session.tenant_id
+        return {"tenant": tenant, "venue": venue_id, "currency": currency.code}
+
+    def due(
+        self, over_before: datetime, venue_id: VenueId | None, limit: int
+    ) -> Later[tuple[Due, ...]]:
+        values = {
+            "tenant": self.session.tenant_id,
+            "over_before": over_before,
+            "venue": str(venue_id) if venue_id else None,
+            "limit": limit,
+        }
+        return self.session.read(_SQL["due"], values, lambda rows: tuple(map(_due, rows)))
+
+    def history(self, venue_id: VenueId, since: datetime, now: datetime) -> Later[VenueHistory]:
+        values = {"tenant": self.session.tenant_id, "venue": venue_id, "since": since}
+
+        def parse(rows: Sequence[tuple[Any, ...]]) -> VenueHistory:
+            first, paid = rows[0]
+            age = (now - first).days if first else 0
+            return VenueHistory(age_days=max(0, age), paid_count=paid, disputed_count=0)
+
+        return self.session.read(_SQL["history"], values, parse)
+
+
+def _account(row: tuple[Any, ...]) -> VenueAccount:
+    return VenueAccount(
+        venue_id=row[0], currency=Currency(row[1]), provider_account=row[2], postings=row[3]
+    )
+
+
+def _due(row: tuple[Any, ...]) -> Due:
+    return Due(venue_id=row[0], event_id=row[1], currency=Currency(row[2]), cents=int(row[3]))
+
+
+def _payout(row: tuple[Any, ...]) -> Payout:
+    currency = Currency(row[4])
+    return Payout(
+        id=row[0],
+        venue_id=row[1],
+        amount=Money(row[2], currency),
+        fee=Money(row[3], currency),
+        speed=PayoutSpeed(row[5]),
+        state=PayoutState(row[6]),
+        requested_by=row[7],
+        account=row[8],
+        provider_payout_id=row[9],
+        sent=row[10],
+        failure=None if row[11] is None else Failure(row[11], message=row[12]),
+        created_at=row[13].astimezone(UTC),
+        version=row[14],
+    )
+
+
+def _one(rows: Sequence[tuple[Any, ...]]) -> Payout | None:
+    return _payout(rows[0]) if rows else None
+
+
+@attrs.frozen
+class PostgresPayouts:
+    """Fulfils ``Payouts``."""
+
+    session: Session
+
+    def add(self, payout: Payout) -> None:
+        self.session.write(
+            _SQL["add_payout"],
+            {
+                "tenant": self.session.tenant_id,
+                "id": payout.id,
+                "venue": payout.venue_id,
+                "amount": payout.amount.cents,
+                "fee": payout.fee.cents,
+                "currency": payout.amount.currency.code,
+                "speed": payout.speed.value,
+                "state": payout.state.value,
+                "requested_by": payout.requested_by,
+                "account": payout.account,
+                "created_at": payout.created_at,
+                "version": payout.version,
+            },
+        )
+
+    def get(self, payout_id: PayoutId) -> Later[Payout | None]:
+        values = {"tenant": self.session.tenant_id, "id": payout_id}
+        return self.session.read(_SQL["payout"], values, _one)
+
+    def lock(self, payout_id: PayoutId) -> Later[Payout | None]:
+        values = {"tenant": self.session.tenant_id, "id": payout_id}
+        return self.session.read(_SQL["lock_payout"], values, _one)
+
+    def move(self, payout: Payout, step: Step[PayoutState, PayoutEvent], at: datetime) -> Payout:
+        failure = payout.failure
+        self.session.write(
+            _SQL["move_payout"],
+            {
+                "tenant": self.session.tenant_id,
+                "id": payout.id,
+                "version": payout.version,
+                "before": step.before.value,
+                "state": step.after.value,
+                "provider_payout_id": payout.provider_payout_id,
+                "sent": payout.sent,
+                "failure_code": failure.code if failure else None,
+                "failure_message": failure.message if failure else None,
+                "at": at,
+            },
+        )
+        saved = attrs.evolve(payout, state=step.after, version=payout.version + 1)
+        record_move(self.session, "payout", payout.id, saved.version, step, at)
+        return saved
+
+    def of_venue(self, venue_id: VenueId, since: datetime, limit: int) -> Later[tuple[Payout, ...]]:
+        values = {
+            "tenant": self.session.tenant_id,
+            "venue": venue_id,
+            "since": since,
+            "limit": limit,
+        }
+        return self.session.read(
+            _SQL["payouts_of_venue"], values, lambda rows: tuple(map(_payout, rows))
+        )

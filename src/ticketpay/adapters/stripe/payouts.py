@@ -1,0 +1,187 @@
+"""Payouts at Stripe: a transfer to the venue's account there, and a payout to its bank (S21, S22).
+
+The platform is charged, so a venue's money is transferred first; the whole amount goes, the venue
+pays the price of an instant payout out of it. Whatever comes to nothing is reversed before anybody
+is told, so a payout that has failed has its money on the platform's account again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import attrs
+import stripe
+
+from ticketpay.adapters.stripe.errors import failure_of, translated
+from ticketpay.adapters.stripe.gateway import KEY_SECONDS_MAX, sendable
+from ticketpay.adapters.stripe.transport import InProcessClient, PooledClient, Transport
+from ticketpay.domain.kernel.ids import TenantId
+from ticketpay.domain.ledger import ProviderTotal
+from ticketpay.domain.money import Currency
+from ticketpay.domain.payments import Failure
+from ticketpay.domain.payouts import Payout, PayoutState
+from ticketpay.ports.payouts import PayoutFact
+
+__all__ = ["StripePayouts"]
+
+_STATES: Final = {
+    "paid": PayoutState.PAID,
+    "failed": PayoutState.FAILED,
+    "canceled": PayoutState.FAILED,
+}
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@attrs.frozen(kw_only=True)
+class StripePayouts:
+    """``PayoutGateway`` over the official SDK; safe to share between threads."""
+
+    _client: stripe.StripeClient = attrs.field(repr=False)
+    _now: Callable[[], datetime]
+
+    @classmethod
+    def create(
+        cls,
+        secret_key: str,
+        *,
+        api_base: str = "",
+        timeout_seconds: float = 30.0,
+        transport: Transport | None = None,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> StripePayouts:
+        """Payouts through Stripe, ``api_base`` or an in-process ``transport``."""
+        stripe.enable_telemetry = False
+        http = InProcessClient(transport) if transport else PooledClient(timeout_seconds)
+        base: Any = {"api": api_base.rstrip("/")} if api_base else {}
+        client = stripe.StripeClient(
+            secret_key, http_client=http, base_addresses=base, max_network_retries=0
+        )
+        return cls(client=client, now=now)
+
+    def send(self, tenant_id: TenantId, payout: Payout) -> PayoutFact:
+        """Transfer, then pay out; each under a key of its own, and asked for once it is old."""
+        if payout.provider_payout_id:
+            return self._read(payout)
+        transfer = self._transfer(tenant_id, payout)
+        if transfer is None:
+            return PayoutFact(state=PayoutState.FAILED, failure=Failure("transfer_refused"))
+        if transfer["reversed"]:
+            return PayoutFact(state=PayoutState.FAILED, failure=Failure("transfer_reversed"))
+        try:
+            sent = self._pay_out(payout)
+        except stripe.InvalidRequestError as error:
+            self._bring_back(payout, transfer)
+            return PayoutFact(state=PayoutState.FAILED, failure=failure_of(error))
+        return self._fact(payout, transfer, sent)
+
+    def totals(self, tenant_id: TenantId) -> Iterator[ProviderTotal]:
+        """Every transfer of the tenant's payouts, less what was reversed; negative cents."""
+        for transfer in self._pages({}):
+            metadata = transfer["metadata"]
+            cents = transfer["amount"] - transfer["amount_reversed"]
+            if metadata.get("tenant_id") == str(tenant_id) and metadata.get("payout_id") and cents:
+                yield ProviderTotal(
+                    payment_id=metadata["payout_id"],
+                    account="",
+                    currency=Currency.of(transfer["currency"]).code,
+                    cents=-cents,
+                )
+
+    def _read(self, payout: Payout) -> PayoutFact:
+        with translated():
+            found = self._client.v1.payouts.retrieve(
+                payout.provider_payout_id, options={"stripe_account": payout.account}
+            )
+            transfer = self._known_transfer(payout)
+            if transfer is None:
+                raise ValueError(f"the transfer of payout {payout.id} is gone")
+        return self._fact(payout, transfer, _plain(found))
+
+    def _fact(
+        self, payout: Payout, transfer: Mapping[str, Any], sent: Mapping[str, Any]
+    ) -> PayoutFact:
+        state = _STATES.get(sent["status"], PayoutState.PROCESSING)
+        failure = None
+        if state is PayoutState.FAILED:
+            self._bring_back(payout, transfer)
+            failure = Failure(sent.get("failure_code") or str(sent["status"]))
+        return PayoutFact(state=state, provider_payout_id=sent["id"], failure=failure)
+
+    def _transfer(self, tenant_id: TenantId, payout: Payout) -> Mapping[str, Any] | None:
+        """The transfer, made or found; None when the provider will not make it."""
+        if self._is_old(payout):
+            return self._known_transfer(payout)
+        params: Any = {
+            "amount": payout.amount.cents,
+            "currency": payout.amount.currency.code.lower(),
+            "destination": payout.account,
+            "metadata": {"tenant_id": str(tenant_id), "payout_id": str(payout.id)},
+        }
+        options: Any = {"idempotency_key": sendable(f"{payout.key}:transfer")}
+        with translated(but=(stripe.InvalidRequestError,)):
+            try:
+                made = self._client.v1.transfers.create(params, options)
+            except stripe.InvalidRequestError:
+                return self._known_transfer(payout)
+            return _plain(self._client.v1.transfers.retrieve(made.id))
+
+    def _pay_out(self, payout: Payout) -> Mapping[str, Any]:
+        """The payout; raises ``InvalidRequestError`` when the provider will not make it."""
+        known = self._known_payout(payout) if self._is_old(payout) else None
+        if known is not None:
+            return known
+        params: Any = {
+            "amount": payout.net.cents,
+            "currency": payout.amount.currency.code.lower(),
+            "method": str(payout.speed),
+            "metadata": {"payout_id": str(payout.id)},
+        }
+        options: Any = {"stripe_account": payout.account, "idempotency_key": sendable(payout.key)}
+        with translated(but=(stripe.InvalidRequestError,)):
+            made = self._client.v1.payouts.create(params, options)
+            found = self._client.v1.payouts.retrieve(
+                made.id, options={"stripe_account": payout.account}
+            )
+            return _plain(found)
+
+    def _bring_back(self, payout: Payout, transfer: Mapping[str, Any]) -> None:
+        """Reverse what is left of the transfer; doing it again changes nothing."""
+        left = transfer["amount"] - transfer["amount_reversed"]
+        if left == 0:
+            return
+        options: Any = {"idempotency_key": sendable(f"{payout.key}:reversal")}
+        with translated():
+            self._client.v1.transfers.reversals.create(transfer["id"], {"amount": left}, options)
+
+    def _known_transfer(self, payout: Payout) -> Mapping[str, Any] | None:
+        asked = {"destination": payout.account}
+        mine = (t for t in self._pages(asked) if t["metadata"].get("payout_id") == str(payout.id))
+        return next(mine, None)
+
+    def _known_payout(self, payout: Payout) -> Mapping[str, Any] | None:
+        with translated():
+            first: Any = {"limit": 100}
+            page = self._client.v1.payouts.list(first, {"stripe_account": payout.account})
+            for found in map(_plain, page.auto_paging_iter()):
+                if found["metadata"].get("payout_id") == str(payout.id):
+                    return found
+        return None
+
+    def _pages(self, asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        params: Any = {"limit": 100, **asked}
+        with translated():
+            for found in self._client.v1.transfers.list(params).auto_paging_iter():
+                yield _plain(found)
+
+    def _is_old(self, payout: Payout) -> bool:
+        return self._now() - payout.created_at > timedelta(seconds=KEY_SECONDS_MAX)
+
+
+def _plain(shown: stripe.StripeObject) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = shown.to_dict()
+    return found

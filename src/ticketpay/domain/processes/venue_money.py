@@ -1,0 +1,563 @@
+"""Venue money: released when its event is over, shown, paid out and brought back (S20-S22).
+
+Whatever may overdraw a venue happens under its guard row, from reading the balances to the posting.
+The provider is called by the worker alone, never inside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from ticketpay.domain.audit import ActorKind, AuditEntry
+from ticketpay.domain.kernel.errors import Conflict, NotFound
+from ticketpay.domain.kernel.ids import PayoutId, VenueId
+from ticketpay.domain.kernel.time import rfc3339
+from ticketpay.domain.ledger import Bucket, PayoutBooks, VenueBooks
+from ticketpay.domain.messaging import (
+    AggregateType,
+    Answer,
+    KeyScope,
+    Message,
+    Outcome,
+    TimerClaim,
+    TimerKind,
+)
+from ticketpay.domain.money import Currency, Money
+from ticketpay.domain.parties import Actor, Role
+from ticketpay.domain.payouts import (
+    PAYOUT_MACHINE,
+    Balances,
+    Payout,
+    PayoutEvent,
+    PayoutRules,
+    PayoutSpeed,
+    PayoutState,
+    Portion,
+    VenueAccount,
+    VenueNotConnected,
+    check_payout,
+    paid_out_cents,
+    payable,
+    payout_fee,
+    recovery_order,
+    risk_level,
+)
+from ticketpay.domain.processes.keyed import answered_once
+
+if TYPE_CHECKING:
+    from ticketpay.domain.audit import Detail
+    from ticketpay.domain.kernel.ids import TenantId
+    from ticketpay.domain.payouts import Payable
+    from ticketpay.ports.payouts import PayoutFact, PayoutGateway
+    from ticketpay.ports.system import Alerts, Clock, Ids
+    from ticketpay.ports.transactions import Tx, UnitOfWork
+
+__all__ = [
+    "AskPayout",
+    "CancelPayout",
+    "ConnectVenue",
+    "HoldRules",
+    "PayoutCourier",
+    "PayoutOrder",
+    "PayoutWish",
+    "ReleaseVenueMoney",
+    "ShowVenue",
+    "VenueMoney",
+    "payout_view",
+]
+
+RELEASED_AT_ONCE: Final = 200
+LISTED: Final = 100
+LOOK_SECONDS: Final = 600
+LATE_LOOK_SECONDS: Final = 24 * 3600
+LATE_LOOKS_SECONDS: Final = 3 * 24 * 3600
+"""For so long after its request a payout that was paid is asked about once a day."""
+
+_READERS: Final = (Role.SUPPORT, Role.ADMIN)
+
+
+@attrs.frozen(kw_only=True)
+class HoldRules:
+    """When money of an event is released: the catalogue knows no end, so a day after its start."""
+
+    event_hours: int = 24
+    hold_days: int = 7
+
+    def over_before(self, now: datetime) -> datetime:
+        """Events that began before then are over, and their hold is, too."""
+        return now - timedelta(hours=self.event_hours, days=self.hold_days)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ReleaseVenueMoney:
+    """The worker's step: pending becomes available where the event is over (S20 D4)."""
+
+    uow: UnitOfWork
+    clock: Clock
+    rules: HoldRules
+
+    def __call__(self, tenant: TenantId) -> int:
+        """How many balances were released; a venue at a time, under its guard."""
+        before = self.rules.over_before(self.clock.now())
+        due = self.uow.run(
+            tenant, lambda tx: tx.venue_accounts.due(before, None, RELEASED_AT_ONCE)()
+        )
+        venues = sorted({(one.venue_id, one.currency) for one in due})
+        return sum(
+            self.uow.run(tenant, lambda tx, v=venue, c=currency: self.release(tx, v, c)[1])  # type: ignore[misc] # defaults bind the loop variables
+            for venue, currency in venues
+        )
+
+    def release(self, tx: Tx, venue_id: VenueId, currency: Currency) -> tuple[VenueAccount, int]:
+        """Release all that is due of one venue; its guard is locked from now on."""
+        now = self.clock.now()
+        account = tx.venue_accounts.lock(venue_id, currency)()
+        before = self.rules.over_before(now)
+        due = tx.venue_accounts.due(before, venue_id, RELEASED_AT_ONCE)()
+        mine = [one for one in due if one.currency is currency]
+        books = VenueBooks(venue_id=venue_id, currency=currency)
+        for one in mine:
+            account = attrs.evolve(account, postings=account.postings + 1)
+            tx.ledger.post(books.released(one.event_id, one.cents, account.postings, now))
+        if mine:
+            account = _recover(tx, account, books, now)
+            tx.venue_accounts.save(account)
+        return account, len(mine)
+
+
+def _recover(tx: Tx, account: VenueAccount, books: VenueBooks, now: datetime) -> VenueAccount:
+    """A debt takes from the reserve first; the rest stays a negative balance (field notes 3.5)."""
+    held = _balances(tx, account)
+    if held.available_cents >= 0:
+        return account
+    reserve = Portion(bucket=Bucket.RESERVED, cents=held.reserved_cents)
+    for take in recovery_order(-held.available_cents, [reserve]):
+        if take.bucket is Bucket.RESERVED:
+            account = attrs.evolve(account, postings=account.postings + 1)
+            tx.ledger.post(books.recovered(take.cents, account.postings, now))
+    return account
+
+
+def _balances(tx: Tx, account: VenueAccount) -> Balances:
+    """What the venue has, read under its guard."""
+    held = tx.ledger.venue_balances(account.venue_id)().get(account.currency.code, {})
+    return Balances(
+        currency=account.currency,
+        available_cents=held.get(Bucket.AVAILABLE, 0),
+        reserved_cents=held.get(Bucket.RESERVED, 0),
+        pending_cents=max(0, held.get(Bucket.PENDING, 0)),
+        in_transit_cents=held.get(Bucket.IN_TRANSIT, 0),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class PayoutWish:
+    """How much a venue wants, and how fast."""
+
+    venue_id: VenueId
+    amount: Money
+    speed: PayoutSpeed = PayoutSpeed.STANDARD
+
+
+@attrs.frozen(kw_only=True)
+class PayoutOrder:
+    """Who wants which payout, under which key; ``entry`` is an operator's audit entry."""
+
+    actor: Actor
+    key: KeyScope
+    request_hash: str
+    wish: PayoutWish
+    request_id: str = ""
+    entry: AuditEntry | None = None
+
+
+def payout_view(payout: Payout) -> dict[str, object]:
+    """A payout for its venue; amounts in cents."""
+    view: dict[str, object] = {
+        "id": str(payout.id),
+        "venueId": str(payout.venue_id),
+        "status": str(payout.state),
+        "type": str(payout.speed),
+        "amountCents": payout.amount.cents,
+        "feeCents": payout.fee.cents,
+        "netCents": payout.net.cents,
+        "currency": payout.amount.currency.code,
+        "arrival": payout.speed.arrival,
+        "createdAt": rfc3339(payout.created_at),
+    }
+    if payout.failure is not None:
+        view["failureCode"] = payout.failure.code
+    return view
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class AskPayout:
+    """``POST /venues/{id}/payouts`` (S21, S22)."""
+
+    uow: UnitOfWork
+    release: ReleaseVenueMoney
+    clock: Clock
+    ids: Ids
+    rules: PayoutRules
+
+    def __call__(self, order: PayoutOrder) -> Answer:
+        """The payout, or why there is none; once per key.
+
+        Raises ``PayoutAmountInvalid`` and ``CurrencyMismatch``; two payouts at once never exceed
+        what is payable, because both hold the guard (S21 D1).
+        """
+
+        def run(tx: Tx) -> Answer:
+            now = self.clock.now()
+            return answered_once(tx, order, now, lambda: self._decide(tx, order, now))
+
+        return self.uow.run(order.actor.tenant_id, run)
+
+    def preview(self, order: PayoutOrder) -> dict[str, object]:
+        """What would be paid out now; nothing is kept. Raises what it would be refused for."""
+
+        def look(tx: Tx) -> dict[str, object]:
+            _require_venue(tx, order.actor, order.wish.venue_id, paying=True)
+            now, wish = self.clock.now(), order.wish
+            account = tx.venue_accounts.get(wish.venue_id, wish.amount.currency)()
+            due = tx.venue_accounts.due(
+                self.release.rules.over_before(now), wish.venue_id, LISTED
+            )()
+            coming = sum(one.cents for one in due if one.currency is account.currency)
+            limit = _limit(tx, account, self.rules, now, coming)
+            return payout_view(self._checked(tx, order, account, limit, now))
+
+        return self.uow.run(order.actor.tenant_id, look)
+
+    def _decide(self, tx: Tx, order: PayoutOrder, now: datetime) -> Callable[[], Answer]:
+        _require_venue(tx, order.actor, order.wish.venue_id, paying=True)
+        # Released money is the venue's whatever becomes of the wish.
+        account, limit = self._limit(tx, order.wish)
+        payout = self._checked(tx, order, account, limit, now)
+        return lambda: self._begin(tx, order, payout, limit, now)
+
+    def _limit(self, tx: Tx, wish: PayoutWish) -> tuple[VenueAccount, Payable]:
+        account, _ = self.release.release(tx, wish.venue_id, wish.amount.currency)
+        return account, _limit(tx, account, self.rules, self.clock.now())
+
+    def _checked(
+        self, tx: Tx, order: PayoutOrder, account: VenueAccount, limit: Payable, now: datetime
+    ) -> Payout:
+        wish = order.wish
+        recent = tx.payouts.of_venue(wish.venue_id, now - timedelta(days=2), 10_000)()
+        today = paid_out_cents(recent, currency=wish.amount.currency, now=now)
+        check_payout(wish.amount, limit, today_cents=today, rules=self.rules)
+        if not account.provider_account:
+            raise VenueNotConnected(f"venue {wish.venue_id} has no account at the provider")
+        return Payout(
+            id=PayoutId(self.ids.new()),
+            venue_id=wish.venue_id,
+            amount=wish.amount,
+            fee=payout_fee(wish.amount, wish.speed, self.rules),
+            speed=wish.speed,
+            state=PAYOUT_MACHINE.initial,
+            requested_by=order.actor.user_id,
+            account=account.provider_account,
+            created_at=now,
+        )
+
+    def _begin(
+        self, tx: Tx, order: PayoutOrder, payout: Payout, limit: Payable, now: datetime
+    ) -> Answer:
+        tx.payouts.add(payout)
+        if limit.additional_cents:
+            books = VenueBooks(venue_id=payout.venue_id, currency=payout.amount.currency)
+            tx.ledger.post(books.reserved(limit.additional_cents, payout.id, now))
+        tx.ledger.post(_books(payout).requested(now))
+        tx.outbox.emit([_message(self.ids, payout, "payout.requested", now)])
+        tx.timers.set(tx.tenant_id, TimerKind.PAYOUT, payout.id, now)
+        tx.audit.record(_entry(self.ids, "payout.request", order, payout, now))
+        return Answer(Outcome.COMPLETED, payout_view(payout))
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class CancelPayout:
+    """``ticketpay payouts cancel``: as long as the provider has not been asked; idempotent."""
+
+    uow: UnitOfWork
+    clock: Clock
+    ids: Ids
+
+    def __call__(self, tenant: TenantId, payout_id: PayoutId, entry: AuditEntry) -> Payout:
+        """The cancelled payout; raises ``NotFound``, or ``Conflict`` when it is on its way."""
+
+        def cancel(tx: Tx) -> Payout:
+            now = self.clock.now()
+            payout = _found(tx.payouts.lock(payout_id)(), payout_id)
+            if payout.state is PayoutState.CANCELLED:
+                return payout
+            if not PAYOUT_MACHINE.can(payout.state, PayoutEvent.CANCEL):
+                raise Conflict(f"payout {payout_id} is {payout.state}")
+            moved = _moved(tx, payout, PayoutEvent.CANCEL, now)
+            tx.ledger.post(_books(payout).cancelled(now))
+            tx.outbox.emit([_message(self.ids, moved, "payout.cancelled", now)])
+            tx.timers.clear(tx.tenant_id, TimerKind.PAYOUT, payout.id)
+            tx.audit.record(attrs.evolve(entry, at=now))
+            return moved
+
+        return self.uow.run(tenant, cancel)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ConnectVenue:
+    """``ticketpay payouts connect``: where a venue's money goes."""
+
+    uow: UnitOfWork
+    clock: Clock
+
+    def __call__(
+        self,
+        tenant: TenantId,
+        venue_id: VenueId,
+        currency: Currency,
+        account: str,
+        entry: AuditEntry,
+    ) -> VenueAccount:
+        """The guard row with its account; raises ``NotFound`` for an unknown venue."""
+
+        def connect(tx: Tx) -> VenueAccount:
+            if tx.catalog.place(venue_id)() is None:
+                raise NotFound(f"there is no venue {venue_id}")
+            guard = tx.venue_accounts.lock(venue_id, currency)()
+            connected = attrs.evolve(guard, provider_account=account)
+            tx.venue_accounts.save(connected)
+            tx.audit.record(attrs.evolve(entry, at=self.clock.now()))
+            return connected
+
+        return self.uow.run(tenant, connect)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ShowVenue:
+    """``GET /venues/{id}/balance`` and ``/payouts``."""
+
+    uow: UnitOfWork
+    clock: Clock
+    rules: PayoutRules
+
+    def balance(self, actor: Actor, venue_id: VenueId) -> dict[str, object]:
+        """What the venue has per currency and what is payable, in cents; raises ``NotFound``."""
+
+        def show(tx: Tx) -> dict[str, object]:
+            _require_venue(tx, actor, venue_id, paying=False)
+            held = tx.ledger.venue_balances(venue_id)()
+            codes = sorted(held) or [Currency("USD").code]
+            rows = [self._row(tx, venue_id, Currency(code)) for code in codes]
+            return {"venueId": str(venue_id), "balances": rows}
+
+        return self.uow.run(actor.tenant_id, show)
+
+    def _row(self, tx: Tx, venue_id: VenueId, currency: Currency) -> dict[str, object]:
+        account = VenueAccount(venue_id=venue_id, currency=currency)
+        held = _balances(tx, account)
+        limit = _limit(tx, account, self.rules, self.clock.now())
+        return {
+            "currency": currency.code,
+            "availableCents": held.available_cents,
+            "pendingCents": held.pending_cents,
+            "reservedCents": held.reserved_cents,
+            "inTransitCents": held.in_transit_cents,
+            "payableCents": limit.payable_cents,
+        }
+
+    def account(self, actor: Actor, venue_id: VenueId, currency: Currency) -> VenueAccount:
+        """Where the venue's money goes; raises ``NotFound``."""
+
+        def show(tx: Tx) -> VenueAccount:
+            _require_venue(tx, actor, venue_id, paying=False)
+            return tx.venue_accounts.get(venue_id, currency)()
+
+        return self.uow.run(actor.tenant_id, show)
+
+    def payout(self, actor: Actor, payout_id: PayoutId) -> dict[str, object]:
+        """One payout; raises ``NotFound``."""
+
+        def show(tx: Tx) -> dict[str, object]:
+            payout = _found(tx.payouts.get(payout_id)(), payout_id)
+            _require_venue(tx, actor, payout.venue_id, paying=False)
+            return payout_view(payout)
+
+        return self.uow.run(actor.tenant_id, show)
+
+    def payouts(self, actor: Actor, venue_id: VenueId) -> list[dict[str, object]]:
+        """The newest payouts, newest first; raises ``NotFound``."""
+
+        def show(tx: Tx) -> list[dict[str, object]]:
+            _require_venue(tx, actor, venue_id, paying=False)
+            long_ago = self.clock.now() - timedelta(days=3650)
+            found = tx.payouts.of_venue(venue_id, long_ago, LISTED)()
+            return [payout_view(payout) for payout in found]
+
+        return self.uow.run(actor.tenant_id, show)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class PayoutCourier:
+    """The worker's step for one payout: sent once, asked about until it has its end (S21)."""
+
+    uow: UnitOfWork
+    gateway: PayoutGateway
+    clock: Clock
+    ids: Ids
+    alerts: Alerts
+
+    def __call__(self, claim: TimerClaim) -> None:
+        """Bring it one step further; raises what the provider raises."""
+        tenant, payout_id = claim.tenant_id, PayoutId(claim.subject_id)
+        begun = self.uow.run(tenant, lambda tx: self._begin(tx, payout_id))
+        if begun is None:
+            self.uow.run(tenant, lambda tx: tx.timers.clear(tenant, TimerKind.PAYOUT, payout_id))
+            return
+        fact = self.gateway.send(tenant, begun)
+        self.uow.run(tenant, lambda tx: self._settle(tx, claim, payout_id, fact))
+
+    def _begin(self, tx: Tx, payout_id: PayoutId) -> Payout | None:
+        """From here on the provider may have sent it, so it cannot be cancelled any more."""
+        now = self.clock.now()
+        payout = _found(tx.payouts.lock(payout_id)(), payout_id)
+        if payout.state.is_undone:
+            return None
+        if payout.state is PayoutState.REQUESTED:
+            payout = _moved(tx, payout, PayoutEvent.PROCESS, now)
+            tx.ledger.post(_books(payout).processed(now))
+        return payout
+
+    def _settle(self, tx: Tx, claim: TimerClaim, payout_id: PayoutId, fact: PayoutFact) -> None:
+        now = self.clock.now()
+        payout = _found(tx.payouts.lock(payout_id)(), payout_id)
+        if not tx.timers.lock(claim)():
+            return
+        payout = self._apply(tx, payout, fact, now)
+        late = payout.created_at + timedelta(seconds=LATE_LOOKS_SECONDS)
+        if payout.state.is_undone or (payout.state is PayoutState.PAID and now >= late):
+            tx.timers.clear(tx.tenant_id, TimerKind.PAYOUT, payout_id)
+            return
+        paid = payout.state is PayoutState.PAID
+        wait = LATE_LOOK_SECONDS if paid else LOOK_SECONDS
+        tx.timers.postpone(claim, now + timedelta(seconds=wait), "on its way")
+
+    def _apply(self, tx: Tx, payout: Payout, fact: PayoutFact, now: datetime) -> Payout:
+        books, before = _books(payout), payout.state
+        event = {
+            PayoutState.PROCESSING: PayoutEvent.PROCESS,
+            PayoutState.PAID: PayoutEvent.PAY,
+            PayoutState.FAILED: PayoutEvent.FAIL,
+        }[fact.state]
+        if not PAYOUT_MACHINE.can(before, event):
+            return payout
+        step = PAYOUT_MACHINE.step(before, event)
+        arrived = fact.state is not PayoutState.FAILED
+        if arrived and not payout.sent:
+            tx.ledger.post(books.sent(now))
+        if not step.moves and (payout.sent or not arrived):
+            return payout
+        noted = attrs.evolve(
+            payout,
+            provider_payout_id=fact.provider_payout_id or payout.provider_payout_id,
+            failure=fact.failure,
+            sent=payout.sent or arrived,
+        )
+        moved = _moved(tx, noted, event, now)
+        if step.moves:
+            self._end(tx, moved, books, before, now)
+        return moved
+
+    def _end(
+        self, tx: Tx, moved: Payout, books: PayoutBooks, before: PayoutState, now: datetime
+    ) -> None:
+        if moved.state is PayoutState.PAID:
+            tx.ledger.post(books.paid(now))
+        elif moved.state is PayoutState.FAILED:
+            late = before is PayoutState.PAID
+            tx.ledger.post(books.returned(now) if late else books.failed(now, sent=moved.sent))
+            code = moved.failure.code if moved.failure else ""
+            self.alerts.raise_alert("payout_failed", code, payout_id=str(moved.id))
+        tx.outbox.emit([_message(self.ids, moved, f"payout.{moved.state}", now)])
+
+
+@attrs.frozen(kw_only=True)
+class VenueMoney:
+    """Everything about the money of venues."""
+
+    release: ReleaseVenueMoney
+    ask: AskPayout
+    cancel: CancelPayout
+    connect: ConnectVenue
+    show: ShowVenue
+
+
+def _limit(
+    tx: Tx, account: VenueAccount, rules: PayoutRules, now: datetime, coming_cents: int = 0
+) -> Payable:
+    """What is payable; ``coming_cents`` are due to be released."""
+    since = now - timedelta(days=rules.history_days)
+    level = risk_level(tx.venue_accounts.history(account.venue_id, since, now)(), rules)
+    held = _balances(tx, account)
+    with_due = attrs.evolve(held, available_cents=held.available_cents + coming_cents)
+    return payable(with_due, level, rules)
+
+
+def _require_venue(tx: Tx, actor: Actor, venue_id: VenueId, *, paying: bool) -> None:
+    """Raise ``NotFound`` unless the actor may see, or pay out, this venue of the tenant."""
+    mine = actor.role is Role.VENUE_MANAGER and venue_id in actor.venues
+    allowed = mine or actor.role is Role.ADMIN or (not paying and actor.role in _READERS)
+    if not allowed or tx.catalog.place(venue_id)() is None:
+        raise NotFound(f"there is no venue {venue_id}")
+
+
+def _books(payout: Payout) -> PayoutBooks:
+    return PayoutBooks(payout_id=payout.id, venue_id=payout.venue_id, amount=payout.amount)
+
+
+def _moved(tx: Tx, payout: Payout, event: PayoutEvent, now: datetime) -> Payout:
+    step = PAYOUT_MACHINE.step(payout.state, event)
+    return tx.payouts.move(attrs.evolve(payout, state=step.after), step, now)
+
+
+def _found(payout: Payout | None, payout_id: PayoutId) -> Payout:
+    if payout is None:
+        raise NotFound(f"there is no payout {payout_id}")
+    return payout
+
+
+def _message(ids: Ids, payout: Payout, kind: str, now: datetime) -> Message:
+    return Message(
+        id=ids.new(),
+        type=kind,
+        aggregate_type=AggregateType.PAYOUT,
+        aggregate_id=payout.id,
+        occurred_at=now,
+        data={
+            "payoutId": str(payout.id),
+            "venueId": str(payout.venue_id),
+            "amountCents": payout.amount.cents,
+            "feeCents": payout.fee.cents,
+            "currency": payout.amount.currency.code,
+        },
+    )
+
+
+def _entry(ids: Ids, action: str, order: PayoutOrder, payout: Payout, now: datetime) -> AuditEntry:
+    details: dict[str, Detail] = {"cents": payout.amount.cents, "venue": str(payout.venue_id)}
+    if order.entry is not None:
+        return attrs.evolve(order.entry, at=now, subject_id=str(payout.id), details=details)
+    return AuditEntry(
+        id=ids.new(),
+        at=now,
+        actor_kind=ActorKind.USER,
+        actor_id=str(order.actor.user_id),
+        action=action,
+        subject_type="payout",
+        subject_id=str(payout.id),
+        details={"role": str(order.actor.role), **details},
+        request_id=order.request_id,
+    )

@@ -1,0 +1,168 @@
+"""``ticketpay payouts``: what venues have and are paid; what changes anything needs ``--yes``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import attrs
+import click
+
+from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.ids import PayoutId, TenantId, VenueId
+from ticketpay.entrypoints.cli.common import (
+    acting,
+    cents_of,
+    entry_of,
+    int_of,
+    of_tenant,
+    once,
+    opened,
+    operator_of,
+    say_done,
+    say_dry,
+    support_of,
+    taken,
+)
+from ticketpay.entrypoints.cli.shell import Group, emit_table
+
+if TYPE_CHECKING:
+    from ticketpay.domain.audit import AuditEntry
+    from ticketpay.domain.processes.venue_money import PayoutOrder
+
+__all__ = ["payouts"]
+
+_BALANCES = ("available", "pending", "reserved", "inTransit", "payable")
+_in_currency = click.option(
+    "--currency", default="USD", show_default=True, help="Three letters, as ISO 4217 has them."
+)
+
+
+@click.group(cls=Group)
+def payouts() -> None:
+    """The money of venues."""
+
+
+@payouts.command("balance")
+@click.argument("venue", type=click.UUID)
+@of_tenant
+def payouts_balance(venue: UUID, tenant: UUID) -> None:
+    """Print what a venue has, and what of it is payable."""
+    with opened(tenant, reading=True) as app:
+        view: Any = app.venue_money.show.balance(support_of(tenant), VenueId(venue))
+    rows = [
+        (one["currency"], *(cents_of(one[f"{name}Cents"]) for name in _BALANCES))
+        for one in view["balances"]
+    ]
+    emit_table(view, ("currency", *_BALANCES), rows)
+
+
+@payouts.command("list")
+@click.argument("venue", type=click.UUID)
+@of_tenant
+def payouts_list(venue: UUID, tenant: UUID) -> None:
+    """Print the newest payouts of a venue, newest first."""
+    with opened(tenant, reading=True) as app:
+        found = app.venue_money.show.payouts(support_of(tenant), VenueId(venue))
+    rows = [
+        (v["id"], v["status"], cents_of(int_of(v, "amountCents")), v["currency"], v["createdAt"])
+        for v in found
+    ]
+    emit_table(found, ("payout", "status", "amount", "currency", "created"), rows)
+
+
+@payouts.command("connect")
+@click.argument("venue", type=click.UUID)
+@click.argument("account")
+@_in_currency
+@of_tenant
+@acting
+def payouts_connect(
+    venue: UUID, account: str, currency: str, tenant: UUID, *, yes: bool, name: str, reason: str
+) -> None:
+    """Say to which account at the provider a venue is paid out from now on."""
+    from ticketpay.domain.money import Currency
+
+    money = Currency.of(currency)
+    entry = entry_of("payout.connect", "venue", venue, name=name, reason=reason)
+    entry = attrs.evolve(entry, details={"account": account})
+    with opened(tenant) as app:
+        known = app.venue_money.show.account(support_of(tenant), VenueId(venue), money)
+        before = known.provider_account or "without an account"
+        if not yes:
+            say_dry("payout.connect", venue, before, f"pay out to {account}")
+            return
+        app.venue_money.connect(TenantId(tenant), VenueId(venue), money, account, entry)
+    say_done("payout.connect", venue, before, account)
+
+
+@payouts.command("request")
+@click.argument("venue", type=click.UUID)
+@click.option("--amount-cents", type=click.IntRange(1, 99_999_999), required=True, help="So much.")
+@click.option("--instant", is_flag=True, help="Within minutes, for a fee.")
+@_in_currency
+@of_tenant
+@acting
+def payouts_request(
+    venue: UUID,
+    tenant: UUID,
+    amount_cents: int,
+    currency: str,
+    *,
+    instant: bool,
+    yes: bool,
+    name: str,
+    reason: str,
+) -> None:
+    """Pay a venue out; the worker sends the money."""
+    from ticketpay.domain.money import Currency, Money
+
+    money = Money(amount_cents, Currency.of(currency))
+    entry = entry_of("payout.request", "payout", "", name=name, reason=reason)
+    order = _order(tenant, VenueId(venue), money, entry, instant=instant)
+    with opened(tenant) as app:
+        if not yes:
+            plan = app.venue_money.ask.preview(order)
+            net = cents_of(int_of(plan, "netCents"))
+            would = f"pay {net} {plan['currency']} to the bank, {plan['arrival']}"
+            say_dry("payout.request", venue, "owed money", would)
+            return
+        view = taken(app.venue_money.ask(order))
+    say_done("payout.request", view["id"], "asked for", str(view["status"]))
+
+
+@payouts.command("cancel")
+@click.argument("payout", type=click.UUID)
+@of_tenant
+@acting
+def payouts_cancel(payout: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
+    """Call a payout off before it is sent."""
+    ident = PayoutId(payout)
+    entry = entry_of("payout.cancel", "payout", payout, name=name, reason=reason)
+    with opened(tenant) as app:
+        before = str(app.venue_money.show.payout(support_of(tenant), ident)["status"])
+        if not yes:
+            if before not in ("requested", "cancelled"):
+                raise Conflict(f"payout {payout} is {before}")
+            say_dry("payout.cancel", payout, before, "give the money back to the venue's balance")
+            return
+        after = app.venue_money.cancel(TenantId(tenant), ident, entry)
+    say_done("payout.cancel", payout, before, str(after.state))
+
+
+def _order(
+    tenant: UUID, venue: VenueId, amount: Any, entry: AuditEntry, *, instant: bool
+) -> PayoutOrder:
+    from ticketpay.domain.parties import Role
+    from ticketpay.domain.payouts import PayoutSpeed
+    from ticketpay.domain.processes.venue_money import PayoutOrder, PayoutWish
+
+    who = attrs.evolve(operator_of(tenant, entry), role=Role.ADMIN)
+    speed = PayoutSpeed.INSTANT if instant else PayoutSpeed.STANDARD
+    return PayoutOrder(
+        actor=who,
+        key=once(who, entry),
+        request_hash="cli",
+        wish=PayoutWish(venue_id=venue, amount=amount, speed=speed),
+        entry=entry,
+    )

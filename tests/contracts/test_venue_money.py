@@ -1,0 +1,148 @@
+"""What the stores of venue money promise: guard rows, what is due, payouts by compare-and-set."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import attrs
+import pytest
+
+from tests.support.backend import Backend
+from tests.support.scenery import a_payout
+from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.ids import EventId, PaymentId, PayoutId, VenueId
+from ticketpay.domain.ledger import capture_posting
+from ticketpay.domain.money import USD, Currency, Money
+from ticketpay.domain.payments import PAYMENT_MACHINE, Failure, PaymentEvent
+from ticketpay.domain.payouts import (
+    PAYOUT_MACHINE,
+    Payout,
+    PayoutEvent,
+    PayoutSpeed,
+    VenueAccount,
+    VenueHistory,
+)
+from ticketpay.ports.payouts import Due
+from ticketpay.ports.transactions import Tx
+
+
+def stored(backend: Backend, **changes: object) -> Payout:
+    payout = attrs.evolve(a_payout(backend.home.venue_id, backend.now()), **changes)  # type: ignore[arg-type] # typed by whoever asks
+    backend.run(lambda tx: tx.payouts.add(payout))
+    return payout
+
+
+@pytest.mark.spec("S20")
+def test_a_guard_row_is_made_once_and_keeps_what_was_saved(backend: Backend) -> None:
+    """Locked it is made, saved it stays; each currency has its own, and other tenants see none."""
+    venue = backend.home.venue_id
+    fresh = VenueAccount(venue_id=venue, currency=USD)
+    assert backend.run(lambda tx: tx.venue_accounts.get(venue, USD)()) == fresh
+    assert backend.run(lambda tx: tx.venue_accounts.lock(venue, USD)()) == fresh
+    changed = attrs.evolve(fresh, provider_account="acct_1", postings=3)
+    backend.run(lambda tx: tx.venue_accounts.save(changed))
+    assert backend.run(lambda tx: tx.venue_accounts.lock(venue, USD)()) == changed
+    assert backend.run(lambda tx: tx.venue_accounts.get(venue, USD)()) == changed
+    euro = Currency("EUR")
+    assert backend.run(lambda tx: tx.venue_accounts.get(venue, euro)()).postings == 0
+    assert backend.run_as_other(lambda tx: tx.venue_accounts.get(venue, USD)()) == fresh
+    with pytest.raises(Conflict):
+        backend.run(lambda tx: tx.venue_accounts.lock(VenueId(uuid4()), USD)())
+
+
+@pytest.mark.spec("S20 D4")
+def test_pending_money_is_due_when_its_event_is_over(backend: Backend) -> None:
+    """What is pending under an event that began before then, for one venue or for all."""
+    home = backend.home
+    posting = capture_posting(
+        payment_id=PaymentId(uuid4()),
+        venue_id=home.venue_id,
+        event_id=home.event_id,
+        provider_account="",
+        tax_jurisdiction="US-TN",
+        total=Money(1_000, USD),
+        fees_cents=100,
+        taxes_cents=50,
+        posted_at=backend.now(),
+    )
+    backend.run(lambda tx: tx.ledger.post(posting))
+    event = backend.run(lambda tx: tx.catalog.offer(home.event_id)())
+    assert event is not None
+    starts = event.event.starts_at
+    after = starts + timedelta(seconds=1)
+    due = Due(venue_id=home.venue_id, event_id=home.event_id, currency=USD, cents=850)
+    assert backend.run(lambda tx: tx.venue_accounts.due(after, home.venue_id, 9)()) == (due,)
+    assert due in backend.run(lambda tx: tx.venue_accounts.due(after, None, 999)())
+    assert backend.run(lambda tx: tx.venue_accounts.due(starts, home.venue_id, 9)()) == ()
+    assert backend.run(lambda tx: tx.venue_accounts.due(after, VenueId(uuid4()), 9)()) == ()
+    assert backend.run(lambda tx: tx.venue_accounts.due(after, home.venue_id, 0)()) == ()
+    assert backend.run_as_other(lambda tx: tx.venue_accounts.due(after, home.venue_id, 9)()) == ()
+
+
+@pytest.mark.spec("S21")
+def test_a_history_counts_what_was_paid(backend: Backend) -> None:
+    """Days since the first payment, and the completed payments since then."""
+    venue, now = backend.home.venue_id, backend.now()
+    none = VenueHistory(age_days=0, paid_count=0, disputed_count=0)
+    other = VenueId(uuid4())
+    assert backend.run(lambda tx: tx.venue_accounts.history(other, now, now)()) == none
+    payment = backend.stored_payment()
+    step = PAYMENT_MACHINE.step(payment.state, PaymentEvent.COMPLETE)
+    paid = attrs.evolve(payment, state=step.after, received_cents=payment.amount.cents)
+    backend.run(lambda tx: tx.payments.save(paid, step, now))
+    before, later = now - timedelta(days=1), now + timedelta(days=100)
+    seen = backend.run(lambda tx: tx.venue_accounts.history(venue, before, later)())
+    assert (seen.age_days, seen.paid_count) == (100, 1)
+    seen = backend.run(lambda tx: tx.venue_accounts.history(venue, later, later)())
+    assert seen.paid_count == 0
+
+
+@pytest.mark.spec("S21")
+def test_a_payout_comes_back_as_it_was(backend: Backend) -> None:
+    """Stored once, read and locked alike, unknown to others."""
+    payout = stored(backend, speed=PayoutSpeed.INSTANT, fee=Money(7, USD), account="acct_9")
+    assert backend.run(lambda tx: tx.payouts.get(payout.id)()) == payout
+    assert backend.run(lambda tx: tx.payouts.lock(payout.id)()) == payout
+    assert backend.run(lambda tx: tx.payouts.lock(PayoutId(uuid4()))()) is None
+    assert backend.run_as_other(lambda tx: tx.payouts.get(payout.id)()) is None
+    with pytest.raises(Conflict):
+        backend.run(lambda tx: tx.payouts.add(payout))
+
+
+@pytest.mark.spec("S21")
+def test_a_payout_is_moved_by_compare_and_set(backend: Backend) -> None:
+    """A move writes what is known and raises the version; the old version moves nothing any more."""
+    payout = stored(backend)
+    for event in (PayoutEvent.PROCESS, PayoutEvent.FAIL):
+        payout = _moved_once(backend, payout, event)
+
+
+def _moved_once(backend: Backend, payout: Payout, event: PayoutEvent) -> Payout:
+    step, failure = PAYOUT_MACHINE.step(payout.state, event), Failure("closed", message="gone")
+    noted = attrs.evolve(payout, provider_payout_id="po_1", sent=True, failure=failure)
+
+    def move(tx: Tx) -> Payout:
+        return tx.payouts.move(noted, step, backend.now())
+
+    moved = backend.run(move)
+    assert moved == attrs.evolve(noted, state=step.after, version=payout.version + 1)
+    assert backend.run(lambda tx: tx.payouts.get(payout.id)()) == moved
+    with pytest.raises(Conflict):
+        backend.run(move)
+    return moved
+
+
+@pytest.mark.spec("S21")
+def test_the_payouts_of_a_venue_are_listed_newest_first(backend: Backend) -> None:
+    """Those since a time, so many, of this venue and tenant only."""
+    now = backend.now()
+    mine = [stored(backend, created_at=now + timedelta(hours=n)) for n in range(3)]
+    venue = backend.home.venue_id
+    listed = backend.run(lambda tx: tx.payouts.of_venue(venue, now, 9)())
+    assert [p.id for p in listed if p in mine] == [p.id for p in reversed(mine)]
+    since = now + timedelta(hours=1)
+    assert mine[0] not in backend.run(lambda tx: tx.payouts.of_venue(venue, since, 9)())
+    assert len(backend.run(lambda tx: tx.payouts.of_venue(venue, now, 2)())) == 2
+    assert backend.run(lambda tx: tx.payouts.of_venue(VenueId(EventId(uuid4())), now, 9)()) == ()
+    assert backend.run_as_other(lambda tx: tx.payouts.of_venue(venue, now, 9)()) == ()

@@ -1,0 +1,47 @@
+"""Venue money by hand: connected, shown, paid out, called off; dry unless ``--yes``."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from tests.entrypoints.cli.desk import Desk
+from ticketpay.domain.kernel.ids import TenantId
+from ticketpay.domain.processes.venue_money import HoldRules
+
+pytestmark = [pytest.mark.server, pytest.mark.spec("S20", "S21")]
+
+
+def test_a_venue_is_connected_and_paid_out(desk: Desk) -> None:
+    """Every step is dry first; a payout that is called off in time leaves the balance as it was."""
+    payment = desk.buy("visa")
+    venue, tenant = payment.venue_id, TenantId(desk.home.tenant)
+    over = attrs.evolve(desk.app.venue_money.release, rules=HoldRules(event_hours=-9_999))
+    assert over(tenant) == 1
+    connect = ("payouts", "connect", venue, "acct_1", *desk.tenant)
+    assert desk.json(*connect)["before"] == "without an account"
+    request = ("payouts", "request", venue, "--amount-cents", 10_000, *desk.tenant)
+    assert desk.refused(*request, code=4)["code"] in ("VENUE_NOT_CONNECTED", "INSUFFICIENT_FUNDS")
+    assert desk.json(*connect, "--yes")["after"] == "acct_1"
+    for _ in range(3):
+        desk.buy("visa")
+    assert over(tenant) == 1
+    before = desk.json("payouts", "balance", venue, *desk.tenant)["balances"]
+    counts = desk.database.counts()
+    assert desk.json(*request)["would"] == "pay 100.00 USD to the bank, 1-2 business days"
+    assert desk.json(*request, "--instant")["would"].startswith("pay 99.00 USD")
+    assert desk.database.counts() == counts
+    done = desk.json(*request, "--yes")
+    assert done["after"] == "requested"
+    cancel = ("payouts", "cancel", done["subjectId"], *desk.tenant)
+    assert desk.json(*cancel)["before"] == "requested"
+    assert desk.json(*cancel, "--yes")["after"] == "cancelled"
+    (after,) = desk.json("payouts", "balance", venue, *desk.tenant)["balances"]
+    assert after["availableCents"] + after["reservedCents"] == before[0]["availableCents"]
+    assert "100.00" in desk.run("payouts", "list", venue, *desk.tenant).stdout
+    assert [action for action, *_ in desk.trail()] == [
+        "payout.connect",
+        "payout.request",
+        "payout.cancel",
+    ]
+    assert desk.refused("payouts", "cancel", venue, *desk.tenant, "--yes", code=3)

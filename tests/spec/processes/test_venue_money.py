@@ -1,0 +1,355 @@
+"""Venue money: released after the event, guarded, paid out, failing early and late (S20-S22)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+import attrs
+import pytest
+
+from tests.support.sandboxed import Sandboxed, place_order
+from tests.support.scenery import audit_entry
+from ticketpay.domain.kernel.errors import Conflict, NotFound
+from ticketpay.domain.kernel.ids import PaymentId, PayoutId, VenueId
+from ticketpay.domain.messaging import Answer, KeyScope, Outcome, request_hash
+from ticketpay.domain.money import USD, Currency, Money
+from ticketpay.domain.parties import Actor, Role
+from ticketpay.domain.payouts import Payout, PayoutAmountInvalid, PayoutSpeed, PayoutState
+from ticketpay.domain.processes.refunding import RefundRequest
+from ticketpay.domain.processes.venue_money import PayoutOrder, PayoutWish
+
+pytestmark = pytest.mark.spec("S20", "S21")
+
+DAY = 86_400
+OVER = 60 * DAY + 24 * 3600 + 7 * DAY + 1
+"""Seconds from the first sale until the event, a day after its start, and the hold are over."""
+
+
+@pytest.fixture
+def system() -> Sandboxed:
+    """A system with much to sell, whose venue has an account at the provider."""
+    made = Sandboxed(seed=1, capacity=1_000)
+    connect(made, "acct_venue")
+    return made
+
+
+def connect(system: Sandboxed, account: str) -> None:
+    scenery = system.scenery
+    entry = audit_entry(system.clock.now())
+    system.app.venue_money.connect(scenery.tenant, scenery.venue_id, USD, account, entry)
+
+
+def manager(system: Sandboxed) -> Actor:
+    venues = frozenset({system.scenery.venue_id})
+    return attrs.evolve(system.scenery.actor(), role=Role.VENUE_MANAGER, venues=venues)
+
+
+def sell(system: Sandboxed, count: int = 10) -> PaymentId:
+    """A sale of ``count`` tickets of 50.00 each."""
+    demand = system.scenery.demand(count)
+    answer = system.app.checkout(place_order(system.scenery.actor(), uuid4(), demand))
+    return PaymentId(UUID(str(answer.body["id"])))
+
+
+def refund(system: Sandboxed, payment: PaymentId) -> None:
+    admin = attrs.evolve(system.scenery.actor(), role=Role.ADMIN)
+    request = RefundRequest(
+        actor=admin,
+        key=KeyScope(admin.user_id, uuid4()),
+        request_hash="r",
+        payment_id=payment,
+        override="late",
+    )
+    assert system.app.refunding.ask(request).outcome is Outcome.COMPLETED
+
+
+def release(system: Sandboxed) -> int:
+    return system.app.venue_money.release(system.scenery.tenant)
+
+
+def balance(system: Sandboxed) -> dict[str, int]:
+    """The venue's balances in dollars, in cents."""
+    view: Any = system.app.venue_money.show.balance(manager(system), system.scenery.venue_id)
+    (row,) = view["balances"]
+    return {k.removesuffix("Cents"): v for k, v in row.items() if k.endswith("Cents")}
+
+
+def ask(
+    system: Sandboxed,
+    cents: int,
+    *,
+    actor: Actor | None = None,
+    currency: Currency = USD,
+    speed: PayoutSpeed = PayoutSpeed.STANDARD,
+    key: UUID | None = None,
+) -> Answer:
+    who = actor or manager(system)
+    return system.app.venue_money.ask(
+        PayoutOrder(
+            actor=who,
+            key=KeyScope(who.user_id, key or uuid4()),
+            request_hash=request_hash("payout", {"cents": cents, "speed": str(speed)}),
+            wish=PayoutWish(
+                venue_id=system.scenery.venue_id, amount=Money(cents, currency), speed=speed
+            ),
+        )
+    )
+
+
+def payouts(system: Sandboxed) -> list[Payout]:
+    return sorted(
+        system.uow.store.of(system.scenery.tenant).payouts.values(), key=lambda p: p.created_at
+    )
+
+
+def rich(system: Sandboxed, orders: int = 10) -> None:
+    """An event is over: 500.00 an order are available."""
+    for _ in range(orders):
+        sell(system)
+    system.clock.advance(OVER)
+    release(system)
+
+
+def work(system: Sandboxed, *seconds: float) -> None:
+    for pause in (0.0, *seconds):
+        system.clock.advance(pause)
+        for _ in range(4):
+            system.work()
+
+
+def verify(system: Sandboxed) -> None:
+    report = system.app.verify_ledger(system.scenery.tenant)
+    assert report.ok, report.differences
+
+
+@pytest.mark.spec("S20 D4")
+def test_money_is_pending_until_the_event_and_its_hold_are_over(system: Sandboxed) -> None:
+    """A day after the start and seven more, what is pending is available; a second look changes nothing."""
+    sell(system)
+    assert balance(system) == {
+        "available": 0,
+        "pending": 50_000,
+        "reserved": 0,
+        "inTransit": 0,
+        "payable": 0,
+    }
+    system.clock.advance(OVER - 2)
+    assert release(system) == 0
+    system.clock.advance(2)
+    assert release(system) == 1
+    assert (balance(system)["available"], balance(system)["pending"]) == (50_000, 0)
+    assert release(system) == 0
+
+
+def test_a_refund_after_the_release_is_the_venues_debt(system: Sandboxed) -> None:
+    """What is refunded later is taken at the next release; a negative balance pays nothing out."""
+    payment = sell(system)
+    system.clock.advance(OVER)
+    release(system)
+    refund(system, payment)
+    assert ask(system, 40_000).body["code"] == "INSUFFICIENT_FUNDS"
+    assert balance(system)["available"] == 0
+    work(system)
+    verify(system)
+
+
+@pytest.mark.spec("S21 D6")
+def test_a_payout_from_request_to_bank(system: Sandboxed) -> None:
+    """The reserve is moved, the amount travels, the bank has it two banking days later; books agree."""
+    rich(system)
+    key = uuid4()
+    who = manager(system)
+    answer = ask(system, 100_000, key=key, actor=who)
+    assert (answer.outcome, answer.body["status"]) == (Outcome.COMPLETED, "requested")
+    assert ask(system, 100_000, key=key, actor=who) == attrs.evolve(answer, replayed=True)
+    held = balance(system)
+    assert (held["reserved"], held["inTransit"]) == (75_000, 100_000)
+    assert held["available"] == 500_000 - 100_000 - 75_000
+    verify(system)
+    work(system)
+    (payout,) = payouts(system)
+    assert (payout.state, payout.sent) == (PayoutState.PROCESSING, True)
+    verify(system)
+    work(system, *[DAY] * 4)
+    (payout,) = payouts(system)
+    assert payout.state is PayoutState.PAID
+    assert balance(system)["inTransit"] == 0
+    verify(system)
+    assert len(system.uow.store.platform.timers) == 0
+
+
+@pytest.mark.spec("S22")
+def test_an_instant_payout_costs_a_share(system: Sandboxed) -> None:
+    """1 % of the amount stays behind; the rest is there within the hour."""
+    rich(system)
+    answer = ask(system, 100_000, speed=PayoutSpeed.INSTANT)
+    assert (answer.body["feeCents"], answer.body["netCents"]) == (1_000, 99_000)
+    assert answer.body["arrival"] == "Within 30 minutes"
+    work(system, 3_600)
+    assert payouts(system)[0].state is PayoutState.PAID
+    verify(system)
+
+
+@pytest.mark.spec("S21 D1")
+def test_two_payouts_never_exceed_what_is_payable(system: Sandboxed) -> None:
+    """The second of two that are payable alone is refused, and leaves no trace in the books."""
+    rich(system)
+    payable = balance(system)["payable"]
+    assert payable == 425_000
+    assert ask(system, 300_000).outcome is Outcome.COMPLETED
+    before = system.app.trial_balance(system.scenery.tenant)
+    assert ask(system, 300_000).body["code"] == "INSUFFICIENT_FUNDS"
+    assert system.app.trial_balance(system.scenery.tenant) == before
+
+
+@pytest.mark.spec("S21 D2", "S21 D5")
+def test_what_cannot_be_paid_out(system: Sandboxed) -> None:
+    """Zero, less, another currency, too much, more than a day's limit, no account: typed, and nothing moves."""
+    rich(system, 30)
+    before = system.app.trial_balance(system.scenery.tenant)
+    for cents in (0, -5):
+        with pytest.raises(PayoutAmountInvalid):
+            ask(system, cents)
+    assert ask(system, 50_000, currency=Currency("EUR")).body["code"] == "INSUFFICIENT_FUNDS"
+    assert ask(system, 9_999_999).body["code"] == "INSUFFICIENT_FUNDS"
+    rules = attrs.evolve(system.app.venue_money.ask.rules, daily_max_cents=20_000)
+    strict = attrs.evolve(system.app.venue_money.ask, rules=rules)
+    system.app = attrs.evolve(
+        system.app, venue_money=attrs.evolve(system.app.venue_money, ask=strict)
+    )
+    assert ask(system, 20_001).body["code"] == "DAILY_LIMIT"
+    connect(system, "")
+    assert ask(system, 20_000).body["code"] == "VENUE_NOT_CONNECTED"
+    assert system.app.trial_balance(system.scenery.tenant) == before
+
+
+def test_whose_venue_it_is(system: Sandboxed) -> None:
+    """Its manager and admins pay out; others are told that there is no such venue."""
+    rich(system)
+    other = attrs.evolve(manager(system), venues=frozenset({VenueId(uuid4())}))
+    support = attrs.evolve(system.scenery.actor(), role=Role.SUPPORT)
+    for actor in (other, support, system.scenery.actor()):
+        assert ask(system, 20_000, actor=actor).body["code"] == "NOT_FOUND"
+    show, venue = system.app.venue_money.show, system.scenery.venue_id
+    assert show.balance(support, venue)["venueId"] == str(venue)
+    for actor, where in ((other, venue), (support, VenueId(uuid4()))):
+        with pytest.raises(NotFound):
+            show.balance(actor, where)
+        with pytest.raises(NotFound):
+            show.payouts(actor, where)
+
+
+@pytest.mark.spec("S21")
+def test_a_cancelled_payout(system: Sandboxed) -> None:
+    """Before it is sent a payout is cancelled, twice without harm; afterwards it is too late."""
+    rich(system)
+    before = balance(system)["available"]
+    first = PayoutId(UUID(str(ask(system, 100_000).body["id"])))
+    cancel, tenant = system.app.venue_money.cancel, system.scenery.tenant
+    for _ in range(2):
+        cancelled = cancel(tenant, first, audit_entry(system.clock.now()))
+        assert cancelled.state is PayoutState.CANCELLED
+    held = balance(system)
+    assert held["available"] + held["reserved"] == before
+    second = PayoutId(UUID(str(ask(system, 100_000).body["id"])))
+    work(system)
+    with pytest.raises(Conflict):
+        cancel(tenant, second, audit_entry(system.clock.now()))
+    with pytest.raises(NotFound):
+        cancel(tenant, PayoutId(uuid4()), audit_entry(system.clock.now()))
+    verify(system)
+
+
+def at_provider(system: Sandboxed, verb: str) -> None:
+    """The bank takes the payout, or sends it back."""
+    ident = payouts(system)[0].provider_payout_id
+    path = f"/_sandbox/payouts/{ident}/{verb}"
+    assert system.model.request("POST", path, {}, b"{}").status == 200
+
+
+@pytest.mark.spec("S21", "S20 D3")
+@pytest.mark.parametrize("paid", [False, True])
+def test_a_payout_that_comes_back(system: Sandboxed, paid: bool) -> None:  # noqa: FBT001 - drawn
+    """Failed on its way or returned after it was paid: all of it is the venue's again, told and booked."""
+    rich(system)
+    before = balance(system)
+    ask(system, 100_000)
+    work(system)
+    if paid:
+        at_provider(system, "pay")
+        work(system, 700)
+        assert payouts(system)[0].state is PayoutState.PAID
+    at_provider(system, "fail")
+    work(system, 700, DAY)
+    (payout,) = payouts(system)
+    assert payout.state is PayoutState.FAILED
+    assert payout.failure is not None
+    held = balance(system)
+    assert held["available"] + held["reserved"] == before["available"]
+    assert "payout_failed" in system.alerts.kinds()
+    verify(system)
+    assert ask(system, 100_000).outcome is Outcome.COMPLETED
+
+
+@pytest.mark.spec("S21", "S36")
+@pytest.mark.parametrize("fault", ["timeout_after", "timeout_before", "error_500_after"])
+@pytest.mark.parametrize("operation", ["POST v1/transfers", "POST v1/payouts"])
+def test_a_lost_answer_pays_out_once(system: Sandboxed, operation: str, fault: str) -> None:
+    """Whatever answer is lost, the money leaves once and the books say so."""
+    rich(system)
+    body = f'{{"operation": "{operation}", "fault": "{fault}", "times": 1}}'.encode()
+    assert system.model.request("POST", "/_sandbox/faults", {}, body).status == 200
+    ask(system, 100_000)
+    work(system, 700, 3_600, *[DAY] * 4)
+    (payout,) = payouts(system)
+    assert payout.state is PayoutState.PAID
+    totals = [t.cents for t in system.app.verify_ledger.payouts.totals(system.scenery.tenant)]  # type: ignore[union-attr] # the system has one
+    assert totals == [-100_000]
+    verify(system)
+
+
+def test_the_provider_that_will_not_pay(system: Sandboxed) -> None:
+    """An account that may not be paid out to: the transfer is reversed and the venue has its money."""
+    body = b'{"currentlyDue": ["individual.id_number"]}'
+    made = system.model.request(
+        "POST",
+        "/v1/accounts",
+        {"authorization": "Bearer sk_test_x", "content-type": "application/x-www-form-urlencoded"},
+        b"type=custom&country=US",
+    )
+    account = json.loads(made.body)["id"]
+    assert (
+        system.model.request("POST", f"/_sandbox/accounts/{account}/require", {}, body).status
+        == 200
+    )
+    connect(system, account)
+    rich(system)
+    before = balance(system)["available"]
+    ask(system, 100_000)
+    work(system)
+    (payout,) = payouts(system)
+    assert payout.state is PayoutState.FAILED
+    held = balance(system)
+    assert held["available"] + held["reserved"] == before
+    verify(system)
+
+
+@pytest.mark.spec("S20 D3")
+def test_a_debt_takes_the_reserve_first(system: Sandboxed) -> None:
+    """Refunds beyond what is available take what is reserved, then leave a negative balance."""
+    payments = [sell(system) for _ in range(4)]
+    system.clock.advance(OVER)
+    release(system)
+    ask(system, 150_000)
+    work(system, *[DAY] * 4)
+    assert balance(system)["reserved"] == 30_000
+    for payment in payments:
+        refund(system, payment)
+    release(system)
+    held = balance(system)
+    assert (held["reserved"], held["available"], held["payable"]) == (0, -150_000, 0)
+    assert ask(system, 10_000).body["code"] == "BALANCE_NEGATIVE"
+    work(system)
+    verify(system)
