@@ -296,6 +296,7 @@ def test_what_becomes_of_a_refund_at_the_provider(system: Sandboxed, fate: str) 
     (refund,) = refunds(system)
     report = system.app.verify_ledger(system.scenery.tenant)
     assert report.ok, report.differences
+    assert owed(system, AccountKind.REFUND_CLEARING) == 0
     if fate == "pending":
         assert refund.state is RefundState.COMPLETED
         return
@@ -345,6 +346,25 @@ def test_a_refund_in_the_dashboard_is_adopted(system: Sandboxed, whole: bool) ->
     assert system.app.verify_ledger(system.scenery.tenant).ok
     left = payment.amount.cents - refund.amount.cents
     assert ask(system, payment, amount_cents=left + 1).outcome is Outcome.REFUSED
+
+
+@pytest.mark.spec("S25", "S27")
+@pytest.mark.parametrize("fate", ["pending", "fails", "fails_later"])
+def test_every_event_of_a_dashboard_refund_is_about_that_refund(
+    system: Sandboxed, fate: str
+) -> None:
+    """Once adopted it is known by the provider's id: later events move it, and leave nothing behind."""
+    payment = sell(system, sandbox_refund=fate)
+    at_the_provider(system, payment, 500)
+    for seconds in (0, 6, 12):
+        work(system, seconds)
+    (refund,) = refunds(system)
+    ended = RefundState.COMPLETED if fate == "pending" else RefundState.FAILED
+    assert (refund.reason, refund.state) == (RefundReason.DASHBOARD, ended)
+    assert owed(system, AccountKind.REFUND_CLEARING) == 0
+    rows = system.uow.store.platform.settled.values()
+    assert {row.status for row in rows} == {InboxStatus.PROCESSED}
+    assert not list(system.uow.store.platform.waiting.values())
 
 
 @pytest.mark.spec("S24", "S27")
