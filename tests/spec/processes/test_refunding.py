@@ -197,6 +197,32 @@ def test_wrong_wishes_leave_the_key(system: Sandboxed, wish: dict[str, Any]) -> 
     assert ask(system, payment, actor, key=key, amount_cents=5).outcome is Outcome.COMPLETED
 
 
+def test_tickets_with_an_amount(system: Sandboxed) -> None:
+    """Named beside an amount, tickets are refunded if that is what they were charged."""
+    payment = sell(system)
+    cents = payment.amount.cents // 2 - KEPT
+    assert ask(system, payment, tickets=(2,), amount_cents=1).body["code"] == "PRICE_CHANGED"
+    asked = ask(system, payment, tickets=(2,), amount_cents=cents)
+    assert (asked.outcome, len(refunds(system))) == (Outcome.COMPLETED, 1)
+
+
+@pytest.mark.spec("S24", "S30")
+def test_money_that_came_too_late_is_sent_back_by_hand(system: Sandboxed) -> None:
+    """When its refund has failed staff ask again: all of it, once."""
+    payment = sell(system, card="visa_chargeDeclined", sandbox_refund="fails")
+    sell(system, count=5)
+    assert payment.ref is not None
+    system.try_card(payment.ref.object_id, "visa")
+    work(system, 1)
+    assert ask(system, payment).body["code"] == "ALREADY_REFUNDED"
+    work(system, 6)
+    again = ask(system, payment)
+    assert again.body["amountCents"] == payment.amount.cents
+    assert ask(system, payment).body["code"] == "ALREADY_REFUNDED"
+    assert [r.state for r in refunds(system)] == [RefundState.FAILED, RefundState.PENDING]
+    assert owed(system, AccountKind.SUSPENSE) == 0
+
+
 @pytest.mark.spec("S24 D3")
 def test_what_took_no_money_is_cancelled_not_refunded(system: Sandboxed) -> None:
     """A payment that waits for its buyer, and one that was declined, have nothing to refund."""
@@ -234,8 +260,9 @@ def test_a_buyer_requests_and_somebody_decides(system: Sandboxed) -> None:
     assert system.app.trial_balance(system.scenery.tenant) == before
     assert system.stock() == (2, 0)
     assert ask(system, payment, amount_cents=1).body["code"] == "ALREADY_REFUNDED"
-    with pytest.raises(Forbidden):
-        decide(system, str(asked.body["id"]), buyer)
+    for approve in (True, False):
+        with pytest.raises(Forbidden):
+            decide(system, str(asked.body["id"]), buyer, approve=approve)
     agreed = decide(system, str(asked.body["id"]), somebody(system))
     assert (agreed.body["needsApproval"], agreed.body["status"]) == (False, "pending")
     work(system)
@@ -296,6 +323,7 @@ def test_what_becomes_of_a_refund_at_the_provider(system: Sandboxed, fate: str) 
     (refund,) = refunds(system)
     report = system.app.verify_ledger(system.scenery.tenant)
     assert report.ok, report.differences
+    assert owed(system, AccountKind.REFUND_CLEARING) == 0
     if fate == "pending":
         assert refund.state is RefundState.COMPLETED
         return
@@ -347,6 +375,25 @@ def test_a_refund_in_the_dashboard_is_adopted(system: Sandboxed, whole: bool) ->
     assert ask(system, payment, amount_cents=left + 1).outcome is Outcome.REFUSED
 
 
+@pytest.mark.spec("S25", "S27")
+@pytest.mark.parametrize("fate", ["pending", "fails", "fails_later"])
+def test_every_event_of_a_dashboard_refund_is_about_that_refund(
+    system: Sandboxed, fate: str
+) -> None:
+    """Once adopted it is known by the provider's id: later events move it, and leave nothing behind."""
+    payment = sell(system, sandbox_refund=fate)
+    at_the_provider(system, payment, 500)
+    for seconds in (0, 6, 12):
+        work(system, seconds)
+    (refund,) = refunds(system)
+    ended = RefundState.COMPLETED if fate == "pending" else RefundState.FAILED
+    assert (refund.reason, refund.state) == (RefundReason.DASHBOARD, ended)
+    assert owed(system, AccountKind.REFUND_CLEARING) == 0
+    rows = system.uow.store.platform.settled.values()
+    assert {row.status for row in rows} == {InboxStatus.PROCESSED}
+    assert not list(system.uow.store.platform.waiting.values())
+
+
 @pytest.mark.spec("S24", "S27")
 def test_the_dashboard_does_what_waits_for_approval(system: Sandboxed) -> None:
     """A refund of the amount of a request that waits is that request, not a second one."""
@@ -357,6 +404,40 @@ def test_the_dashboard_does_what_waits_for_approval(system: Sandboxed) -> None:
     work(system)
     (refund,) = refunds(system)
     assert (refund.state, refund.needs_approval) == (RefundState.COMPLETED, False)
+    assert system.app.verify_ledger(system.scenery.tenant).ok
+
+
+@pytest.mark.spec("S24", "S27")
+@pytest.mark.parametrize(("left", "gives_way"), [(2_000, False), (1_999, True)])
+def test_a_request_gives_way_to_the_dashboard(
+    system: Sandboxed,
+    left: int,
+    gives_way: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """What nobody has agreed to yet ends when the dashboard leaves too little for it, else it waits."""
+    payment = sell(system)
+    buyer = somebody(system, Role.CUSTOMER, user_id=payment.user_id)
+    asked = ask(system, payment, buyer, amount_cents=2_000)
+    at_the_provider(system, payment, payment.amount.cents - KEPT * 2 - left)
+    work(system)
+    request, dashboard = refunds(system)
+    assert (request.amount.cents, dashboard.state) == (2_000, RefundState.COMPLETED)
+    assert request.state is (RefundState.FAILED if gives_way else RefundState.PENDING)
+    agreed = decide(system, str(asked.body["id"]), somebody(system))
+    assert agreed.body.get("code") == ("REFUND_DECIDED" if gives_way else None)
+
+
+@pytest.mark.spec("S24", "S25")
+def test_the_dashboard_was_faster(system: Sandboxed) -> None:
+    """Ours, which the provider refuses for good, fails; then that of the dashboard is adopted."""
+    payment = sell(system)
+    ask(system, payment, amount_cents=1_000)
+    at_the_provider(system, payment, payment.amount.cents)
+    for seconds in (0, 60, 600):
+        work(system, seconds)
+    ours, theirs = refunds(system)
+    assert (ours.state, theirs.state) == (RefundState.FAILED, RefundState.COMPLETED)
+    assert owed(system, AccountKind.REFUND_CLEARING) == 0
     assert system.app.verify_ledger(system.scenery.tenant).ok
 
 
