@@ -264,7 +264,8 @@ def _roll_back(connection: Connection[Any]) -> None:
     if connection.closed:
         return
     try:
-        connection.execute("ROLLBACK")
+        # Not as a statement: what was skipped after an error is not prepared, and the driver forgets it.
+        connection.rollback()
     except psycopg.Error:
         # The server ends the transaction with the connection.
         connection.close()
