@@ -113,6 +113,7 @@ def _end(world: World) -> End:
             if c.kind.is_tax
         ),
         "sent back": len(refunds),
+        "cancelled": [c.finished_at is not None for c in tables.cancellations.values()],
         "told": sorted(tuple(types) for types in streams.values()),
         "delivered": sorted(delivered.values()),
         "answers": [str(r.final.outcome) if r.final else "" for r in world.requests],

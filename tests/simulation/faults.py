@@ -21,6 +21,7 @@ class Fault:
 
 _ANYWHERE: Final = ("",)
 _IN_TX: Final = (
+    "cancellations.",
     "catalog.",
     "idempotency.",
     "inbox.",

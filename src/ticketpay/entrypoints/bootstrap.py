@@ -19,6 +19,7 @@ from ticketpay.domain.pricing import FeeSchedule, tax_table
 from ticketpay.domain.processes.admission import AdmitRequest, OneAtATime
 from ticketpay.domain.processes.auditing import ChainAudit, ShowAudit, VerifyAudit
 from ticketpay.domain.processes.bookkeeping import RollUpLedger, TrialBalance, VerifyLedger
+from ticketpay.domain.processes.cancelling import CancelEvent
 from ticketpay.domain.processes.checkout import Checkout
 from ticketpay.domain.processes.estimating import EstimateFees
 from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
@@ -130,6 +131,7 @@ class App:
     trial_balance: TrialBalance
     verify_ledger: VerifyLedger
     refunding: Refunding
+    cancel_event: CancelEvent
     payment_desk: PaymentDesk
     inbox_desk: InboxDesk
     chain_audit: ChainAudit
@@ -183,6 +185,7 @@ def assemble(
         trial_balance=TrialBalance(uow=uow),
         verify_ledger=VerifyLedger(uow=uow, gateway=gateway),
         refunding=_refunding(parts, desk),
+        cancel_event=CancelEvent(uow=uow, clock=clock),
         payment_desk=PaymentDesk(uow=uow, gateway=gateway, desk=desk, clock=clock),
         inbox_desk=InboxDesk(uow=uow, clock=clock),
         chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.ports.audit import AuditTrail
+from ticketpay.ports.cancellations import Cancellations
 from ticketpay.ports.catalog import CatalogReader
 from ticketpay.ports.inventory import Stock
 from ticketpay.ports.ledger import LedgerBook
@@ -58,6 +59,8 @@ class Tx(PlatformTx, Protocol):
     def payments(self) -> Payments: ...
     @property
     def refunds(self) -> Refunds: ...
+    @property
+    def cancellations(self) -> Cancellations: ...
     @property
     def sales(self) -> Sales: ...
     @property

@@ -121,6 +121,7 @@ class World:
             relay_outbox=unused,
             replay_stream=unused,
             refunding=unused,
+            cancel_event=unused,
             payment_desk=unused,
             inbox_desk=unused,
             janitor=unused,

@@ -14,7 +14,7 @@ from uuid import UUID
 import attrs
 
 from ticketpay.domain.audit import AuditEntry, Checkpoint, Head, Link
-from ticketpay.domain.catalog import Event, TicketType, Venue
+from ticketpay.domain.catalog import Cancellation, Event, TicketType, Venue
 from ticketpay.domain.inventory import HoldState
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import (
@@ -295,6 +295,7 @@ class TenantTables:
         self.payments_of: Table[OrderId, tuple[PaymentId, ...]] = Table(store)
         self.sent_again: Table[PaymentId, tuple[datetime, ...]] = Table(store)
         self.refunds: Table[RefundId, Refund] = Table(store)
+        self.cancellations: Table[EventId, Cancellation] = Table(store)
         self.moves: Table[int, Move] = Table(store)
         self.keys: Table[KeyScope, KeyRow] = Table(store)
         self.messages: Table[tuple[StreamKey, int], Message] = Table(store)

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 import attrs
 
 from ticketpay.adapters.memory.audit import MemoryAudit
+from ticketpay.adapters.memory.cancellations import MemoryCancellations
 from ticketpay.adapters.memory.catalog import MemoryCatalogReader
 from ticketpay.adapters.memory.idempotency import MemoryIdempotencyKeys
 from ticketpay.adapters.memory.ledger import MemoryLedger
@@ -67,6 +68,7 @@ class MemoryTx:
     orders: MemoryOrders
     payments: MemoryPayments
     refunds: MemoryRefunds
+    cancellations: MemoryCancellations
     sales: MemorySales
     listings: MemoryListings
     ledger: MemoryLedger
@@ -172,6 +174,7 @@ class MemoryUnitOfWork:
             orders=MemoryOrders(store, tables),
             payments=MemoryPayments(tenant, store, tables),
             refunds=MemoryRefunds(store, tables),
+            cancellations=MemoryCancellations(tables),
             sales=MemorySales(tables),
             listings=MemoryListings(tables),
             ledger=MemoryLedger(store, tables),

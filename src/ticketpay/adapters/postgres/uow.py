@@ -20,6 +20,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ticketpay.adapters.postgres.audit import PostgresAudit
+from ticketpay.adapters.postgres.cancellations import PostgresCancellations
 from ticketpay.adapters.postgres.catalog import PostgresCatalog, PostgresQuotes
 from ticketpay.adapters.postgres.errors import is_retryable, translate
 from ticketpay.adapters.postgres.idempotency import PostgresIdempotencyKeys
@@ -142,6 +143,10 @@ class PostgresTx:
     @property
     def refunds(self) -> PostgresRefunds:
         return PostgresRefunds(self.session)
+
+    @property
+    def cancellations(self) -> PostgresCancellations:
+        return PostgresCancellations(self.session)
 
     @property
     def sales(self) -> PostgresSales:

@@ -21,6 +21,7 @@ class TimerKind(StrEnum):
 
     PAYMENT = "payment"
     REFUND = "refund"
+    EVENT = "event"
 
 
 @attrs.frozen(kw_only=True)
