@@ -86,6 +86,7 @@ bench: $(STAMP) ## ratios against baselines in the same run
 	$(BIN)/python -m bench.ledger
 	$(BIN)/python -m bench.limits
 	$(BIN)/python -m bench.sales
+	$(BIN)/python -m bench.mass_refund
 	$(BIN)/python -m bench.soak
 
 SEEDS ?= 1000

@@ -62,6 +62,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "REFUND_WINDOW_EXPIRED": "An admin may refund with an `overrideReason`.",
     "PLAN_UNKNOWN": "Choose one of the plans that are listed.",
     "TICKET_CAP_REACHED": "Wait for the next month, or choose a larger plan.",
+    "EVENT_CANCELLED": "Nothing: its sales are refunded already, or on their way.",
     "DAILY_LIMIT": "Ask for less, or wait for the next UTC day.",
     "DUPLICATE_IN_PROGRESS": "Wait for the first request, then repeat with the same key.",
     "INSUFFICIENT_FUNDS": "Ask for at most what the balance shows as payable.",

@@ -21,9 +21,18 @@ from tests.support.backend import Backend
 from tests.support.databases import Database
 from tests.support.scenery import Scenery, a_payout, audit_entry, chain, ref
 from ticketpay.adapters.postgres.errors import CONSTRAINTS
+from ticketpay.domain.catalog import Cancellation, EventCancelled
 from ticketpay.domain.inventory import SeatUnavailable, SoldOut
 from ticketpay.domain.kernel.errors import Conflict, TicketpayError
-from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId, TicketTypeId, UserId, VenueId
+from ticketpay.domain.kernel.ids import (
+    EventId,
+    OrderId,
+    PaymentId,
+    RefundId,
+    TicketTypeId,
+    UserId,
+    VenueId,
+)
 from ticketpay.domain.ledger import suspense_posting
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome
 from ticketpay.domain.money import USD
@@ -219,6 +228,17 @@ def chained_unrecorded(backend: Backend) -> Act:
     return lambda tx: chain(tx, tx.audit.lock_head()(), entry)
 
 
+def cancelled(backend: Backend, event_id: EventId | None = None) -> Act:
+    """Cancel an event, that of the home tenant or another."""
+    cancellation = Cancellation(
+        event_id=event_id or backend.home.event_id,
+        reason="rain",
+        requested_by="kim",
+        started_at=backend.now(),
+    )
+    return lambda tx: tx.cancellations.start(cancellation)
+
+
 def event_without_venue(backend: Backend) -> Callable[[], object]:
     catalog = attrs.evolve(Scenery().catalog, tenant=backend.catalog.tenant, venues=(), types=())
     return lambda: backend.writer.load(catalog)
@@ -258,6 +278,10 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "stock_not_oversold": Refusal(
         SoldOut,
         lambda backend: hold(backend, backend.stored_order(), backend.home.demand(6)),
+    ),
+    "event_cancellations_pkey": Refusal(EventCancelled, twice(cancelled)),
+    "event_cancellations_tenant_id_event_id_fkey": Refusal(
+        Conflict, lambda backend: cancelled(backend, EventId(uuid4()))
     ),
     "events_tenant_id_venue_id_fkey": Refusal(Conflict, event_without_venue),
     "ticket_types_tenant_id_event_id_fkey": Refusal(Conflict, type_without_event),

@@ -32,6 +32,7 @@ PASSWORDS_COUNT = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\
 INSTALL = "how-to/run-on-your-postgresql.md"
 ROTATE = "how-to/rotate-secrets.md"
 SELL = "tutorial/first-sale.md"
+CANCEL = "how-to/cancel-an-event.md"
 REPLAY = "how-to/replay-dead-letters.md"
 RECEIPT = 'curl -s -H "Authorization: Bearer $TOKEN" $API/api/v1/orders/'
 PARK = b"""
@@ -210,6 +211,7 @@ def sold() -> Iterator[Reader]:
         page = Reader(SELL, shell, {":3005": f":{port}"})
         page.do("demo")
         page.do("kept", printed(shell.start("stack", page.take())))
+        page.seen["event"] = shell.environment()["EVENT"]
         page.do("quote")
         order = answers(page.do("bought"))[0].body["orderId"]
         page.do("receipt", {"ORDER": order}, until=lambda told: '"fulfilled"' in told)
@@ -314,7 +316,18 @@ def given_up(shell: Shell, tenant: str) -> tuple[str, str]:
     return order, killed[0]
 
 
-@pytest.mark.parametrize("page", ["installed", "rotated", "sold", "replayed"])
+@pytest.fixture(scope="module")
+def cancelled(sold: Reader, replayed: Reader) -> Reader:
+    """The page is followed to its end, with the event that was sold before."""
+    page, tenant = Reader(CANCEL, replayed.shell, {}), replayed.shell.environment()["TENANT"]
+    page.do("look", {"TENANT": tenant, "EVENT": str(sold.seen["event"])})
+    page.do("cancel")
+    page.do("watch", until=lambda told: bool(re.search(r"^left +0$", told, re.MULTILINE)))
+    page.do("books")
+    return page
+
+
+@pytest.mark.parametrize("page", ["installed", "rotated", "sold", "replayed", "cancelled"])
 def test_every_block_is_run(page: str, request: pytest.FixtureRequest) -> None:
     """Each block between fences on these pages is run, in the order of the page."""
     reader: Reader = request.getfixturevalue(page)
@@ -450,3 +463,12 @@ def test_what_is_not_dead_is_not_replayed(replayed: Reader, queue: str) -> None:
     """A second replay is refused with exit 4."""
     assert replayed.told[queue].startswith("ticketpay: CONFLICT: ")
     assert replayed.told[queue].endswith("exit 4\n")
+
+
+@pytest.mark.spec("S24")
+def test_a_cancelled_event_goes_back(cancelled: Reader) -> None:
+    """As many cents arrive as the dry run has said, and the books agree afterwards."""
+    (cents,) = re.findall(r"would refund \d+ orders with \d+ cents \((\S+)", cancelled.told["look"])
+
+    assert f"money back    {cents}" in cancelled.told["watch"]
+    assert cancelled.told["books"] == "ledger verify: OK\n"

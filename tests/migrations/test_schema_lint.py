@@ -46,6 +46,7 @@ TENANT: Final = frozenset(
         "audit_chain",
         "audit_checkpoints",
         "audit_heads",
+        "event_cancellations",
     }
 )
 OTHERS: Final = {

@@ -272,6 +272,15 @@ def call_off(world: World, process: Process) -> str:
     return str(process.app.venue_money.cancel(world.scenery.tenant, payout.id, entry).state)
 
 
+def cancel_event(world: World, process: Process) -> str:
+    """An operator cancels the event; a second time it is refused."""
+    entry = audit_entry(world.clock.now(), id=world.uuid(), action="event.cancel")
+    home = world.scenery
+    found = process.app.cancel_event(home.tenant, home.event_id, entry).progress
+    process.app.cancel_event.status(home.tenant, home.event_id)
+    return f"{found.orders} paid, {found.unfinished} unfinished"
+
+
 def hand_over(world: World, process: Process) -> str:
     """The network hands over something it has, in any order, some of it twice."""
     if not world.in_transit:
@@ -420,11 +429,12 @@ CHOICES: Final[tuple[Choice, ...]] = (
     _task(roll_up, "worker", 1),
     _task(chain, "worker", 1),
     _task(refund, "api", 2, lambda world: world.has_paid()),
-    _task(decide, "api", 1, lambda world: bool(world.refunds())),
     _task(release, "worker", 1, lambda world: world.has_paid()),
     _task(pay_out, "api", 2, lambda world: world.has_paid()),
     _task(call_off, "api", 1, lambda world: bool(world.payouts())),
     _event(bank, 1, lambda world: bool(world.payouts())),
+    _task(decide, "api", 3, lambda world: bool(world.refunds())),
+    _task(cancel_event, "api", 2, lambda world: world.may_cancel and world.has_paid()),
     _event(dashboard, 1, lambda world: world.has_paid() and not world.webhooks_lost),
     _event(authenticate, 2, lambda world: bool(world.requests)),
     _event(try_card, 2, lambda world: bool(world.requests)),

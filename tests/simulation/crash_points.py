@@ -115,6 +115,7 @@ def _end(world: World) -> End:
         "sent back": len(refunds),
         "payouts": sorted(str(payout.state) for payout in tables.payouts.values()),
         "sent out": len(world.model._world.account("").of("transfer")._items),
+        "cancelled": [c.finished_at is not None for c in tables.cancellations.values()],
         "told": sorted(tuple(types) for types in streams.values()),
         "delivered": sorted(delivered.values()),
         "answers": [str(r.final.outcome) if r.final else "" for r in world.requests],

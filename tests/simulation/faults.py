@@ -21,6 +21,7 @@ class Fault:
 
 _ANYWHERE: Final = ("",)
 _IN_TX: Final = (
+    "cancellations.",
     "catalog.",
     "idempotency.",
     "inbox.",
@@ -49,8 +50,8 @@ FAULTS: Final = (
     Fault("provider silent before", ("provider.before",), 5),
     Fault("provider hears late", ("provider.before",), 24),
     Fault("provider silent after", ("provider.after",), 12),
-    Fault("tickets fail before", ("tickets.before",), 4),
-    Fault("tickets fail after", ("tickets.after",), 4),
+    Fault("tickets fail before", ("tickets.before",), 8),
+    Fault("tickets fail after", ("tickets.after",), 8),
 )
 
 

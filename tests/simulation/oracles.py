@@ -19,7 +19,7 @@ from ticketpay.domain.messaging import ROUTES, AggregateType, Outcome, Route, St
 from ticketpay.domain.orders import Order, OrderState
 from ticketpay.domain.payments import Payment, PaymentState, ProviderFact, ProviderStatus
 from ticketpay.domain.payouts import PayoutState
-from ticketpay.domain.refunds import Refund, RefundState
+from ticketpay.domain.refunds import Refund, RefundReason, RefundState
 
 __all__ = ["Auditor", "check_healed"]
 
@@ -47,6 +47,8 @@ class Auditor:
         platform = world.uow.store.platform
         in_order = (
             (self._tables.keys, platform.waiting),
+            (self._tables.cancellations,),
+            (self._tables.events,),
             (self._tables.payments,),
             (self._tables.orders,),
             (self._tables.refunds,),
@@ -196,6 +198,9 @@ class Auditor:
         for payment_id in tx.writes[self._tables.payments]:
             payment = self._tables.payments.get(payment_id)
             assert payment is not None, "payments are never deleted"
+            known = (id(self._tables.payments), payment_id) in self._known
+            cancelled = self._tables.cancellations.get(payment.event_id)
+            assert known or cancelled is None, "a sale has begun of an event that was cancelled"
             end = self._final.get(payment_id)
             assert end in (None, payment.state), f"a payment went from {end} to {payment.state}"
             if payment.state in (PaymentState.COMPLETED, PaymentState.CANCELLED):
@@ -224,6 +229,8 @@ def check_healed(world: World) -> None:
     assert not world.uow.open, "a transaction was left open"
     _check_refunds(world, tables)
     _check_payouts(world, tables)
+
+    _check_cancellations(tables)
     _check_deliveries(world, tables)
     _check_answers(world, tables)
     _check_audit(world, tables)
@@ -288,6 +295,32 @@ def _sent_out(world: World, payout: str) -> int:
         for transfer in transfers
         if transfer["metadata"].get("payout_id") == payout
     )
+
+
+def _check_cancellations(tables: TenantTables) -> None:
+    """Of a cancelled event all money went back, once, but what the provider has refused to refund."""
+    for cancellation in tables.cancellations.values():
+        event = tables.events.get(cancellation.event_id)
+        assert event is not None, "events are never deleted"
+        assert not event.on_sale, "a cancelled event is on sale"
+        assert cancellation.finished_at is not None, "a cancellation was left unfinished"
+        for payment in tables.payments.values():
+            if payment.state is PaymentState.COMPLETED:
+                _check_nothing_kept(tables, payment)
+
+
+def _check_nothing_kept(tables: TenantTables, payment: Payment) -> None:
+    refunds = [r for r in _refunds_of(tables, payment) if not r.needs_approval]
+    back = sum(r.amount.cents for r in refunds if r.counts)
+    failed = [r for r in refunds if not r.counts]
+    assert back == payment.received_cents or failed, f"{back} cents of {payment.id} go back"
+    if not failed:
+        waiting = [r for r in _refunds_of(tables, payment) if r.needs_approval and r.counts]
+        assert not waiting, f"somebody may still agree to a refund of {payment.id}"
+        gone = {n for r in refunds for n in r.tickets}
+        assert len(gone) in (0, payment.ticket_count), f"only {gone} of {payment.id} are void"
+    whole = [r for r in refunds if r.reason == RefundReason.EVENT_CANCELLED and r.counts]
+    assert len(whole) <= 1, f"{payment.id} was refunded {len(whole)} times"
 
 
 def _voided(world: World, order: Order) -> list[tuple[object, int]]:

@@ -17,6 +17,7 @@ from tests.simulation.world import Process, Request, World
 from tests.support import sandboxed
 from tests.support.sandboxed import place_order
 from ticketpay.domain.audit import ActorKind, AuditEntry
+from ticketpay.domain.catalog import EventCancelled
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
 from ticketpay.domain.messaging import InboxStatus, KeyScope, request_hash
 from ticketpay.domain.money import USD, Money
@@ -293,6 +294,16 @@ def _dead(world: World) -> list[str]:
     return [row.event.event_id for row in rows if row.status is InboxStatus.DEAD]
 
 
+def cancel_event(world: World, process: Process) -> str:
+    """An operator cancels the event, or hears that this has been done."""
+    home = world.scenery
+    with suppress(EventCancelled):
+        entry = _operator(world, "event.cancel")
+        process.app.cancel_event(home.tenant, home.event_id, entry)
+    status = process.app.cancel_event.status(home.tenant, home.event_id)
+    return f"{status.cancellation is not None} {status.progress.orders}"
+
+
 def look(world: World, process: Process) -> str:
     """Somebody looks at a payment and its order."""
     payment, actor = world.payments()[-1], world.requests[-1].command.actor
@@ -379,6 +390,7 @@ def lost_on_the_way(world: World) -> None:
 
 
 PAID: Final = (order(), done(pay))
+TWICE: Final = (*PAID, order("visa", "A1"), done(pay))
 WAITING: Final = (order("threeDSecureRequired"), done(pay))
 SILENT: Final = (order("pm_sandbox_timeout_after"), unanswered(pay), later(61))
 NEVER_ARRIVED: Final = (order("pm_sandbox_timeout_before"), unanswered(pay))
@@ -472,6 +484,21 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "process_inbox", "a refund that failed later", inbox, (*SENT_BACK, later(11), received)
+    ),
+    Scenario("cancel_event", "with a sale", cancel_event, PAID),
+    Scenario("checkout", "of a cancelled event", pay, (*PAID, done(cancel_event), order())),
+    Scenario("janitor", "a cancelled event", janitor, (*TWICE, done(cancel_event))),
+    Scenario(
+        "janitor",
+        "a cancelled event with a request",
+        janitor,
+        (*PAID, request_refund, done(cancel_event)),
+    ),
+    Scenario(
+        "janitor",
+        "a cancelled event with a sale that completes late",
+        janitor,
+        (*PAID, *WAITING, done(cancel_event), done(janitor), answered("succeed"), later(400)),
     ),
     Scenario("relay_outbox", "tickets are voided", relay, (*PAID, done(relay), done(ask_refund))),
     Scenario("venue_money", "an event is over", release_all, PAID),

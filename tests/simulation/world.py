@@ -73,6 +73,9 @@ TAX_SILENT_SHARE: Final = 0.4
 TAXED_EVERY: Final = 4
 """In every so manieth world the venue is in Texas, and buyers say where they live."""
 
+CANCELLED_EVERY: Final = 5
+"""In every so manieth world the event may be cancelled, after its first sale."""
+
 HOME: Final = Address(street="1 Elm St", city="Austin", state="TX", zip="78701")
 
 FLOAT_CENTS: Final = 100_000_000
@@ -194,6 +197,7 @@ class World:
         self.rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self.taxed = seed % TAXED_EVERY == TAXED_EVERY - 1 if taxed is None else taxed
         self.home = HOME if self.taxed else None
+        self.may_cancel = seed % CANCELLED_EVERY == CANCELLED_EVERY - 1
         self.tax_failures = 0
         place = {"city": "Dallas", "state": "TX"} if self.taxed else {}
         self.scenery = Scenery.seeded(seed, capacity=6, **place)

@@ -37,6 +37,7 @@ __all__ = [
 SUITES: Final[dict[str, tuple[str, ...]]] = {
     "Alerts": ("test_system",),
     "AuditTrail": ("test_audit",),
+    "Cancellations": ("test_cancellations",),
     "CatalogReader": ("test_catalog",),
     "CatalogWriter": ("test_catalog",),
     "Clock": ("test_system",),

@@ -23,6 +23,7 @@ __all__ = ["CONTEXTS", "Probe", "Recorded", "Recording", "named_statements", "st
 
 CONTEXTS: Final = (
     "audit",
+    "cancellations",
     "catalog",
     "ledger",
     "listings",

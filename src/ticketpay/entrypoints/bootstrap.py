@@ -20,6 +20,7 @@ from ticketpay.domain.pricing import FeeSchedule, tax_table
 from ticketpay.domain.processes.admission import AdmitRequest, OneAtATime
 from ticketpay.domain.processes.auditing import ChainAudit, ShowAudit, VerifyAudit
 from ticketpay.domain.processes.bookkeeping import RollUpLedger, TrialBalance, VerifyLedger
+from ticketpay.domain.processes.cancelling import CancelEvent
 from ticketpay.domain.processes.checkout import Checkout
 from ticketpay.domain.processes.estimating import EstimateFees
 from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
@@ -145,6 +146,7 @@ class App:
     verify_ledger: VerifyLedger
     refunding: Refunding
     venue_money: VenueMoney
+    cancel_event: CancelEvent
     payment_desk: PaymentDesk
     inbox_desk: InboxDesk
     chain_audit: ChainAudit
@@ -166,12 +168,11 @@ def assemble(
 ) -> App:
     """Wire the use cases; raises ``UnroutedEvent`` when an emitted type has no route."""
     check_routes(EMITTED, ROUTES)
-    uow, clock, ids, alerts = parts.uow, parts.clock, parts.ids, parts.alerts
-    gateway = parts.gateway
+    uow, clock, ids = parts.uow, parts.clock, parts.ids
+    gateway, alerts = parts.gateway, parts.alerts
     desk = FactDesk(ids=ids, alerts=alerts)
     prices = PriceBook(fees=parts.fees, taxes=tax_table())
     taxing = TaxDesk(rates=parts.tax_rates, alerts=alerts)
-    checkout = _checkout(parts, desk, prices, taxing)
     return App(
         parts=parts,
         admit=parts.admit,
@@ -184,7 +185,7 @@ def assemble(
         list_sales=ListSales(uow=uow),
         list_estimated_taxes=ListEstimatedTaxes(uow=uow),
         show_stats=ShowStats(uow=uow, clock=clock),
-        checkout=checkout,
+        checkout=_checkout(parts, desk, prices, taxing),
         confirm_payment=ConfirmPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         cancel_payment=CancelPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         show_payment=ShowPayment(uow=uow),
@@ -199,6 +200,7 @@ def assemble(
         verify_ledger=VerifyLedger(uow=uow, gateway=gateway, payouts=parts.payouts),
         refunding=_refunding(parts, desk),
         venue_money=_venue_money(parts),
+        cancel_event=CancelEvent(uow=uow, clock=clock),
         payment_desk=PaymentDesk(uow=uow, gateway=gateway, desk=desk, clock=clock),
         inbox_desk=InboxDesk(uow=uow, clock=clock),
         chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),

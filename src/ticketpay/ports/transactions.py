@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.ports.audit import AuditTrail
+from ticketpay.ports.cancellations import Cancellations
 from ticketpay.ports.catalog import CatalogReader
 from ticketpay.ports.inventory import Stock
 from ticketpay.ports.ledger import LedgerBook
@@ -63,6 +64,8 @@ class Tx(PlatformTx, Protocol):
     def venue_accounts(self) -> VenueAccounts: ...
     @property
     def payouts(self) -> Payouts: ...
+    @property
+    def cancellations(self) -> Cancellations: ...
     @property
     def sales(self) -> Sales: ...
     @property

@@ -21,7 +21,8 @@ from tests.support.scenery import START, Scenery, a_payout, audit_entry, chain, 
 from ticketpay.adapters.postgres import catalog as catalog_adapter
 from ticketpay.adapters.postgres.session import RoundTrips
 from ticketpay.adapters.postgres.uow import PostgresTx
-from ticketpay.domain.kernel.ids import RefundId, TenantId, UserId
+from ticketpay.domain.catalog import Cancellation
+from ticketpay.domain.kernel.ids import EventId, RefundId, TenantId, UserId
 from ticketpay.domain.ledger import capture_posting
 from ticketpay.domain.messaging import (
     AggregateType,
@@ -48,6 +49,7 @@ NOTHING_TO_CUT: Final = {
     "catalog.put_type": "an insert names its tenant, and only the owner may",
     "catalog.put_stock": "an insert names its tenant, and only the owner may",
     "catalog.put_seats": "an insert names its tenant, and only the owner may",
+    "cancellations.add": "an insert names its tenant",
     "audit.record": "an insert names its tenant",
     "audit.add_checkpoint": "an insert names its tenant",
     "audit.add_links": "an insert names its tenant",
@@ -112,6 +114,7 @@ def sale(home: Scenery) -> Iterator[Op]:
     yield from books(home, paid.amount, order, paid)
     yield from after_the_sale(paid)
     yield from venue_money(home)
+    yield from cancelled(home.event_id)
 
 
 def sale_reads(home: Scenery) -> Iterator[Op]:
@@ -228,15 +231,28 @@ def venue_money(home: Scenery) -> Iterator[Op]:
     yield lambda tx: tx.payouts.move(payout, step, START)
 
 
+def cancelled(event_id: EventId) -> Iterator[Op]:
+    cancellation = Cancellation(
+        event_id=event_id, reason="rain", requested_by="kim", started_at=START
+    )
+    yield lambda tx: tx.cancellations.start(cancellation)
+    yield lambda tx: tx.cancellations.get(event_id)()
+    yield lambda tx: tx.cancellations.lock(event_id)()
+    yield lambda tx: tx.cancellations.save(attrs.evolve(cancellation, finished_at=START))
+    yield lambda tx: tx.cancellations.to_look_at(event_id, None, 9)()
+    yield lambda tx: tx.cancellations.progress(event_id)()
+
+
 @attrs.define
 class Loading:
     """A connection that only notes what the catalogue writer executes."""
 
     noted: list[Recorded] = attrs.field(factory=list)
 
-    def execute(self, statement: str, values: Any) -> None:
+    def execute(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
         if isinstance(values, dict):
             self.noted.append(Recorded(statement, values))
+        return []
 
 
 @attrs.frozen
@@ -258,11 +274,12 @@ class Stage:
         loading = Loading()
         news = Scenery(tenant=self.theirs.tenant)
         catalog_adapter._load(loading, news.catalog)  # type: ignore[arg-type] # it only executes
-        yield from loading.noted
         with psycopg.connect(self.database.both, autocommit=True) as connection:
             for op in sale(self.theirs):
                 yield from transact(connection, self.theirs.tenant, op, commit=False)
                 transact(connection, self.theirs.tenant, op, commit=True)
+        # Afterwards, because the loader looks for events that are cancelled.
+        yield from loading.noted
 
 
 def transact(

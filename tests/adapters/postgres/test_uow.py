@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from uuid import uuid4
 
 import psycopg
@@ -11,7 +12,8 @@ from psycopg_pool.base import AttemptWithBackoff
 from tests.support.databases import Database, Shop, make_shop
 from ticketpay.adapters.embedded.process import free_port
 from ticketpay.adapters.postgres.session import RoundTrips, Session
-from ticketpay.adapters.postgres.uow import PostgresUnitOfWork, TenantMap, open_pool
+from ticketpay.adapters.postgres.uow import PostgresTx, PostgresUnitOfWork, TenantMap, open_pool
+from ticketpay.domain.kernel.errors import Conflict
 
 pytestmark = pytest.mark.server
 
@@ -105,3 +107,25 @@ def test_round_trips_count_waits() -> None:
     session.wait()
     session.wait()
     assert session.trips.count == 1
+
+
+@pytest.mark.spec("S03", "S36")
+def test_what_an_error_has_skipped_can_be_run_afterwards(database: Database, shop: Shop) -> None:
+    """A statement that was to be prepared, and was skipped, works on the same connection afterwards."""
+    uow = PostgresUnitOfWork(TenantMap((open_pool(database.app, size_max=1, name="tests"),)))
+    tenant = shop.tenant.id
+
+    def looking(tx: PostgresTx) -> None:
+        tx.session.write("SELECT count(*) FROM events", {})
+
+    def failing(tx: PostgresTx) -> None:
+        # Both travel with the commit; the second one is skipped because of the first.
+        tx.session.write("SELECT tp_expect(0, 1, 'order_version')", {})
+        looking(tx)
+
+    try:
+        for act in (failing, looking, looking, failing, looking, looking):
+            with pytest.raises(Conflict) if act is failing else nullcontext():
+                uow.run(tenant, act)
+    finally:
+        uow.close()

@@ -45,6 +45,7 @@ REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "openapi.json"
 UNSPOKEN = {
     "AMOUNT_NOT_INTEGER",
     "CURRENCY_UNSUPPORTED",
+    "EVENT_CANCELLED",
     "LEDGER_ERROR",
     "METHOD_NOT_ALLOWED",
     "MONEY_ERROR",

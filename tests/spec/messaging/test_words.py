@@ -47,7 +47,7 @@ def test_the_words_of_messages() -> None:
     assert words(ClaimStatus) == "new taken_over finished in_flight reused"
     assert words(InboxStatus) == "received processed dead unsupported invalid"
     assert words(Route) == "ticket_service journal"
-    assert words(TimerKind) == "payment refund payout"
+    assert words(TimerKind) == "payment refund payout event"
 
 
 @pytest.mark.spec("S40", "S33")

@@ -93,7 +93,9 @@ def _load(tables: TenantTables, catalog: Catalog) -> None:
     for event in catalog.events:
         if event.venue_id not in tables.venues:
             raise Conflict(f"event {event.id} takes place at an unknown venue")
-        tables.events.put(event.id, event)
+        tables.events.lock(event.id)
+        gone = event.id in tables.cancellations
+        tables.events.put(event.id, attrs.evolve(event, on_sale=False) if gone else event)
     for stocked in catalog.types:
         _load_type(tables, stocked)
 

@@ -14,7 +14,7 @@ from uuid import UUID
 import attrs
 
 from ticketpay.domain.audit import AuditEntry, Checkpoint, Head, Link
-from ticketpay.domain.catalog import Event, TicketType, Venue
+from ticketpay.domain.catalog import Cancellation, Event, TicketType, Venue
 from ticketpay.domain.inventory import HoldState
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import (
@@ -300,6 +300,7 @@ class TenantTables:
         self.refunds: Table[RefundId, Refund] = Table(store)
         self.guards: Table[tuple[VenueId, Currency], VenueAccount] = Table(store)
         self.payouts: Table[PayoutId, Payout] = Table(store)
+        self.cancellations: Table[EventId, Cancellation] = Table(store)
         self.moves: Table[int, Move] = Table(store)
         self.keys: Table[KeyScope, KeyRow] = Table(store)
         self.messages: Table[tuple[StreamKey, int], Message] = Table(store)

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 import attrs
 
 from ticketpay.adapters.memory.audit import MemoryAudit
+from ticketpay.adapters.memory.cancellations import MemoryCancellations
 from ticketpay.adapters.memory.catalog import MemoryCatalogReader
 from ticketpay.adapters.memory.idempotency import MemoryIdempotencyKeys
 from ticketpay.adapters.memory.ledger import MemoryLedger
@@ -70,6 +71,7 @@ class MemoryTx:
     refunds: MemoryRefunds
     venue_accounts: MemoryVenueAccounts
     payouts: MemoryPayouts
+    cancellations: MemoryCancellations
     sales: MemorySales
     listings: MemoryListings
     ledger: MemoryLedger
@@ -177,6 +179,7 @@ class MemoryUnitOfWork:
             refunds=MemoryRefunds(store, tables),
             venue_accounts=MemoryVenueAccounts(store, tables),
             payouts=MemoryPayouts(store, tables),
+            cancellations=MemoryCancellations(tables),
             sales=MemorySales(tables),
             listings=MemoryListings(tables),
             ledger=MemoryLedger(store, tables),

@@ -29,6 +29,7 @@ __all__ = ["PostgresCatalog", "PostgresCatalogWriter", "PostgresQuotes"]
 
 _SQL: Final = load("catalog")
 _ORDERS: Final = load("orders")
+_CANCELLATIONS: Final = load("cancellations")
 
 
 def _offer(rows: Sequence[tuple[Any, ...]]) -> Offer | None:
@@ -177,8 +178,20 @@ def _load(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
         connection.execute(_SQL["put_venue"], _venue_values(tenant.id, venue))
     for event in catalog.events:
         connection.execute(_SQL["put_event"], _event_values(tenant.id, event))
+    _keep_off_sale(connection, catalog)
     for stocked in catalog.types:
         _load_type(connection, tenant.id, stocked)
+
+
+def _keep_off_sale(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
+    """A cancelled event stays off sale; its row is locked by now, so none is cancelled meanwhile."""
+    tenant = catalog.tenant.id
+    rows = connection.execute(_CANCELLATIONS["cancelled_events"], {"tenant": tenant})
+    cancelled = {row[0] for row in rows}
+    for event in catalog.events:
+        if event.id in cancelled:
+            values = {"tenant": tenant, "event": event.id}
+            connection.execute(_CANCELLATIONS["take_off_sale"], values)
 
 
 def _venue_values(tenant: TenantId, venue: Venue) -> dict[str, object]:

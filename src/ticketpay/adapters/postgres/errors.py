@@ -13,6 +13,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import errors as pg
 
+from ticketpay.domain.catalog import EventCancelled
 from ticketpay.domain.inventory import SeatUnavailable, SoldOut
 from ticketpay.domain.kernel.errors import Conflict, Forbidden, TicketpayError, Unavailable
 
@@ -22,6 +23,8 @@ CONSTRAINTS: Final[dict[str, type[TicketpayError]]] = {
     "stock_not_oversold": SoldOut,
     "stock_held": SoldOut,
     "seats_taken": SeatUnavailable,
+    "event_cancellations_pkey": EventCancelled,
+    "event_cancellations_tenant_id_event_id_fkey": Conflict,
     "events_tenant_id_venue_id_fkey": Conflict,
     "ticket_types_tenant_id_event_id_fkey": Conflict,
     "payments_tenant_id_order_id_fkey": Conflict,

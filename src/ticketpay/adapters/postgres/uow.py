@@ -20,6 +20,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ticketpay.adapters.postgres.audit import PostgresAudit
+from ticketpay.adapters.postgres.cancellations import PostgresCancellations
 from ticketpay.adapters.postgres.catalog import PostgresCatalog, PostgresQuotes
 from ticketpay.adapters.postgres.errors import is_retryable, translate
 from ticketpay.adapters.postgres.idempotency import PostgresIdempotencyKeys
@@ -153,6 +154,10 @@ class PostgresTx:
         return PostgresPayouts(self.session)
 
     @property
+    def cancellations(self) -> PostgresCancellations:
+        return PostgresCancellations(self.session)
+
+    @property
     def sales(self) -> PostgresSales:
         return PostgresSales(self.session)
 
@@ -273,7 +278,8 @@ def _roll_back(connection: Connection[Any]) -> None:
     if connection.closed:
         return
     try:
-        connection.execute("ROLLBACK")
+        # Not as a statement: what was skipped after an error is not prepared, and the driver forgets it.
+        connection.rollback()
     except psycopg.Error:
         # The server ends the transaction with the connection.
         connection.close()

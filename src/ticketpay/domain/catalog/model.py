@@ -7,11 +7,21 @@ from datetime import datetime
 
 import attrs
 
-from ticketpay.domain.kernel.ids import EventId, TicketTypeId, VenueId
+from ticketpay.domain.kernel.ids import EventId, PaymentId, TicketTypeId, VenueId
 from ticketpay.domain.money import Currency, Money
 from ticketpay.domain.parties import Tenant
 
-__all__ = ["Catalog", "Event", "Offer", "Place", "StockedType", "TicketType", "Venue"]
+__all__ = [
+    "Cancellation",
+    "CancellationProgress",
+    "Catalog",
+    "Event",
+    "Offer",
+    "Place",
+    "StockedType",
+    "TicketType",
+    "Venue",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -83,3 +93,40 @@ class Catalog:
     venues: tuple[Venue, ...]
     events: tuple[Event, ...]
     types: tuple[StockedType, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Cancellation:
+    """An event that does not take place, and how far a pass over its payments has come (S24).
+
+    ``cursor`` is the payment that was looked at last, in the order of their ids. ``again`` says that
+    this pass has met a payment or a refund without an end: another pass follows. Until then there is
+    no ``finished_at``.
+    """
+
+    event_id: EventId
+    reason: str
+    requested_by: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    cursor: PaymentId | None = None
+    again: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class CancellationProgress:
+    """The paid orders of an event and their money in cents, counted from payments and refunds.
+
+    ``begun`` are the orders of which all is on its way back or has arrived, ``refunded`` those of
+    which all has arrived, ``failed`` those whose refund the provider has not made. ``unfinished`` are
+    payments that may still complete.
+    """
+
+    orders: int
+    cents: int
+    begun: int
+    begun_cents: int
+    refunded: int
+    refunded_cents: int
+    failed: int
+    unfinished: int

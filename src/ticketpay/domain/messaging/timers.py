@@ -22,6 +22,7 @@ class TimerKind(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
     PAYOUT = "payout"
+    EVENT = "event"
 
 
 @attrs.frozen(kw_only=True)

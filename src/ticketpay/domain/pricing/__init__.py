@@ -10,6 +10,7 @@ Guarantees: every charge of an order is the sum of its per-ticket parts; total =
 from __future__ import annotations
 
 from ticketpay.domain.pricing.errors import (
+    EventNotOnSale,
     PriceChanged,
     QuoteExpired,
     TaxDataInvalid,
@@ -40,6 +41,7 @@ __all__ = [
     "ChargeKind",
     "Demand",
     "DemandLine",
+    "EventNotOnSale",
     "FeeBreakdown",
     "FeeSchedule",
     "PriceChanged",

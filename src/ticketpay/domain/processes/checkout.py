@@ -46,7 +46,14 @@ from ticketpay.domain.payments import (
     PaymentState,
     ProviderFact,
 )
-from ticketpay.domain.pricing import Address, Demand, PriceChanged, Quote, TaxInquiry
+from ticketpay.domain.pricing import (
+    Address,
+    Demand,
+    EventNotOnSale,
+    PriceChanged,
+    Quote,
+    TaxInquiry,
+)
 from ticketpay.domain.processes.answers import answer_of, refusal
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_claimed
 from ticketpay.domain.processes.quoting import PriceBook, taken_quote
@@ -139,8 +146,9 @@ class Checkout:
     def _open(self, tx: Tx, command: PlaceOrder, inquiry: TaxInquiry | None) -> _Opened:
         now = self.clock.now()
         claimed = tx.idempotency.claim(command.key, command.request_hash, now)
-        offer = _read_offer(tx, command)
+        # The stock first: whoever cancels the event holds it until the event is off sale.
         stock = _lock_stock(tx, command)
+        offer = _read_offer(tx, command)
         quoted = tx.quotes.get(command.quote_id) if command.quote_id else None
         claim = claimed()
         claim.refuse_if_not_ours()
@@ -169,7 +177,10 @@ class Checkout:
         inquiry: TaxInquiry | None,
     ) -> Quote:
         if command.quote_id is not None:
-            return taken_quote(quoted, command.actor, command.demand, now)
+            quote = taken_quote(quoted, command.actor, command.demand, now)
+            if offer is not None and not offer.event.on_sale:
+                raise EventNotOnSale(f"event {offer.event.id} is not on sale")
+            return quote
         assert command.demand is not None, "a purchase names a quote or a demand"
         return self.prices.price(tx, offer, command.demand, command.actor, self.ids, now, inquiry)
 

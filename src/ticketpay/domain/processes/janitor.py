@@ -2,7 +2,7 @@
 
 A payment without an answer is looked for by its metadata; one that is under way is read again; an
 order whose hold is over is cancelled at the provider first and only then expired. Money that came
-too late is sent back. The janitor never charges anybody.
+too late is sent back, and that of a cancelled event. The janitor never charges anybody.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ticketpay.domain.payments import (
     ProviderFact,
     ProviderStatus,
 )
+from ticketpay.domain.processes.cancelling import RefundCancelled
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case, open_order
 from ticketpay.domain.reconciliation import may_expire, may_give_up, next_look_at
 from ticketpay.domain.refunds import Refund, RefundState
@@ -57,6 +58,12 @@ class Janitor:
     random: Random
     alerts: Alerts
     payouts: PayoutCourier | None = None
+    cancelled: RefundCancelled = attrs.field(init=False)
+
+    @cancelled.default
+    def _(self) -> RefundCancelled:
+        desk = self.desk.refunds
+        return RefundCancelled(uow=self.uow, desk=desk, clock=self.clock, alerts=self.alerts)
 
     def __call__(self, limit: int = 50) -> int:
         """Work on up to ``limit`` due timers of each database; returns how many were claimed."""
@@ -76,6 +83,8 @@ class Janitor:
                 self._look_at_payment(claim)
             elif claim.kind is TimerKind.PAYOUT:
                 self._send_payout(claim)
+            elif claim.kind is TimerKind.EVENT:
+                self.cancelled(claim)
             else:
                 self._send_back(claim)
         except (Unavailable, OutcomeUnknown) as error:

@@ -182,6 +182,7 @@ class RefundDesk:
         What a refund has voided that failed afterwards is void already.
         """
         others, offer = tx.refunds.of_payment(refund.payment_id), tx.catalog.offer(order.event_id)
+        cancelled = tx.cancellations.get(order.event_id)
         earlier = [r for r in others() if r.id != refund.id and not r.needs_approval]
         gone = {number for other in earlier for number in other.tickets}
         numbers = sorted(set(refund.tickets) - gone)
@@ -190,7 +191,7 @@ class RefundDesk:
         if not numbers:
             return
         found = offer()
-        if found is not None and now < found.event.starts_at:
+        if found is not None and now < found.event.starts_at and cancelled() is None:
             tx.stock.give_back(order.id, lines)
         message = self._message(
             "order.tickets_voided",

@@ -29,6 +29,7 @@ from ticketpay.domain.refunds import (
     AlreadyRefunded,
     NothingCaptured,
     Refund,
+    Refundable,
     RefundDecided,
     RefundReason,
     RefundRules,
@@ -144,8 +145,10 @@ class AskRefund:
 
     def _planned(self, tx: Tx, request: RefundRequest, now: datetime) -> tuple[Case, Refund]:
         case = _open_whole(tx, request.payment_id, request.actor)
-        refunds = tx.refunds.of_payment(case.payment.id)()
-        return case, self._refund(request, case, refunds, now)
+        found = tx.refunds.of_payment(case.payment.id)
+        cancelled = tx.cancellations.get(case.payment.event_id)
+        refunds, everything = found(), cancelled() is not None
+        return case, self._refund(request, case, refunds, now, everything=everything)
 
     def _decide(self, tx: Tx, request: RefundRequest, now: datetime) -> Callable[[], Answer]:
         case, refund = self._planned(tx, request, now)
@@ -161,15 +164,23 @@ class AskRefund:
         return begin
 
     def _refund(
-        self, request: RefundRequest, case: Case, refunds: tuple[Refund, ...], now: datetime
+        self,
+        request: RefundRequest,
+        case: Case,
+        refunds: tuple[Refund, ...],
+        now: datetime,
+        *,
+        everything: bool,
     ) -> Refund:
+        """``everything`` of a cancelled event: what was sold as not refundable, too."""
         payment = case.payment
         split: Split | None = None
         tickets: tuple[int, ...] = ()
         if payment.state is PaymentState.CANCELLED and payment.received_cents:
             cents = _suspended_cents(payment, refunds)
         else:
-            split, tickets = _wanted(request, payment, case.order, refunds)
+            left = refundable_of(payment, case.order, refunds, everything=everything)
+            split, tickets = _wanted(request, left)
             self._check_window(request, payment, now)
             cents = split.cents
         if payment.ref is None:
@@ -336,10 +347,7 @@ def _open_whole(tx: Tx, payment_id: PaymentId, actor: Actor) -> Case:
     return open_order(tx, case)
 
 
-def _wanted(
-    request: RefundRequest, payment: Payment, order: Order, refunds: tuple[Refund, ...]
-) -> tuple[Split, tuple[int, ...]]:
-    left = refundable_of(payment, order, refunds)
+def _wanted(request: RefundRequest, left: Refundable) -> tuple[Split, tuple[int, ...]]:
     if request.tickets is not None:
         split = left.of_tickets(request.tickets)
         if request.amount_cents not in (None, split.cents):

@@ -1,0 +1,115 @@
+"""``ticketpay events``: cancel an event and refund all of its sales; see how far that has come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import click
+
+from ticketpay.domain.catalog import EventCancelled
+from ticketpay.domain.kernel.ids import EventId, TenantId
+from ticketpay.domain.kernel.time import rfc3339
+from ticketpay.entrypoints.cli.common import (
+    acting,
+    cents_of,
+    entry_of,
+    of_tenant,
+    opened,
+    say_done,
+    say_dry,
+)
+from ticketpay.entrypoints.cli.shell import Group, emit
+
+if TYPE_CHECKING:
+    from ticketpay.domain.processes.cancelling import EventStatus
+
+__all__ = ["events"]
+
+_MONEY: Final = {"cents": "money", "refundedCents": "money back", "leftCents": "money left"}
+
+
+@click.group(cls=Group)
+def events() -> None:
+    """What becomes of an event that does not take place."""
+
+
+@events.command("cancel")
+@click.argument("event", type=click.UUID)
+@of_tenant
+@acting
+def events_cancel(event: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
+    """Take an event off sale for good; the worker refunds all of its sales, with every fee."""
+    if yes and not reason:
+        raise click.UsageError("--yes needs --reason: it is what the audit trail says")
+    home, ident = TenantId(tenant), EventId(event)
+    with opened(tenant) as app:
+        before = app.cancel_event.status(home, ident)
+        if before.cancellation is not None:
+            raise EventCancelled(f"event {event} is cancelled already")
+        if not yes:
+            say_dry("event.cancel", event, _counted(before), f"refund {_left(before)}")
+            return
+        entry = entry_of("event.cancel", "event", event, name=name, reason=reason)
+        after = app.cancel_event(home, ident, entry)
+    say_done("event.cancel", event, _counted(before), f"off sale, refunding {_left(after)}")
+
+
+@events.command("status")
+@click.argument("event", type=click.UUID)
+@of_tenant
+def events_status(event: UUID, tenant: UUID) -> None:
+    """Print how many orders of an event are refunded, and how many are left; counted now."""
+    with opened(tenant, reading=True) as app:
+        status = app.cancel_event.status(TenantId(tenant), EventId(event))
+    view = {"eventId": str(event), "name": status.name} | _view(status)
+    emit(view, [_line(name, value) for name, value in view.items()])
+
+
+def _view(status: EventStatus) -> dict[str, object]:
+    progress, cancellation = status.progress, status.cancellation
+    view: dict[str, object] = {
+        "state": _state(status),
+        "orders": progress.orders,
+        "refunded": progress.refunded,
+        "left": progress.orders - progress.refunded,
+        "underWay": progress.begun - progress.refunded,
+        "failed": progress.failed,
+        "unfinished": progress.unfinished,
+        "cents": progress.cents,
+        "refundedCents": progress.refunded_cents,
+        "leftCents": progress.cents - progress.refunded_cents,
+        "currency": status.currency,
+    }
+    if cancellation is not None:
+        finished_at = cancellation.finished_at
+        view |= {
+            "reason": cancellation.reason,
+            "requestedBy": cancellation.requested_by,
+            "startedAt": rfc3339(cancellation.started_at),
+            "finishedAt": None if finished_at is None else rfc3339(finished_at),
+        }
+    return view
+
+
+def _state(status: EventStatus) -> str:
+    if status.cancellation is None:
+        return "not cancelled"
+    return "refunding" if status.cancellation.finished_at is None else "finished"
+
+
+def _counted(status: EventStatus) -> str:
+    return f"{status.name} with {status.progress.orders} paid orders"
+
+
+def _left(status: EventStatus) -> str:
+    progress = status.progress
+    orders, cents = progress.orders - progress.begun, progress.cents - progress.begun_cents
+    return f"{orders} orders with {cents} cents ({cents_of(cents)} {status.currency})"
+
+
+def _line(name: str, value: object) -> str:
+    if name in _MONEY:
+        assert isinstance(value, int), "amounts are integers"
+        value = cents_of(value)
+    return f"{_MONEY.get(name, name):<12}  {'-' if value is None else value}"
