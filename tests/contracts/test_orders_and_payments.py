@@ -257,11 +257,12 @@ def test_a_refund_comes_back_as_it_was(backend: Backend) -> None:
 
 @pytest.mark.spec("S24 D4")
 def test_a_refund_is_approved_by_compare_and_set(backend: Backend) -> None:
-    """Who agreed is written once, with a higher version; whoever knows an old version is refused."""
+    """Who agreed and what is void by it is written once, with a higher version; whoever knows an old version is refused."""
     refund, by = a_refund(backend.stored_payment(), backend.now()), UserId(uuid4())
     backend.run(lambda tx: tx.refunds.add(refund))
-    agreed = backend.run(lambda tx: tx.refunds.approve(refund, by, backend.now()))
-    assert agreed == attrs.evolve(refund, needs_approval=False, approved_by=by, version=2)
+    whole = attrs.evolve(refund, tickets=(1, 2))
+    agreed = backend.run(lambda tx: tx.refunds.approve(whole, by, backend.now()))
+    assert agreed == attrs.evolve(whole, needs_approval=False, approved_by=by, version=2)
     assert backend.run(lambda tx: tx.refunds.get(refund.id)()) == agreed
     with pytest.raises(Conflict):
         backend.run(lambda tx: tx.refunds.approve(refund, by, backend.now()))

@@ -14,19 +14,24 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ticketpay.domain.audit import ActorKind, AuditEntry
-from ticketpay.domain.kernel.errors import Conflict, Forbidden, NotFound
+from ticketpay.domain.kernel.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+)
 from ticketpay.domain.kernel.ids import PaymentId, RefundId, TenantId
 from ticketpay.domain.kernel.time import rfc3339
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome
 from ticketpay.domain.money import Money
 from ticketpay.domain.orders import Order
 from ticketpay.domain.parties import Actor, Role
-from ticketpay.domain.payments import Payment, PaymentState
+from ticketpay.domain.payments import Payment
 from ticketpay.domain.processes.keyed import answered_once
 from ticketpay.domain.processes.provider_facts import Case, open_case, open_order
 from ticketpay.domain.refunds import (
     REFUND_MACHINE,
-    AlreadyRefunded,
     NothingCaptured,
     Refund,
     RefundDecided,
@@ -36,8 +41,12 @@ from ticketpay.domain.refunds import (
     RefundWindowExpired,
     SamePerson,
     Split,
+    check_amount,
     check_window,
+    is_suspended,
     refundable_of,
+    suspended_cents,
+    voiding_the_rest,
 )
 
 if TYPE_CHECKING:
@@ -166,15 +175,15 @@ class AskRefund:
         payment = case.payment
         split: Split | None = None
         tickets: tuple[int, ...] = ()
-        if payment.state is PaymentState.CANCELLED and payment.received_cents:
-            cents = _suspended_cents(payment, refunds)
+        if is_suspended(payment):
+            cents = _suspended(request, payment, refunds)
         else:
             split, tickets = _wanted(request, payment, case.order, refunds)
             self._check_window(request, payment, now)
             cents = split.cents
         if payment.ref is None:
             raise NothingCaptured(f"payment {payment.id} has no charge")
-        return Refund(
+        refund = Refund(
             id=RefundId(self.desk.ids.new()),
             payment_id=payment.id,
             ref=payment.ref,
@@ -187,6 +196,7 @@ class AskRefund:
             requested_by=request.actor.user_id,
             needs_approval=self._needs_approval(request.actor, cents),
         )
+        return voiding_the_rest(refund, payment, case.order, refunds)
 
     def _needs_approval(self, actor: Actor, cents: int) -> bool:
         return actor.role is Role.CUSTOMER or cents > self.rules.approval_cents
@@ -239,8 +249,8 @@ class DecideRefund:
 
     def _do(self, tx: Tx, decision: Decision, refund: Refund, case: Case, now: datetime) -> Answer:
         if decision.approve:
-            refund = tx.refunds.approve(refund, decision.actor.user_id, now)
-            self.desk.take(tx, refund, case.payment, case.order, now)
+            by = decision.actor.user_id
+            refund = self.desk.agree(tx, refund, case.payment, case.order, by, now)
         else:
             refund = self.desk.reject(tx, refund, case.order, now)
         action = "refund.approve" if decision.approve else "refund.reject"
@@ -353,11 +363,14 @@ def _wanted(
     return left.whole()
 
 
-def _suspended_cents(payment: Payment, refunds: tuple[Refund, ...]) -> int:
-    """Money of a sale that was over: all of it goes back, unless that is under way (S30)."""
-    if any(refund.counts for refund in refunds):
-        raise AlreadyRefunded(f"the money of payment {payment.id} goes back already")
-    return payment.received_cents
+def _suspended(request: RefundRequest, payment: Payment, refunds: tuple[Refund, ...]) -> int:
+    """Money of a sale that was over: so many cents of it, or all that is not under way (S30)."""
+    if request.tickets is not None:
+        raise InvalidInput(errors=(FieldError("tickets", "were not sold: refund an amount"),))
+    left = suspended_cents(payment, refunds)
+    cents = max(1, left) if request.amount_cents is None else request.amount_cents
+    check_amount(cents, left)
+    return cents
 
 
 def _entry(
