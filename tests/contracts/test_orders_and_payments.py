@@ -113,6 +113,29 @@ def test_an_order_is_moved_by_compare_and_set(backend: Backend) -> None:
     assert fulfilled.state is OrderState.FULFILLED
 
 
+def _move(order: Order, event: OrderEvent, at: datetime, tx: Tx) -> Order:
+    return tx.orders.move(order, [ORDER_MACHINE.step(order.state, event)], at)
+
+
+@pytest.mark.spec("S31")
+def test_that_tickets_were_issued_is_not_forgotten(backend: Backend) -> None:
+    """An order knows that its tickets were issued when a refund has moved it on; others do not."""
+    ident = backend.stored_payment().order_id
+    for event, issued in (
+        ("submit", False),
+        ("pay", False),
+        ("issue", True),
+        ("refund", True),
+        ("refund_fail", True),
+    ):
+        order = backend.run(lambda tx: tx.orders.lock(ident)())
+        assert order is not None
+        move = partial(_move, order, OrderEvent(event), backend.now())
+        backend.run(move)
+        assert backend.run(lambda tx: tx.orders.was_issued(ident)()) is issued
+    assert backend.run_as_other(lambda tx: tx.orders.was_issued(ident)()) is False
+
+
 @pytest.mark.spec("S30")
 def test_a_payment_comes_back_as_it_was(backend: Backend) -> None:
     """A stored payment equals what was stored, alone, locked, by its order; others are None."""

@@ -517,7 +517,9 @@ INSERT INTO machine_moves (machine, from_state, event, to_state) VALUES
     ('refund', 'completed', 'fail', 'failed'),
     ('order', 'partially_refunded', 'refund_part', 'partially_refunded'),
     ('order', 'partially_refunded', 'issue', 'partially_refunded'),
-    ('order', 'refunded', 'refund_fail', 'partially_refunded');
+    ('order', 'partially_refunded', 'refund_fail', 'paid'),
+    ('order', 'refunded', 'refund_fail', 'partially_refunded'),
+    ('order', 'refunded', 'issue', 'refunded');
 
 -- Which of how many databases this one is: tenants are spread by their id, so neither may change.
 CREATE TABLE shards (

@@ -17,7 +17,7 @@ import attrs
 from ticketpay.domain.kernel.ids import RefundId, UserId
 from ticketpay.domain.ledger import RefundBooks, sale_entries, suspense_entries
 from ticketpay.domain.messaging import AggregateType, Message, TimerKind
-from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent
+from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent, OrderState
 from ticketpay.domain.payments import FactMismatch
 from ticketpay.domain.refunds import (
     REFUND_MACHINE,
@@ -35,6 +35,7 @@ from ticketpay.domain.refunds import (
 )
 
 if TYPE_CHECKING:
+    from ticketpay.domain.kernel.fsm import Step
     from ticketpay.domain.ledger.model import Entry
     from ticketpay.domain.payments import Payment
     from ticketpay.ports.payments import RefundNotice
@@ -255,13 +256,31 @@ class RefundDesk:
         done = [r for r in (*others, moved) if r.state is RefundState.COMPLETED]
         whole = refundable_of(payment, order, done).headroom_cents == 0
         if moved.state is RefundState.COMPLETED:
-            event = OrderEvent.REFUND if whole else OrderEvent.REFUND_PART
+            events = [OrderEvent.REFUND if whole else OrderEvent.REFUND_PART]
         elif moved.state is RefundState.FAILED and not whole:
-            event = OrderEvent.REFUND_FAIL
+            events = self._taken_back(tx, order, some=bool(done))
         else:
             return
-        if ORDER_MACHINE.can(order.state, event):
-            tx.orders.move(order, [ORDER_MACHINE.step(order.state, event)], now)
+        steps: list[Step[OrderState, OrderEvent]] = []
+        for event in events:
+            state = steps[-1].after if steps else order.state
+            if ORDER_MACHINE.can(state, event):
+                steps.append(ORDER_MACHINE.step(state, event))
+        if steps:
+            tx.orders.move(order, steps, now)
+
+    def _taken_back(self, tx: Tx, order: Order, *, some: bool) -> list[OrderEvent]:
+        """The order's way back after a failure, to where it would be had that been heard first.
+
+        ``some`` says whether another refund has reached the buyer.
+        """
+        whole = order.state is OrderState.REFUNDED
+        if some:
+            return [OrderEvent.REFUND_FAIL] if whole else []
+        if not whole and order.state is not OrderState.PARTIALLY_REFUNDED:
+            return []
+        back = [OrderEvent.REFUND_FAIL] * (2 if whole else 1)
+        return [*back, OrderEvent.ISSUE] if tx.orders.was_issued(order.id)() else back
 
     def _tell_failure(self, refund: Refund, before: RefundState) -> None:
         late = before is RefundState.COMPLETED

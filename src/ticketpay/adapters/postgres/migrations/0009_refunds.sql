@@ -24,4 +24,6 @@ ALTER TABLE stock_holds
 INSERT INTO machine_moves (machine, from_state, event, to_state) VALUES
     ('order', 'partially_refunded', 'refund_part', 'partially_refunded'),
     ('order', 'partially_refunded', 'issue', 'partially_refunded'),
-    ('order', 'refunded', 'refund_fail', 'partially_refunded');
+    ('order', 'partially_refunded', 'refund_fail', 'paid'),
+    ('order', 'refunded', 'refund_fail', 'partially_refunded'),
+    ('order', 'refunded', 'issue', 'refunded');
