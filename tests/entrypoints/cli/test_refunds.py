@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.entrypoints.cli.desk import Desk
@@ -43,6 +44,24 @@ def test_a_refund_is_dry_then_asked_for_then_sent(desk: Desk) -> None:
     assert error["code"] == "TICKET_REFUNDED"
     assert desk.json("ledger", "verify", *desk.tenant)["ok"] is True
     assert desk.json("refunds", "sync", view["id"], *desk.tenant, "--yes")["after"] == "completed"
+
+
+def test_a_payment_is_asked_about_at_the_provider(desk: Desk) -> None:
+    """A refund that was made there and never heard of is booked by hand; dry it is not."""
+    payment = desk.buy("visa")
+    assert payment.ref is not None
+    made = {"payment_intent": payment.ref.object_id, "amount": 700}
+    url = f"{desk.environment['STRIPE_API_BASE']}/v1/refunds"
+    key = {"authorization": f"Bearer {desk.environment['STRIPE_SECRET_KEY']}"}
+    assert httpx.post(url, data=made, headers=key).status_code == 200
+    words = ("refunds", "sync-payment", payment.id, *desk.tenant)
+    assert desk.json(*words)["before"] == "0 refunds"
+    assert desk.json("refunds", "list", payment.id, *desk.tenant) == []
+    assert desk.json(*words, "--yes")["after"] == "1 refunds"
+    (view,) = desk.json("refunds", "list", payment.id, *desk.tenant)
+    assert (view["amountCents"], view["reason"], view["status"]) == (700, "dashboard", "completed")
+    assert desk.trail() == [("refund.sync_payment", "kim", str(payment.id))]
+    assert desk.json("ledger", "verify", *desk.tenant)["ok"] is True
 
 
 def test_much_money_takes_two_operators(desk: Desk) -> None:

@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import itertools
 import json
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import attrs
 import pytest
 
 from tests.spec.processes.test_janitor import charge_late, given_up
@@ -26,12 +27,14 @@ from tests.spec.processes.test_refunding import (
 )
 from tests.support.sandboxed import SECRET, Sandboxed
 from ticketpay.adapters.stripe import StripeGateway
-from ticketpay.domain.kernel.errors import InvalidInput
+from ticketpay.domain.audit import ActorKind, AuditEntry
+from ticketpay.domain.kernel.errors import Conflict, InvalidInput, NotFound, OutcomeUnknown
+from ticketpay.domain.kernel.ids import PaymentId, RefundId
 from ticketpay.domain.ledger import AccountKind
 from ticketpay.domain.messaging import InboxStatus, Outcome
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.parties import Role
-from ticketpay.domain.payments import Payment
+from ticketpay.domain.payments import Payment, ProviderUnavailable
 from ticketpay.domain.refunds import Refund, RefundReason, RefundState
 from ticketpay.ports.payments import RefundFact
 
@@ -257,3 +260,148 @@ def test_late_money_may_go_back_from_there(
         settle(system)
     assert (owed(system, AccountKind.SUSPENSE), dead(system)) == (0, [])
     assert order_state(system, payment) is OrderState.EXPIRED
+
+
+def unheard(system: Sandboxed, payment: Payment, cents: int) -> None:
+    """Staff refund in the dashboard, and the events about it are lost."""
+    system.receive_all()
+    at_the_provider(system, payment, cents)
+    for delivery in system.model.due_deliveries():
+        system.model.delivery_result(delivery.id, 200)
+
+
+@pytest.mark.spec("S38")
+def test_a_refusal_shows_what_was_never_heard(system: Sandboxed) -> None:
+    """A refund of ours that is too much there brings the dashboard's to light, and ours has failed."""
+    payment = sell(system)
+    work(system)
+    unheard(system, payment, 5_000)
+    ask(system, payment)
+    settle(system)
+    ends = [(r.reason, r.state) for r in refunds(system)]
+    assert ends == [
+        (RefundReason.REQUESTED_BY_CUSTOMER, RefundState.FAILED),
+        (RefundReason.DASHBOARD, RefundState.COMPLETED),
+    ]
+    assert system.app.verify_ledger(system.scenery.tenant).ok
+    left = payment.amount.cents - 2 * KEPT - 5_000
+    assert ask(system, payment).body["amountCents"] == left
+    assert len(system.uow.store.platform.timers) == 1
+
+
+@pytest.mark.spec("S38")
+def test_a_crash_behind_a_refusal_loses_nothing(
+    system: Sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That the provider's list cannot be read just then is mended by the next look."""
+    payment = sell(system)
+    work(system)
+    unheard(system, payment, payment.amount.cents)
+    ask(system, payment)
+
+    def away(*_: object) -> None:
+        raise ProviderUnavailable("no connection")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StripeGateway, "refunds_of", away)
+        work(system)
+    assert [r.state for r in refunds(system)] == [RefundState.FAILED]
+    settle(system)
+    assert refunds(system)[-1].state is RefundState.COMPLETED
+    assert system.app.verify_ledger(system.scenery.tenant).ok
+    assert len(system.uow.store.platform.timers) == 0
+
+
+def by_hand(system: Sandboxed, payment: Payment) -> AuditEntry:
+    return AuditEntry(
+        id=uuid4(),
+        at=system.clock.now(),
+        actor_kind=ActorKind.OPERATOR,
+        actor_id="kim",
+        action="refund.sync_payment",
+        subject_type="payment",
+        subject_id=str(payment.id),
+    )
+
+
+@pytest.mark.spec("S38")
+def test_a_payment_is_asked_about_by_hand(system: Sandboxed) -> None:
+    """What was never heard of is booked, twice asked is once booked, and the trail knows who asked."""
+    payment = sell(system)
+    work(system)
+    unheard(system, payment, 700)
+    tenant, sync = system.scenery.tenant, system.app.refunding.sync_payment
+    for _ in range(2):
+        (refund,) = sync(tenant, payment.id, by_hand(system, payment))
+        assert (refund.amount.cents, refund.state) == (700, RefundState.COMPLETED)
+    assert len(refunds(system)) == 1
+    assert system.app.verify_ledger(tenant).ok
+    entries = system.uow.store.of(tenant).audit_entries.values()
+    assert [e.action for e in entries] == ["refund.sync_payment"] * 2
+    with pytest.raises(NotFound):
+        sync(tenant, PaymentId(uuid4()), by_hand(system, payment))
+
+
+@pytest.mark.spec("S38")
+def test_what_fits_nothing_is_alerted(system: Sandboxed) -> None:
+    """One of ours that is not sent yet leaves no room: the payment is asked about, nothing is booked."""
+    payment = sell(system)
+    work(system)
+    unheard(system, payment, payment.amount.cents)
+    ask(system, payment, amount_cents=1_000)
+    sync = system.app.refunding.sync_payment
+    assert sync(system.scenery.tenant, payment.id, by_hand(system, payment)) == ()
+    assert "refund_mismatch" in system.alerts.kinds()
+    assert len(refunds(system)) == 1
+
+
+@pytest.mark.spec("S25", "S38")
+def test_what_cannot_be_sent_for_a_day_is_given_up_by_hand(
+    system: Sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only when the provider has none with our id; made there after all, it is another refund."""
+    payment = sell(system)
+    work(system)
+    ident = RefundId(UUID(str(ask(system, payment).body["id"])))
+
+    def unknown(*_: object) -> None:
+        raise OutcomeUnknown("the provider said something odd")
+
+    sync, tenant = system.app.refunding.sync, system.scenery.tenant
+    with monkeypatch.context() as patched:
+        patched.setattr(StripeGateway, "refund", unknown)
+        work(system, 3_600)
+        with pytest.raises(Conflict, match="not been sent yet"):
+            sync(tenant, ident, by_hand(system, payment))
+        work(system, 23 * 3_600)
+        assert sync(tenant, ident, by_hand(system, payment)).state is RefundState.FAILED
+        with pytest.raises(Conflict, match="not been sent yet"):
+            sync(tenant, ident, by_hand(system, payment))
+    work(system, 3_600)
+    assert system.app.verify_ledger(tenant).ok
+    assert len(system.uow.store.platform.timers) == 0
+    system.gateway.refund(attrs.evolve(refunds(system)[0], state=RefundState.PENDING))
+    settle(system)
+    assert [r.state for r in refunds(system)] == [RefundState.FAILED, RefundState.COMPLETED]
+    assert system.app.verify_ledger(tenant).ok
+
+
+@pytest.mark.spec("S25", "S38")
+def test_what_was_sent_unheard_is_found_by_our_id(
+    system: Sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer and the events are lost: a day later the list knows our refund, which is not given up."""
+    payment = sell(system)
+    work(system)
+    ident = RefundId(UUID(str(ask(system, payment).body["id"])))
+    system.gateway.refund(refunds(system)[0])
+    for delivery in system.model.due_deliveries():
+        system.model.delivery_result(delivery.id, 200)
+
+    def unknown(*_: object) -> None:
+        raise OutcomeUnknown("the provider said something odd")
+
+    monkeypatch.setattr(StripeGateway, "refund", unknown)
+    work(system, 25 * 3_600)
+    after = system.app.refunding.sync(system.scenery.tenant, ident, by_hand(system, payment))
+    assert (after.state, bool(after.provider_refund_id)) == (RefundState.COMPLETED, True)

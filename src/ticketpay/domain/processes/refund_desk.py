@@ -319,12 +319,15 @@ class RefundDesk:
 def _match(refunds: Iterable[Refund], notice: RefundNotice) -> Refund | None:
     """Ours by the provider's id, by our own, or by the amount of one that nobody has sent.
 
-    What failed there did not do what a request of ours asks for.
+    What failed there did not do what a request of ours asks for. One of ours that was given up and
+    was made after all is another one: its money has been given back.
     """
     mine = list(refunds)
     theirs = notice.provider_refund_id
     by_id = [r for r in mine if r.provider_refund_id == theirs]
-    by_ours = [r for r in mine if str(r.id) == notice.refund_id and not r.provider_refund_id]
+    by_ours = [
+        r for r in mine if str(r.id) == notice.refund_id and not r.provider_refund_id and r.counts
+    ]
     unsent = [
         r
         for r in mine

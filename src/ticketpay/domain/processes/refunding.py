@@ -8,7 +8,7 @@ the worker: nothing here calls the provider.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -51,6 +51,7 @@ from ticketpay.domain.refunds import (
 
 if TYPE_CHECKING:
     from ticketpay.domain.processes.refund_desk import RefundDesk
+    from ticketpay.domain.processes.refund_sync import RefundSync
     from ticketpay.ports.payments import PaymentGateway
     from ticketpay.ports.system import Clock
     from ticketpay.ports.transactions import Tx, UnitOfWork
@@ -64,6 +65,9 @@ __all__ = [
     "ShowRefund",
     "refund_view",
 ]
+
+SENDING_SECONDS: Final = 24 * 3600
+"""So long the worker has tried to send a refund before staff may give it up."""
 
 _STAFF: Final = (Role.SUPPORT, Role.ADMIN)
 
@@ -292,7 +296,7 @@ class ShowRefund:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class SyncRefund:
-    """``ticketpay refunds sync``: ask the provider about a refund that has been sent."""
+    """``ticketpay refunds sync``: ask the provider about a refund."""
 
     uow: UnitOfWork
     gateway: PaymentGateway
@@ -300,26 +304,44 @@ class SyncRefund:
     clock: Clock
 
     def __call__(self, tenant: TenantId, refund_id: RefundId, entry: AuditEntry) -> Refund:
-        """The refund afterwards; raises ``NotFound``, or ``Conflict`` before it was sent."""
+        """The refund afterwards.
+
+        One that could not be sent for a day, and of which the provider knows nothing, has failed.
+        Raises ``NotFound``, or ``Conflict`` while the worker may still send it.
+        """
         known = self.uow.run(tenant, lambda tx: tx.refunds.get(refund_id)())
         if known is None:
             raise NotFound(f"there is no refund {refund_id}")
-        if not known.provider_refund_id:
-            raise Conflict(f"refund {refund_id} has not been sent yet")
-        fact = self.gateway.refund(known)
+        if known.provider_refund_id:
+            fact = self.gateway.refund(known)
+            theirs, state = fact.provider_refund_id, fact.state
+        else:
+            theirs, state = self._missed(known)
 
         def settle(tx: Tx) -> Refund:
             now = self.clock.now()
             case = open_order(tx, open_case(tx, known.payment_id))
             refund = tx.refunds.lock(refund_id)()
             assert refund is not None, "refunds are never deleted"
-            theirs = fact.provider_refund_id
-            after = self.desk.apply(tx, refund, case.payment, case.order, fact.state, theirs, now)
+            if refund.provider_refund_id != known.provider_refund_id:
+                raise Conflict(f"refund {refund_id} has been sent just now")
+            after = self.desk.apply(tx, refund, case.payment, case.order, state, theirs, now)
             details = {"before": str(refund.state), "after": str(after.state)}
             tx.audit.record(attrs.evolve(entry, at=now, details=details))
             return after
 
         return self.uow.run(tenant, settle)
+
+    def _missed(self, refund: Refund) -> tuple[str, RefundState]:
+        """The provider's id and state of a refund with our id, or the end of one that it has not."""
+        since = refund.created_at + timedelta(seconds=SENDING_SECONDS)
+        sent = refund.counts and not refund.needs_approval
+        if not sent or self.clock.now() < since:
+            raise Conflict(f"refund {refund.id} has not been sent yet")
+        for notice in self.gateway.refunds_of(refund.ref):
+            if notice.refund_id == str(refund.id):
+                return notice.provider_refund_id, notice.state
+        return "", RefundState.FAILED
 
 
 @attrs.frozen(kw_only=True)
@@ -330,6 +352,7 @@ class Refunding:
     decide: DecideRefund
     show: ShowRefund
     sync: SyncRefund
+    sync_payment: RefundSync
 
 
 def _may_see(actor: Actor, payment: Payment) -> bool:

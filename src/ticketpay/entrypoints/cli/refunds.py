@@ -146,7 +146,7 @@ def refunds_reject(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: 
 @of_tenant
 @acting
 def refunds_sync(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
-    """Ask the provider about a refund that was sent, and apply what it says."""
+    """Ask the provider about a refund, and apply what it says; after a day without one it failed."""
     home, ident = TenantId(tenant), RefundId(refund)
     with opened(tenant) as app:
         before = app.refunding.show(support_of(tenant), ident)
@@ -156,6 +156,24 @@ def refunds_sync(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: st
         entry = entry_of("refund.sync", "refund", refund, name=name, reason=reason)
         after = app.refunding.sync(home, ident, entry)
     say_done("refund.sync", refund, _shown(before), str(after.state))
+
+
+@refunds.command("sync-payment")
+@click.argument("payment", type=click.UUID)
+@of_tenant
+@acting
+def refunds_sync_payment(payment: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
+    """Ask the provider for every refund of a payment, also those that were made there."""
+    home, ident = TenantId(tenant), PaymentId(payment)
+    with opened(tenant) as app:
+        before = f"{len(app.refunding.show.of_payment(support_of(tenant), ident))} refunds"
+        if not yes:
+            say_dry("refund.sync_payment", payment, before, "apply the provider's list")
+            return
+        entry = entry_of("refund.sync_payment", "payment", payment, name=name, reason=reason)
+        app.refunding.sync_payment(home, ident, entry)
+        after = f"{len(app.refunding.show.of_payment(support_of(tenant), ident))} refunds"
+    say_done("refund.sync_payment", payment, before, after)
 
 
 def _decide(
