@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import Any
 
 import httpx
@@ -40,6 +41,8 @@ def test_a_refund_is_dry_then_asked_for_then_sent(desk: Desk) -> None:
     ]
     assert "59.23" in desk.run("refunds", "list", payment.id, *desk.tenant).stdout
     assert desk.trail() == [("refund.request", "kim", view["id"])]
+    (entry,) = desk.json("audit", "list", *desk.tenant)
+    assert entry["details"]["login"] == getpass.getuser()
     error = ask(desk, payment.id, "--ticket", 1, code=4)
     assert error["code"] == "TICKET_REFUNDED"
     assert desk.json("ledger", "verify", *desk.tenant)["ok"] is True
@@ -74,7 +77,8 @@ def test_much_money_takes_two_operators(desk: Desk) -> None:
         words = ("refunds", verb, asked["subjectId"], *desk.tenant)
         assert desk.json(*words)["before"] == "pending, waiting for a second person"
         if verb == "approve":
-            assert desk.refused(*words, "--yes", code=4)["code"] == "FORBIDDEN"
+            for me in (("--yes",), ("--yes", "--as", "Kim"), ("--yes", "--as", " KIM ")):
+                assert desk.refused(*words, *me, code=4)["code"] == "FORBIDDEN"
         assert desk.json(*words, "--yes", "--as", "lee")["after"] == after
         assert desk.refused(*words, "--yes", "--as", "lee", code=4)["code"] == "REFUND_DECIDED"
     work(desk)

@@ -246,16 +246,7 @@ def test_a_buyer_requests_and_somebody_decides(system: Sandboxed) -> None:
 @pytest.mark.spec("S24 D4")
 def test_two_people_for_much_money(system: Sandboxed) -> None:
     """Above the limit whoever asked does not approve; somebody else does, or rejects it."""
-    system.app = attrs.evolve(
-        system.app,
-        refunding=attrs.evolve(
-            system.app.refunding,
-            ask=attrs.evolve(
-                system.app.refunding.ask,
-                rules=attrs.evolve(system.app.refunding.ask.rules, approval_cents=1_000),
-            ),
-        ),
-    )
+    limited(system, 1_000)
     payment, one, other = sell(system), somebody(system), somebody(system, Role.ADMIN)
     assert ask(system, payment, one, amount_cents=1_000).body["needsApproval"] is False
     much = ask(system, payment, one, amount_cents=1_001)
@@ -271,6 +262,59 @@ def test_two_people_for_much_money(system: Sandboxed) -> None:
     assert system.app.verify_ledger(system.scenery.tenant).ok
 
 
+def limited(system: Sandboxed, cents: int) -> None:
+    """Above so many cents two people must agree."""
+    refunding = system.app.refunding
+    rules = attrs.evolve(refunding.ask.rules, approval_cents=cents)
+    ask_within = attrs.evolve(refunding.ask, rules=rules)
+    system.app = attrs.evolve(system.app, refunding=attrs.evolve(refunding, ask=ask_within))
+
+
+@pytest.mark.spec("S24 D4")
+def test_two_people_for_much_money_in_small_parts(system: Sandboxed) -> None:
+    """What nobody else has agreed to adds up; what somebody agreed to, or has failed, does not count."""
+    limited(system, 1_000)
+    payment, one, other = sell(system), somebody(system), somebody(system, Role.ADMIN)
+    assert ask(system, payment, one, amount_cents=600).body["needsApproval"] is False
+    second = ask(system, payment, one, amount_cents=401)
+    assert second.body["needsApproval"] is True
+    assert ask(system, payment, other, amount_cents=400).body["needsApproval"] is False
+    decide(system, str(second.body["id"]), other)
+    assert ask(system, payment, other, amount_cents=1).body["needsApproval"] is True
+
+
+@pytest.mark.spec("S24 D4", "S24 D5")
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.ADMIN])
+def test_whoever_bought_it_is_a_buyer(system: Sandboxed, role: Role) -> None:
+    """Staff request refunds of what they bought themselves as any buyer does, and decide about none."""
+    payment = sell(system)
+    me = somebody(system, role, user_id=payment.user_id)
+    mine = ask(system, payment, me, amount_cents=5)
+    assert mine.body["needsApproval"] is True
+    others = ask(
+        system, payment, somebody(system, Role.CUSTOMER, user_id=payment.user_id), amount_cents=5
+    )
+    for asked in (mine, others):
+        for approve in (True, False):
+            with pytest.raises(Forbidden, match="buyers"):
+                decide(system, str(asked.body["id"]), me, approve=approve)
+    with pytest.raises(InvalidInput) as caught:
+        ask(system, payment, me, reason=RefundReason.FRAUDULENT)
+    assert [e.field for e in caught.value.errors] == ["reason"]
+    system.clock.advance(31 * 86_400)
+    refused = ask(system, payment, me, override="I was ill")
+    assert refused.body["code"] == "REFUND_WINDOW_EXPIRED"
+
+
+@pytest.mark.spec("S24 D5")
+def test_an_override_that_nothing_needed_is_not_recorded(system: Sandboxed) -> None:
+    """In time there is nothing to override, whatever reason is given."""
+    payment = sell(system)
+    ask(system, payment, somebody(system, Role.ADMIN), amount_cents=5, override="to be sure")
+    (entry,) = system.uow.store.of(system.scenery.tenant).audit_entries.values()
+    assert (entry.reason, "override" in entry.details) == ("", False)
+
+
 @pytest.mark.spec("S24 D5")
 def test_after_the_window_an_admin_gives_a_reason(system: Sandboxed) -> None:
     """Thirty-one days later nobody refunds, but an admin who says why, and that is recorded."""
@@ -283,6 +327,7 @@ def test_after_the_window_an_admin_gives_a_reason(system: Sandboxed) -> None:
     assert ask(system, payment, admin, override="the show was moved").outcome is Outcome.COMPLETED
     (entry,) = system.uow.store.of(system.scenery.tenant).audit_entries.values()
     assert (entry.action, entry.reason) == ("refund.request", "the show was moved")
+    assert entry.details["override"] is True
 
 
 @pytest.mark.spec("S25")
@@ -383,6 +428,9 @@ def test_the_dashboard_does_what_waits_for_approval(system: Sandboxed) -> None:
     (refund,) = refunds(system)
     assert (refund.state, refund.needs_approval) == (RefundState.COMPLETED, False)
     assert system.app.verify_ledger(system.scenery.tenant).ok
+    entries = system.uow.store.of(system.scenery.tenant).audit_entries.values()
+    approved = [(e.actor_id, e.subject_id) for e in entries if e.action == "refund.approve"]
+    assert approved == [("provider", str(refund.id))]
 
 
 @pytest.mark.spec("S24", "S38")

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import attrs
 
+from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.kernel.ids import RefundId, UserId
 from ticketpay.domain.ledger import RefundBooks, sale_entries, suspense_entries
 from ticketpay.domain.messaging import AggregateType, Message, TimerKind
@@ -139,7 +140,20 @@ class RefundDesk:
             raise FactMismatch(f"refund {refund.id} is {refund.amount}, not {notice.amount}")
         if refund.needs_approval:
             refund = self.agree(tx, refund, payment, order, None, now)
+            tx.audit.record(self._approved_there(refund, notice, now))
         return self._heard(tx, refund, payment, order, notice, now)
+
+    def _approved_there(self, refund: Refund, notice: RefundNotice, now: datetime) -> AuditEntry:
+        return AuditEntry(
+            id=self.ids.new(),
+            at=now,
+            actor_kind=ActorKind.SYSTEM,
+            actor_id="provider",
+            action="refund.approve",
+            subject_type="refund",
+            subject_id=str(refund.id),
+            details={"refund": notice.provider_refund_id},
+        )
 
     def _adopt(
         self, tx: Tx, payment: Payment, order: Order, notice: RefundNotice, now: datetime

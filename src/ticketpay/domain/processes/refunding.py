@@ -1,8 +1,9 @@
 """What people do about refunds: ask for one, agree to it, refuse it, look at it (S24).
 
 Support and admins refund any sale of their tenant, venue managers those of their venues; buyers only
-request. Above a limit, and for every buyer's request, a second person decides. The money is sent by
-the worker: nothing here calls the provider.
+request, also those who are staff. Above a limit for what was refunded of a payment without a second
+person, and for every buyer's request, a second person decides. The money is sent by the worker; only
+``sync`` calls the provider.
 """
 
 from __future__ import annotations
@@ -166,8 +167,11 @@ class AskRefund:
         def begin() -> Answer:
             self.desk.begin(tx, refund, case.payment, case.order, now)
             cents, payment = refund.amount.cents, str(refund.payment_id)
-            entry = _entry(self.desk, "refund.request", request, refund.id, now)
+            late = refund.split is not None and not self._in_time(case.payment, now)
+            told = request if late else attrs.evolve(request, override="")
+            entry = _entry(self.desk, "refund.request", told, refund.id, now)
             details = {**entry.details, "cents": cents, "payment": payment}
+            details |= {"override": True} if late else {}
             tx.audit.record(attrs.evolve(entry, details=details))
             return Answer(Outcome.COMPLETED, refund_view(refund, case.order))
 
@@ -177,6 +181,8 @@ class AskRefund:
         self, request: RefundRequest, case: Case, refunds: tuple[Refund, ...], now: datetime
     ) -> Refund:
         payment = case.payment
+        if _is_buyer(request.actor, payment) and request.reason is RefundReason.FRAUDULENT:
+            raise InvalidInput(errors=(FieldError("reason", "is not for buyers to give"),))
         split: Split | None = None
         tickets: tuple[int, ...] = ()
         if is_suspended(payment):
@@ -198,19 +204,34 @@ class AskRefund:
             split=split,
             tickets=tickets,
             requested_by=request.actor.user_id,
-            needs_approval=self._needs_approval(request.actor, cents),
+            needs_approval=self._needs_approval(request.actor, payment, refunds, cents),
         )
         return voiding_the_rest(refund, payment, case.order, refunds)
 
-    def _needs_approval(self, actor: Actor, cents: int) -> bool:
-        return actor.role is Role.CUSTOMER or cents > self.rules.approval_cents
+    def _needs_approval(
+        self, actor: Actor, payment: Payment, refunds: tuple[Refund, ...], cents: int
+    ) -> bool:
+        """The limit is one payment's: it is not passed in small parts.
+
+        What waits is not counted: it gets its second person.
+        """
+        alone = sum(
+            r.amount.cents
+            for r in refunds
+            if r.counts and r.requested_by and not r.approved_by and not r.needs_approval
+        )
+        return _is_buyer(actor, payment) or alone + cents > self.rules.approval_cents
 
     def _check_window(self, request: RefundRequest, payment: Payment, now: datetime) -> None:
+        if not _may_override(request, payment):
+            check_window(payment, self.rules, now)
+
+    def _in_time(self, payment: Payment, now: datetime) -> bool:
         try:
             check_window(payment, self.rules, now)
         except RefundWindowExpired:
-            if not request.override or request.actor.role is not Role.ADMIN:
-                raise
+            return False
+        return True
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -224,7 +245,7 @@ class DecideRefund:
     def __call__(self, decision: Decision) -> Answer:
         """The refund afterwards, or why it could not be decided; once per key.
 
-        Raises ``Forbidden`` for buyers and for whoever asked for the refund.
+        Raises ``Forbidden`` for buyers, also those who are staff, and for whoever asked for it.
         """
 
         def run(tx: Tx) -> Answer:
@@ -243,7 +264,7 @@ class DecideRefund:
             raise NotFound(f"there is no refund {decision.refund_id}")
         refund = tx.refunds.lock(known.id)()
         assert refund is not None, "refunds are never deleted"
-        if actor.role is Role.CUSTOMER:
+        if _is_buyer(actor, case.payment):
             raise Forbidden("buyers request refunds, and do not decide about them")
         if actor.user_id == refund.requested_by and decision.approve:
             raise SamePerson(f"refund {refund.id} was asked for by the same person")
@@ -359,6 +380,16 @@ def _may_see(actor: Actor, payment: Payment) -> bool:
     if actor.role is Role.VENUE_MANAGER:
         return payment.venue_id in actor.venues
     return actor.role in _STAFF or actor.user_id == payment.user_id
+
+
+def _is_buyer(actor: Actor, payment: Payment) -> bool:
+    """Whoever bought it is its buyer, whatever else they are."""
+    return actor.role is Role.CUSTOMER or actor.user_id == payment.user_id
+
+
+def _may_override(request: RefundRequest, payment: Payment) -> bool:
+    actor = request.actor
+    return bool(request.override) and actor.role is Role.ADMIN and not _is_buyer(actor, payment)
 
 
 def _open_whole(tx: Tx, payment_id: PaymentId, actor: Actor) -> Case:
