@@ -169,16 +169,17 @@ class RefundDesk:
             raise FactMismatch(f"{notice.provider_refund_id} is more than what is left")
         room = max(0, _left(payment, order, begun) - cents)
         stay, displaced = staying(known, room)
+        # Refunds are locked before the stock that this one may give back.
+        locked = [tx.refunds.lock(request.id)() for request in displaced]
+        given_up = [request for request in locked if request is not None]
         split = None
         if not is_suspended(payment):
             split = split_of_any(payment, order, [*begun, *stay], cents)
         made = self._made_there(payment, notice, split, now)
         refund = voiding_the_rest(made, payment, order, begun)
         self.begin(tx, refund, payment, order, now)
-        for request in displaced:
-            locked = tx.refunds.lock(request.id)()
-            assert locked is not None, "refunds are never deleted"
-            self.reject(tx, locked, order, now)
+        for request in given_up:
+            self.reject(tx, request, order, now)
         return self._heard(tx, refund, payment, order, notice, now)
 
     def _adopt_failed(
