@@ -113,6 +113,29 @@ def test_an_order_is_moved_by_compare_and_set(backend: Backend) -> None:
     assert fulfilled.state is OrderState.FULFILLED
 
 
+def _move(order: Order, event: OrderEvent, at: datetime, tx: Tx) -> Order:
+    return tx.orders.move(order, [ORDER_MACHINE.step(order.state, event)], at)
+
+
+@pytest.mark.spec("S31")
+def test_that_tickets_were_issued_is_not_forgotten(backend: Backend) -> None:
+    """An order knows that its tickets were issued when a refund has moved it on; others do not."""
+    ident = backend.stored_payment().order_id
+    for event, issued in (
+        ("submit", False),
+        ("pay", False),
+        ("issue", True),
+        ("refund", True),
+        ("refund_fail", True),
+    ):
+        order = backend.run(lambda tx: tx.orders.lock(ident)())
+        assert order is not None
+        move = partial(_move, order, OrderEvent(event), backend.now())
+        backend.run(move)
+        assert backend.run(lambda tx: tx.orders.was_issued(ident)()) is issued
+    assert backend.run_as_other(lambda tx: tx.orders.was_issued(ident)()) is False
+
+
 @pytest.mark.spec("S30")
 def test_a_payment_comes_back_as_it_was(backend: Backend) -> None:
     """A stored payment equals what was stored, alone, locked, by its order; others are None."""
@@ -257,11 +280,12 @@ def test_a_refund_comes_back_as_it_was(backend: Backend) -> None:
 
 @pytest.mark.spec("S24 D4")
 def test_a_refund_is_approved_by_compare_and_set(backend: Backend) -> None:
-    """Who agreed is written once, with a higher version; whoever knows an old version is refused."""
+    """Who agreed and what is void by it is written once, with a higher version; whoever knows an old version is refused."""
     refund, by = a_refund(backend.stored_payment(), backend.now()), UserId(uuid4())
     backend.run(lambda tx: tx.refunds.add(refund))
-    agreed = backend.run(lambda tx: tx.refunds.approve(refund, by, backend.now()))
-    assert agreed == attrs.evolve(refund, needs_approval=False, approved_by=by, version=2)
+    whole = attrs.evolve(refund, tickets=(1, 2))
+    agreed = backend.run(lambda tx: tx.refunds.approve(whole, by, backend.now()))
+    assert agreed == attrs.evolve(whole, needs_approval=False, approved_by=by, version=2)
     assert backend.run(lambda tx: tx.refunds.get(refund.id)()) == agreed
     with pytest.raises(Conflict):
         backend.run(lambda tx: tx.refunds.approve(refund, by, backend.now()))

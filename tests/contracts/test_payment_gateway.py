@@ -66,6 +66,7 @@ CALLS: Final[dict[str, Callable[[PaymentGateway], object]]] = {
     "find": lambda gateway: gateway.find(TENANT, PAYMENT, datetime.now(UTC)),
     "list_intents": lambda gateway: list(gateway.list_intents(TENANT)),
     "refund": lambda gateway: gateway.refund(a_refund()),
+    "refunds_of": lambda gateway: gateway.refunds_of(REF),
 }
 every_call: Final = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 
@@ -376,6 +377,49 @@ def test_more_than_is_left_is_not_refunded(provider: Provider) -> None:
     assert [f.received.cents for f in listed(provider, tenant)] == [234]
 
 
+def a_shown_refund(**changes: Any) -> dict[str, Any]:
+    refund = {"id": "re_1", "amount": 5, "currency": "usd", "status": "pending", "metadata": {}}
+    return refund | changes
+
+
+@pytest.mark.spec("S24")
+@pytest.mark.parametrize(
+    "code", ["charge_disputed", "charge_already_refunded", "refund_disputed_payment"]
+)
+def test_what_will_never_be_refunded_has_failed(provider: Provider, code: str) -> None:
+    """A refusal for good is a failed refund; one for another reason is unknown."""
+    refusal = said({"error": {"type": "invalid_request_error", "code": code}}, 400)
+    fact = provider.scripted(Script([refusal, said(page())])).refund(a_refund())
+    assert fact == RefundFact(provider_refund_id="", state=RefundState.FAILED)
+    other = said({"error": {"type": "invalid_request_error", "code": "parameter_missing"}}, 400)
+    with pytest.raises(OutcomeUnknown):
+        provider.scripted(Script([other, said(page())])).refund(a_refund())
+
+
+@pytest.mark.spec("S24", "S38")
+def test_every_refund_of_an_intent_is_listed(provider: Provider) -> None:
+    """Ours by our id and anybody else's, oldest first; those of other intents are not."""
+    paid, other = provider.pay(), provider.pay()
+    provider.gateway.refund(refund_of(other))
+    made = [refund_of(paid, amount=Money(cents, USD)) for cents in (500, 234)]
+    facts = [provider.gateway.refund(one) for one in made]
+    listed = provider.gateway.refunds_of(paid.ref)
+    assert {n.provider_refund_id for n in listed} == {f.provider_refund_id for f in facts}
+    assert {(n.ref, n.refund_id, n.amount) for n in listed} == {
+        (paid.ref, str(one.id), one.amount) for one in made
+    }
+    script = Script([said(page(a_shown_refund(id="re_2"), a_shown_refund()))])
+    told = provider.scripted(script).refunds_of(REF)
+    assert [(n.provider_refund_id, n.refund_id, n.state) for n in told] == [
+        ("re_1", "", RefundState.PROCESSING),
+        ("re_2", "", RefundState.PROCESSING),
+    ]
+    unreadable: list[dict[str, Any]] = [{"amount": "5"}, {"currency": "xxx"}, {"id": 7}]
+    for wrong in unreadable:
+        with pytest.raises(OutcomeUnknown):
+            provider.scripted(Script([said(page(a_shown_refund(**wrong)))])).refunds_of(REF)
+
+
 @pytest.mark.spec("S15")
 def test_a_charge_refunded_by_somebody_else_is_not_ours(provider: Provider) -> None:
     """A refund that nobody can point to is never reported as ours: ours has failed."""
@@ -590,6 +634,7 @@ def test_an_answer_that_cannot_be_read_is_unknown(
         ("find", said(page(shown(), has_more=True))),
         ("list_intents", said(page(shown(), has_more=True))),
         ("refund", said({"error": {"code": "charge_already_refunded"}}, 400)),
+        ("refunds_of", said(page(a_shown_refund(), has_more=True))),
         ("charge", said(shown(), headers={"idempotent-replayed": "true"})),
         ("cancel", said({"error": {"code": "payment_intent_unexpected_state"}}, 400)),
     ],

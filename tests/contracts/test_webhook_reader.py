@@ -168,6 +168,18 @@ def test_an_event_about_a_refund_leads_to_its_payment(post: Post) -> None:
 
 
 @pytest.mark.spec("S14", "S24")
+def test_a_refund_without_a_status_yet_is_under_way(post: Post) -> None:
+    """The provider may say null for it."""
+    shown = {"id": "re_1", "amount": 5, "currency": "usd", "status": None, "payment_intent": "pi_1"}
+    body = json.dumps({"id": "evt_1", "type": "refund.updated", "data": {"object": shown}}).encode()
+    event = post.reader.verify(body, sign(SECRET, int(NOW.timestamp()), body), NOW)
+    assert event.status is InboxStatus.RECEIVED
+    notice = post.reader.refund(event)
+    assert notice is not None
+    assert notice.state is RefundState.PROCESSING
+
+
+@pytest.mark.spec("S14", "S24")
 @pytest.mark.parametrize("lost", ["id", "amount", "currency", "status", "payment_intent"])
 def test_an_event_about_a_refund_that_lacks_something(post: Post, lost: str) -> None:
     """A refund without what it is known by is invalid; one of no intent is none of ours."""

@@ -28,7 +28,9 @@ NOT_YET: Final[dict[Made, str]] = {
     ("order", "partially_refunded", "refund_part"): _ASKED,
     ("order", "partially_refunded", "refund"): _ASKED,
     ("order", "partially_refunded", "issue"): _ASKED,
+    ("order", "partially_refunded", "refund_fail"): _ASKED,
     ("order", "refunded", "refund_fail"): _ASKED,
+    ("order", "refunded", "issue"): _ASKED,
     ("refund", "completed", "fail"): _ASKED,
 }
 

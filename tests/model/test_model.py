@@ -60,7 +60,7 @@ def test_every_other_move_is_refused() -> None:
                 ):
                     machine.step(state, event)
                 refused += 1
-    assert refused == 111
+    assert refused == 109
 
 
 @pytest.mark.spec("S30", "S35")

@@ -72,6 +72,7 @@ OVER_AT_ONCE: Final = HoldRules(event_hours=-(10**5), hold_days=0)
 REFUNDS: Final = ("", "", "", "pending", "fails", "fails_later")
 BUYER_SHARE: Final = 0.3
 APPROVED_SHARE: Final = 0.7
+WHOLE_SHARE: Final = 0.3
 JUMPS: Final = (1, 5, 30, 61, 95, 300, 901, 1100, 4000, 90_000)
 LOST_SHARE: Final = 0.15
 TWICE_SHARE: Final = 0.2
@@ -342,15 +343,16 @@ def authenticate(world: World) -> str:
 
 
 def dashboard(world: World) -> str:
-    """Staff refund a sale at the provider, behind our back."""
-    paid = [p for p in world.payments() if p.state is PaymentState.COMPLETED and p.ref]
+    """Staff refund a sale, or money that came too late, at the provider, behind our back."""
+    paid = [p for p in world.payments() if p.received_cents and p.ref]
     if not paid:
         return "dashboard: nothing"
     payment = world.rng.choice(paid)
     assert payment.ref is not None, "it was chosen for its reference"
     if not world.hears_of(payment.ref.object_id):
         return "dashboard: nobody would hear of it"
-    cents = world.rng.randint(1, payment.amount.cents)
+    whole = world.rng.random() < WHOLE_SHARE
+    cents = payment.amount.cents if whole else world.rng.randint(1, payment.amount.cents)
     status = sandboxed.refund_at_provider(world.model, payment.ref.object_id, cents)
     world.provider_moved()
     return f"dashboard refunds {cents}: {status}"

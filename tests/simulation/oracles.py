@@ -16,7 +16,7 @@ from ticketpay.domain.inventory import HoldState
 from ticketpay.domain.kernel.ids import OrderId, PaymentId, PayoutId
 from ticketpay.domain.ledger import AccountKind, Bucket, LedgerReport, ProviderTotal, verify_ledger
 from ticketpay.domain.messaging import ROUTES, AggregateType, Outcome, Route, StreamKey
-from ticketpay.domain.orders import Order, OrderState
+from ticketpay.domain.orders import Order, OrderEvent, OrderState
 from ticketpay.domain.payments import Payment, PaymentState, ProviderFact, ProviderStatus
 from ticketpay.domain.payouts import PayoutState
 from ticketpay.domain.refunds import Refund, RefundReason, RefundState
@@ -157,7 +157,8 @@ class Auditor:
         for number in sorted(tx.writes.get(self._tables.moves, ())):
             move = self._tables.moves.get(number)
             assert move is not None, "moves are never deleted"
-            if move.step.moves:
+            # That a refund came back makes an order paid again, and is told of the refund.
+            if move.step.moves and move.step.event is not OrderEvent.REFUND_FAIL:
                 moved.setdefault(move.subject, []).append(str(move.step.after))
         for subject, states in moved.items():
             self._told.setdefault(subject, []).extend(self._tells(subject, states))

@@ -30,6 +30,7 @@ from ticketpay.adapters.stripe.mapping import (
     fact_of,
     is_about,
     refund_fact_of,
+    refund_notice_of,
     refunded_cents,
     reserved,
 )
@@ -45,7 +46,7 @@ from ticketpay.domain.payments import (
     ProviderUnavailable,
 )
 from ticketpay.domain.refunds import Refund, RefundState
-from ticketpay.ports.payments import RefundFact
+from ticketpay.ports.payments import RefundFact, RefundNotice
 
 __all__ = ["DirectGateway", "Transport"]
 
@@ -195,6 +196,14 @@ class DirectGateway:
                 raise refused.meaning() from refused
             return known
 
+    def refunds_of(self, ref: ProviderRef) -> tuple[RefundNotice, ...]:
+        """Every refund of an intent, oldest first."""
+        try:
+            found = [refund_notice_of(shown, ref) for shown in self._refunds(ref)]
+        except _UNREADABLE as error:
+            raise _unreadable(error) from error
+        return tuple(reversed(found))
+
     def _send_refund(self, refund: Refund) -> RefundFact:
         account = refund.ref.account
         ours = {"refund_id": str(refund.id), "payment_id": str(refund.payment_id)}
@@ -206,11 +215,15 @@ class DirectGateway:
         return _refund_fact(answer.data)
 
     def _known_refund(self, refund: Refund) -> RefundFact | None:
-        asked = f"payment_intent={quote_plus(refund.ref.object_id)}"
-        for found, _ in self._paged(_REFUNDS, refund.ref.account, asked):
+        for found in self._refunds(refund.ref):
             if reserved(found)["refund_id"] == str(refund.id):
                 return _refund_fact(found)
         return None
+
+    def _refunds(self, ref: ProviderRef) -> Iterator[_Json]:
+        asked = f"payment_intent={quote_plus(ref.object_id)}"
+        for found, _ in self._paged(_REFUNDS, ref.account, asked):
+            yield found
 
     def _paged(self, path: str, account: str, asked: str) -> Iterator[tuple[_Json, _Answer]]:
         """All objects of a list with the page that they came on."""

@@ -35,6 +35,7 @@ from ticketpay.domain.processes.payment_actions import (
 )
 from ticketpay.domain.processes.provider_facts import FactDesk
 from ticketpay.domain.processes.quoting import GiveQuote, PriceBook
+from ticketpay.domain.processes.refund_sync import RefundSync
 from ticketpay.domain.processes.refunding import (
     AskRefund,
     DecideRefund,
@@ -233,6 +234,7 @@ def _refunding(parts: Parts, desk: FactDesk) -> Refunding:
         decide=DecideRefund(uow=uow, desk=refunds, clock=clock),
         show=ShowRefund(uow=uow),
         sync=SyncRefund(uow=uow, gateway=parts.gateway, desk=refunds, clock=clock),
+        sync_payment=RefundSync(uow=uow, gateway=parts.gateway, desk=refunds, clock=clock),
     )
 
 

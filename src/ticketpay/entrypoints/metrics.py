@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ticketpay.domain.messaging import Answer
     from ticketpay.domain.payments import ChargeRequest, ProviderFact, ProviderRef
     from ticketpay.domain.refunds import Refund
-    from ticketpay.ports.payments import PaymentGateway, RefundFact
+    from ticketpay.ports.payments import PaymentGateway, RefundFact, RefundNotice
 
 __all__ = ["BACKLOG", "Backlog", "MeteredGateway", "Metrics"]
 
@@ -263,3 +263,7 @@ class MeteredGateway:
     def refund(self, refund: Refund) -> RefundFact:
         with self.metrics.provider_call("refund"):
             return self.inner.refund(refund)
+
+    def refunds_of(self, ref: ProviderRef) -> tuple[RefundNotice, ...]:
+        with self.metrics.provider_call("refunds_of"):
+            return self.inner.refunds_of(ref)

@@ -350,7 +350,7 @@ class Settings:
         _whole,
         100_000,
         "api",
-        "refunds of more cents than this wait for a second person",
+        "above so many cents of one payment a refund waits for a second person",
     )
     nexus_states: frozenset[str] = _setting(
         "NEXUS_STATES",

@@ -37,6 +37,10 @@ class Orders(Protocol):
         """The same, found by one of its payments."""
         ...
 
+    def was_issued(self, order_id: OrderId) -> Later[bool]:
+        """Whether its tickets have ever been issued, whatever state it is in now."""
+        ...
+
     def move(
         self, order: Order, steps: Sequence[Step[OrderState, OrderEvent]], at: datetime
     ) -> Order:

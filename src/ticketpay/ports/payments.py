@@ -131,6 +131,10 @@ class PaymentGateway(Protocol):
         """
         ...
 
+    def refunds_of(self, ref: ProviderRef) -> tuple[RefundNotice, ...]:
+        """Every refund of an intent, whoever made it, oldest first."""
+        ...
+
 
 class WebhookReader(Protocol):
     """**Protocol:** understands what the provider sends."""

@@ -35,7 +35,7 @@ class Refunds(Protocol):
     def approve(self, refund: Refund, by: UserId | None, at: datetime) -> Refund:
         """Write by compare-and-set that ``by`` agreed, None for somebody at the provider.
 
-        Returns the refund with its version.
+        With it the tickets that it now voids. Returns the refund with its version.
         """
         ...
 

@@ -97,7 +97,7 @@ def sale(home: Scenery) -> Iterator[Op]:
     yield lambda tx: tx.stock.release(order.id)
     yield lambda tx: tx.stock.hold_again(order.id)()
     yield lambda tx: tx.stock.confirm(order.id)
-    path = ORDER_MACHINE.path(order.state, OrderState.PAID)
+    path = ORDER_MACHINE.path(order.state, OrderState.FULFILLED)
     assert path is not None
     yield lambda tx: tx.orders.move(order, path, START)
     step = PAYMENT_MACHINE.step(payment.state, PaymentEvent.COMPLETE)
@@ -168,6 +168,7 @@ def books(home: Scenery, total: Any, order: Any, payment: Any) -> Iterator[Op]:
         posted_at=START,
     )
     yield lambda tx: tx.orders.with_estimated_tax(9)()
+    yield lambda tx: tx.orders.was_issued(order.id)()
     yield lambda tx: tx.ledger.post(posting)
     yield lambda tx: tx.ledger.balances()()
     yield lambda tx: tx.ledger.booked_by_payment()()

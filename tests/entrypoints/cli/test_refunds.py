@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.entrypoints.cli.desk import Desk
@@ -39,10 +41,30 @@ def test_a_refund_is_dry_then_asked_for_then_sent(desk: Desk) -> None:
     ]
     assert "59.23" in desk.run("refunds", "list", payment.id, *desk.tenant).stdout
     assert desk.trail() == [("refund.request", "kim", view["id"])]
+    (entry,) = desk.json("audit", "list", *desk.tenant)
+    assert entry["details"]["login"] == getpass.getuser()
     error = ask(desk, payment.id, "--ticket", 1, code=4)
     assert error["code"] == "TICKET_REFUNDED"
     assert desk.json("ledger", "verify", *desk.tenant)["ok"] is True
     assert desk.json("refunds", "sync", view["id"], *desk.tenant, "--yes")["after"] == "completed"
+
+
+def test_a_payment_is_asked_about_at_the_provider(desk: Desk) -> None:
+    """A refund that was made there and never heard of is booked by hand; dry it is not."""
+    payment = desk.buy("visa")
+    assert payment.ref is not None
+    made = {"payment_intent": payment.ref.object_id, "amount": 700}
+    url = f"{desk.environment['STRIPE_API_BASE']}/v1/refunds"
+    key = {"authorization": f"Bearer {desk.environment['STRIPE_SECRET_KEY']}"}
+    assert httpx.post(url, data=made, headers=key).status_code == 200
+    words = ("refunds", "sync-payment", payment.id, *desk.tenant)
+    assert desk.json(*words)["before"] == "0 refunds"
+    assert desk.json("refunds", "list", payment.id, *desk.tenant) == []
+    assert desk.json(*words, "--yes")["after"] == "1 refunds"
+    (view,) = desk.json("refunds", "list", payment.id, *desk.tenant)
+    assert (view["amountCents"], view["reason"], view["status"]) == (700, "dashboard", "completed")
+    assert desk.trail() == [("refund.sync_payment", "kim", str(payment.id))]
+    assert desk.json("ledger", "verify", *desk.tenant)["ok"] is True
 
 
 def test_much_money_takes_two_operators(desk: Desk) -> None:
@@ -55,7 +77,8 @@ def test_much_money_takes_two_operators(desk: Desk) -> None:
         words = ("refunds", verb, asked["subjectId"], *desk.tenant)
         assert desk.json(*words)["before"] == "pending, waiting for a second person"
         if verb == "approve":
-            assert desk.refused(*words, "--yes", code=4)["code"] == "FORBIDDEN"
+            for me in (("--yes",), ("--yes", "--as", "Kim"), ("--yes", "--as", " KIM ")):
+                assert desk.refused(*words, *me, code=4)["code"] == "FORBIDDEN"
         assert desk.json(*words, "--yes", "--as", "lee")["after"] == after
         assert desk.refused(*words, "--yes", "--as", "lee", code=4)["code"] == "REFUND_DECIDED"
     work(desk)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.entrypoints.http.driving import SECRET, TENANT, THING, USER, UseCase, World, code, token
 from ticketpay.domain.money import USD
+from ticketpay.domain.orders import OrderState
 from ticketpay.domain.payments import PaymentState
 from ticketpay.domain.payments.sales import Sale, SaleKey, SaleStatus
 from ticketpay.domain.processes.listing import SalesPage, SalesQuery
@@ -40,6 +41,7 @@ def sale(**changes: Any) -> Sale:
         "event_id": THING,
         "venue_id": THING,
         "state": PaymentState.COMPLETED,
+        "order_state": OrderState.FULFILLED,
         "currency": USD,
         "amount_cents": 1_132,
         "received_cents": 1_132,

@@ -6,6 +6,7 @@ import pickle
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 
+import attrs
 import pytest
 
 from ticketpay.domain.kernel.errors import (
@@ -79,6 +80,9 @@ def test_path_is_the_shortest_walk() -> None:
     assert [step.after for step in path] == [Light.GREEN, Light.BROKEN]
     assert LIGHT.path(Light.RED, Light.RED) == ()
     assert LIGHT.path(Light.BROKEN, Light.RED) is None
+    strict = attrs.evolve(LIGHT, corrections=frozenset({Push.HIT}))
+    assert strict.path(Light.RED, Light.BROKEN) is None
+    assert strict.can(Light.GREEN, Push.HIT)
 
 
 @pytest.mark.spec("S08")

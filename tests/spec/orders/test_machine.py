@@ -37,7 +37,9 @@ fulfilled           refund       refunded
 partially_refunded  refund_part  partially_refunded
 partially_refunded  refund       refunded
 partially_refunded  issue        partially_refunded
+partially_refunded  refund_fail  paid
 refunded            refund_fail  partially_refunded
+refunded            issue        refunded
 """
 MOVES = {(a, e): b for a, e, b in (line.split() for line in TWIN.strip().splitlines())}
 ILLEGAL = [p for p in itertools.product(OrderState, OrderEvent) if p not in MOVES]
@@ -97,6 +99,15 @@ def test_paid_is_never_undone(start: OrderState) -> None:
     """From paid or fulfilled no walk leads to cancelled, expired or failed: only to a refund."""
     for goal in (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.PAYMENT_FAILED):
         assert ORDER_MACHINE.path(start, goal) is None
+
+
+@pytest.mark.spec("S32", "S30")
+@pytest.mark.parametrize(
+    "start", [OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED]
+)
+def test_no_walk_leads_back_to_paid(start: OrderState) -> None:
+    """That a refund failed is never a way to sell an order again, to a second payment."""
+    assert ORDER_MACHINE.path(start, OrderState.PAID) is None
 
 
 @pytest.mark.spec("S31", "S18 D4")

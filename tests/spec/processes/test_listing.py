@@ -17,6 +17,7 @@ from ticketpay.adapters.memory import VirtualClock
 from ticketpay.domain.kernel.errors import Forbidden
 from ticketpay.domain.kernel.ids import OrderId, PaymentId, TenantId, UserId, VenueId
 from ticketpay.domain.money import Currency
+from ticketpay.domain.orders import OrderState
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import PaymentState
 from ticketpay.domain.payments.sales import (
@@ -52,6 +53,7 @@ def sale(number: int, state: PaymentState) -> Sale:
         event_id=cast("Any", UUID(int=4)),
         venue_id=VENUE,
         state=state,
+        order_state=OrderState.PAID,
         currency=Currency("USD"),
         amount_cents=100,
         received_cents=100,

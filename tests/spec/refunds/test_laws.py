@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,9 @@ from ticketpay.domain.refunds import (
     RefundTooLarge,
     Split,
     refundable_of,
+    split_of_any,
+    staying,
+    voiding_the_rest,
 )
 
 pytestmark = pytest.mark.spec("S24 D12")
@@ -146,3 +150,91 @@ def test_what_was_not_refundable_is_kept_unless_there_was_no_event(order: Order)
     )
     assert (asked.kept_cents, asked.headroom_cents) == (kept, order.total.cents - kept)
     assert (cancelled.kept_cents, cancelled.headroom_cents) == (0, order.total.cents)
+
+
+PARTS = ("venue_cents", "fees_cents", "taxes_cents")
+MIXED = st.lists(
+    st.tuples(
+        st.sampled_from(["ask", "wait", "dashboard", "cancelled", "decide", "fail"]),
+        st.integers(0, 10**6),
+    ),
+    max_size=12,
+)
+
+
+def mixed(order: Order, steps: list[tuple[str, int]]) -> list[Refund]:
+    """Refunds asked for, waiting, made at the provider and failing, as the desk lets them be."""
+    found: list[Refund] = []
+    payment = paid(order)
+    for number, (what, drawn) in enumerate(steps, start=1):
+        left = view(order, found)
+        if what == "fail" and found:
+            place = drawn % len(found)
+            found[place] = attrs.evolve(found[place], state=RefundState.FAILED)
+        elif what == "decide":
+            found = [attrs.evolve(r, needs_approval=False) for r in found]
+        elif what == "cancelled":
+            all_of_it = refundable_of(payment, order, found, everything=True)
+            if all_of_it.headroom_cents:
+                split = all_of_it.of_amount(1 + drawn % all_of_it.headroom_cents)
+                found.append(refund(split, number=number))
+        elif what == "dashboard":
+            begun = [r for r in found if not r.needs_approval]
+            most = refundable_of(payment, order, begun, everything=True).headroom_cents
+            if most:
+                cents = 1 + drawn % most
+                room = max(0, view(order, begun).headroom_cents - cents)
+                kept, displaced = staying(found, room)
+                split = split_of_any(payment, order, [*begun, *kept], cents)
+                found = [r for r in found if r not in displaced]
+                found.append(refund(split, number=number))
+        elif left.headroom_cents:
+            one = refund(left.of_amount(1 + drawn % left.headroom_cents), number=number)
+            found.append(attrs.evolve(one, needs_approval=what == "wait"))
+    return found
+
+
+@given(ORDERS, MIXED)
+def test_whoever_refunds_no_part_gives_more_than_it_has(
+    order: Order, steps: list[tuple[str, int]]
+) -> None:
+    """Requests, waiting ones and refunds of kept charges together: parts stay within what was paid."""
+    refunds = mixed(order, steps)
+    paid_parts = refundable_of(paid(order), order, [], everything=True).sold
+    given_back = sum((r.split for r in refunds if r.split and r.counts), Split())
+    for part in PARTS:
+        assert all(getattr(r.split, part) >= 0 for r in refunds)
+        assert getattr(given_back, part) <= getattr(paid_parts, part)
+    for everything in (False, True):
+        left = refundable_of(paid(order), order, refunds, everything=everything)
+        if left.headroom_cents:
+            assert min(getattr(left.of_amount(left.headroom_cents), part) for part in PARTS) >= 0
+
+
+@given(ORDERS, st.integers(1, 10**6))
+def test_kept_charges_give_only_what_is_beyond_the_refundable(order: Order, drawn: int) -> None:
+    """A refund that nobody was asked about is split as an ordinary one as far as that reaches."""
+    usual = view(order, [])
+    cents = 1 + drawn % order.total.cents
+    split = split_of_any(paid(order), order, [], cents)
+    assert split.cents == cents
+    if cents <= usual.headroom_cents:
+        assert split == usual.of_amount(cents)
+    else:
+        assert all(getattr(split, part) >= getattr(usual.sold, part) for part in PARTS)
+
+
+@given(ORDERS, MIXED)
+def test_what_leaves_nothing_voids_every_ticket(order: Order, steps: list[tuple[str, int]]) -> None:
+    """The rest, by whatever amount, voids what is not void; less leaves its tickets as they are."""
+    refunds = [r for r in mixed(order, steps) if not r.needs_approval]
+    left = view(order, refunds)
+    if left.headroom_cents < 2:
+        return
+    less, rest = (
+        voiding_the_rest(refund(left.of_amount(cents), number=99), paid(order), order, refunds)
+        for cents in (left.headroom_cents - 1, left.headroom_cents)
+    )
+    assert less.tickets == ()
+    assert set(rest.tickets) | left.voided == {t.number for t in order.tickets}
+    assert not set(rest.tickets) & left.voided

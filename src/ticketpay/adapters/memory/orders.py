@@ -60,6 +60,10 @@ class MemoryOrders:
         payment = self.tables.payments.get(payment_id)
         return known(self._locked(payment.order_id) if payment else None)
 
+    def was_issued(self, order_id: OrderId) -> Later[bool]:
+        moves = self.tables.moves.values()
+        return known(any(m.subject == order_id and m.step.event is OrderEvent.ISSUE for m in moves))
+
     def move(
         self, order: Order, steps: Sequence[Step[OrderState, OrderEvent]], at: datetime
     ) -> Order:

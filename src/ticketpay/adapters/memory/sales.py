@@ -66,6 +66,7 @@ class MemorySales:
             event_id=payment.event_id,
             venue_id=payment.venue_id,
             state=payment.state,
+            order_state=order.state,
             currency=payment.amount.currency,
             amount_cents=payment.amount.cents,
             received_cents=payment.received_cents,

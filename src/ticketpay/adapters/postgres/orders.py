@@ -129,6 +129,10 @@ class PostgresOrders:
         values = {"tenant": self.session.tenant_id, "payment": payment_id}
         return self.session.read(_SQL["lock_order_of_payment"], values, _order)
 
+    def was_issued(self, order_id: OrderId) -> Later[bool]:
+        values = {"tenant": self.session.tenant_id, "id": order_id}
+        return self.session.read(_SQL["was_issued"], values, bool)
+
     def move(
         self, order: Order, steps: Sequence[Step[OrderState, OrderEvent]], at: datetime
     ) -> Order:

@@ -223,7 +223,9 @@ class PostgresRefunds:
 
     def approve(self, refund: Refund, by: UserId | None, at: datetime) -> Refund:
         values = {"tenant": self.session.tenant_id, "id": refund.id, "version": refund.version}
-        self.session.write(_SQL["approve_refund"], values | {"by": by, "at": at})
+        self.session.write(
+            _SQL["approve_refund"], values | {"by": by, "tickets": list(refund.tickets), "at": at}
+        )
         return attrs.evolve(
             refund, needs_approval=False, approved_by=by, version=refund.version + 1
         )

@@ -11,6 +11,7 @@ import attrs
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.ids import UserId, VenueId
 from ticketpay.domain.money import Currency
+from ticketpay.domain.orders import OrderState
 from ticketpay.domain.payments import PaymentState
 from ticketpay.domain.payments.sales import Sale, SaleCount, SaleKey
 
@@ -40,6 +41,7 @@ def _sale(row: tuple[Any, ...]) -> Sale:
         refunded_cents=row[12],
         ticket_count=row[13],
         created_at=row[14].astimezone(UTC),
+        order_state=OrderState(row[15]),
     )
 
 

@@ -314,7 +314,8 @@ CREATE TABLE refunds (
     FOREIGN KEY (tenant_id, payment_id) REFERENCES payments,
     CONSTRAINT refunds_split CHECK (
         (venue_cents IS NULL AND fees_cents IS NULL AND taxes_cents IS NULL)
-        OR venue_cents + fees_cents + taxes_cents = amount_cents)
+        OR (venue_cents >= 0 AND fees_cents >= 0 AND taxes_cents >= 0
+            AND venue_cents + fees_cents + taxes_cents = amount_cents))
 );
 CREATE INDEX refunds_payment ON refunds (tenant_id, payment_id);
 CREATE UNIQUE INDEX refunds_provider ON refunds (tenant_id, provider, provider_account, provider_refund_id)
@@ -517,7 +518,9 @@ INSERT INTO machine_moves (machine, from_state, event, to_state) VALUES
     ('refund', 'completed', 'fail', 'failed'),
     ('order', 'partially_refunded', 'refund_part', 'partially_refunded'),
     ('order', 'partially_refunded', 'issue', 'partially_refunded'),
-    ('order', 'refunded', 'refund_fail', 'partially_refunded');
+    ('order', 'partially_refunded', 'refund_fail', 'paid'),
+    ('order', 'refunded', 'refund_fail', 'partially_refunded'),
+    ('order', 'refunded', 'issue', 'refunded');
 
 -- Which of how many databases this one is: tenants are spread by their id, so neither may change.
 CREATE TABLE shards (

@@ -17,6 +17,7 @@ from ticketpay.adapters.stripe.mapping import (
     fact_of,
     is_about,
     refund_fact_of,
+    refund_notice_of,
     refund_params,
     refunded_cents,
     reserved,
@@ -31,7 +32,7 @@ from ticketpay.domain.payments import (
     ProviderStatus,
 )
 from ticketpay.domain.refunds import Refund, RefundState
-from ticketpay.ports.payments import RefundFact
+from ticketpay.ports.payments import RefundFact, RefundNotice
 
 __all__ = ["StripeGateway"]
 
@@ -46,6 +47,7 @@ REFUND_REFUSALS: Final = frozenset(
         "charge_already_refunded",
         "charge_disputed",
         "charge_not_refundable",
+        "refund_disputed_payment",
     }
 )
 """Codes with which the provider will never make this refund."""
@@ -220,6 +222,12 @@ class StripeGateway:
                 raise meaning(error) from error
             return known
 
+    def refunds_of(self, ref: ProviderRef) -> tuple[RefundNotice, ...]:
+        """Every refund of an intent, from the provider's list, which begins with the newest."""
+        with translated():
+            found = [refund_notice_of(shown, ref) for shown in self._refunds(ref)]
+        return tuple(reversed(found))
+
     def _send_refund(self, refund: Refund) -> RefundFact:
         params: Any = refund_params(refund)
         refunds, account = self._client.v1.refunds, refund.ref.account
@@ -235,13 +243,17 @@ class StripeGateway:
 
     def _known_refund(self, refund: Refund) -> RefundFact | None:
         """The refund with our id among those of the intent."""
-        refunds, options = self._client.v1.refunds, self._options(refund.ref.account)
-        asked = {"payment_intent": refund.ref.object_id}
-        for found, _ in _paged(lambda params: _Answer.of(refunds.list(params, options)), asked):
+        for found in self._refunds(refund.ref):
             if reserved(found)["refund_id"] == str(refund.id):
                 with translated():
                     return refund_fact_of(found)
         return None
+
+    def _refunds(self, ref: ProviderRef) -> Iterator[dict[str, Any]]:
+        refunds, options = self._client.v1.refunds, self._options(ref.account)
+        asked = {"payment_intent": ref.object_id}
+        for found, _ in _paged(lambda params: _Answer.of(refunds.list(params, options)), asked):
+            yield found
 
     def _intents(self, asked: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], _Answer]]:
         options = self._options(self._account)

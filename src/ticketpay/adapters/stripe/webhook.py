@@ -37,6 +37,9 @@ SUPPORTED: Final = REFUNDS | frozenset(
 )
 
 _NEEDED: Final = ("id", "amount", "currency", "status")
+_NEEDED_OF_REFUND: Final = ("id", "amount", "currency")
+"""A refund's status may be null: then it is still under way."""
+
 _HEADER_MAX: Final = 4_096
 _TEXT_MAX: Final = 255
 
@@ -158,7 +161,8 @@ def _status(event: Mapping[str, Any], shown: Mapping[str, Any]) -> InboxStatus:
     if not (_plain(event.get("id")) and kind and shown):
         return InboxStatus.INVALID
     known = kind.startswith("payment_intent.") or kind in REFUNDS
-    if known and any(shown.get(name) is None for name in _NEEDED):
+    needed = _NEEDED_OF_REFUND if kind in REFUNDS else _NEEDED
+    if known and ("status" not in shown or any(shown.get(name) is None for name in needed)):
         return InboxStatus.INVALID
     if kind in REFUNDS and not _plain(shown.get("payment_intent")):
         return InboxStatus.UNSUPPORTED

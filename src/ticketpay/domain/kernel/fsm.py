@@ -45,13 +45,17 @@ class Step(Generic[S, E]):
 
 @attrs.frozen(eq=False)
 class Machine(Generic[S, E]):
-    """A finite state machine given by its table; see the module docstring."""
+    """A finite state machine given by its table; see the module docstring.
+
+    ``corrections`` are events that take something back: they are legal, and on no walk to a goal.
+    """
 
     name: str
     states: type[S]
     events: type[E]
     initial: S
     table: Mapping[tuple[S, E], S]
+    corrections: frozenset[E] = frozenset()
     _finals: frozenset[S] = attrs.field(init=False, repr=False)
 
     @_finals.default
@@ -92,6 +96,8 @@ class Machine(Generic[S, E]):
             state, walked = queue.popleft()
             for step in self.steps():
                 if step.before is not state or step.after in seen:
+                    continue
+                if step.event in self.corrections:
                     continue
                 if step.after is goal:
                     return (*walked, step)

@@ -1,7 +1,8 @@
 """The order state machine (S31 with amendment 0.0).
 
 ``partially_refunded`` says that a refund has reached the buyer; how much, the refunds say. A refund
-that fails after it had completed the whole is taken back by ``refund_fail`` (ours).
+that fails after it had completed is taken back by ``refund_fail`` (ours), step by step: from the whole
+to a part, and from the last part to ``paid``.
 """
 
 from __future__ import annotations
@@ -77,6 +78,9 @@ ORDER_MACHINE: Final = Machine(
         (_S.PARTIALLY_REFUNDED, _E.REFUND_PART): _S.PARTIALLY_REFUNDED,
         (_S.PARTIALLY_REFUNDED, _E.REFUND): _S.REFUNDED,
         (_S.PARTIALLY_REFUNDED, _E.ISSUE): _S.PARTIALLY_REFUNDED,
+        (_S.PARTIALLY_REFUNDED, _E.REFUND_FAIL): _S.PAID,
         (_S.REFUNDED, _E.REFUND_FAIL): _S.PARTIALLY_REFUNDED,
+        (_S.REFUNDED, _E.ISSUE): _S.REFUNDED,
     },
+    corrections=frozenset({_E.REFUND_FAIL}),
 )

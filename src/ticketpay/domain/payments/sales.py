@@ -1,7 +1,7 @@
 """Sales: what a payment looks like to its buyer and its venue, with its order and its refunds (S17).
 
 Nothing is stored for it: amounts never change after creation (D4), and the status is derived from
-the payment's state and the sum of its completed refunds.
+the payment's state, its completed refunds and the order's state.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import attrs
 
 from ticketpay.domain.kernel.ids import EventId, OrderId, PaymentId, UserId, VenueId
 from ticketpay.domain.money import Currency
+from ticketpay.domain.orders import OrderState
 from ticketpay.domain.payments.states import PaymentState
 
 __all__ = [
@@ -52,11 +53,14 @@ _STATUS: Final = {
 }
 
 
-def sale_status(state: PaymentState, received_cents: int, refunded_cents: int) -> SaleStatus:
-    """The status from the payment's state and the sums; only what was completed is refunded."""
+def sale_status(state: PaymentState, order: OrderState, refunded_cents: int) -> SaleStatus:
+    """The status from the payment's state and its refunds; only what was completed is refunded.
+
+    Whether that was all is the ``order``'s word: what was sold as not refundable is kept.
+    """
     if state is not PaymentState.COMPLETED or refunded_cents == 0:
         return _STATUS[state]
-    whole = refunded_cents >= received_cents
+    whole = order is OrderState.REFUNDED
     return SaleStatus.REFUNDED if whole else SaleStatus.PARTIALLY_REFUNDED
 
 
@@ -82,6 +86,7 @@ class Sale:
     event_id: EventId
     venue_id: VenueId
     state: PaymentState
+    order_state: OrderState
     currency: Currency
     amount_cents: int
     received_cents: int
@@ -100,7 +105,7 @@ class Sale:
     @property
     def status(self) -> SaleStatus:
         """What became of it."""
-        return sale_status(self.state, self.received_cents, self.refunded_cents)
+        return sale_status(self.state, self.order_state, self.refunded_cents)
 
 
 @attrs.frozen(kw_only=True)

@@ -24,6 +24,7 @@ from ticketpay.domain.payments import (
 )
 from ticketpay.domain.processes.cancelling import RefundCancelled
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case, open_order
+from ticketpay.domain.processes.refund_sync import RefundSync
 from ticketpay.domain.reconciliation import may_expire, may_give_up, next_look_at
 from ticketpay.domain.refunds import Refund, RefundState
 
@@ -186,11 +187,20 @@ class Janitor:
     def _send_back(self, claim: TimerClaim) -> None:
         tenant, refund_id = claim.tenant_id, RefundId(claim.subject_id)
         refund = self.uow.run(tenant, lambda tx: _found(tx.refunds.get(refund_id)(), refund_id))
+        if _is_refused(refund):
+            self._look_behind(refund, tenant)
         if refund.needs_approval or refund.state in _SENT:
             self.uow.run(tenant, lambda tx: tx.timers.clear(tenant, TimerKind.REFUND, refund_id))
             return
         fact = self.gateway.refund(refund)
         self.uow.run(tenant, lambda tx: self._settle_refund(tx, claim, refund.payment_id, fact))
+
+    def _look_behind(self, refund: Refund, tenant: TenantId) -> None:
+        """What the provider refuses has often been refunded there already, by somebody else."""
+        sync = RefundSync(
+            uow=self.uow, gateway=self.gateway, desk=self.desk.refunds, clock=self.clock
+        )
+        sync(tenant, refund.payment_id)
 
     def _settle_refund(
         self, tx: Tx, claim: TimerClaim, payment_id: PaymentId, fact: RefundFact
@@ -200,10 +210,12 @@ class Janitor:
         refund = _found(tx.refunds.lock(refund_id)(), refund_id)
         if not tx.timers.lock(claim)():
             return
-        self.desk.refunds.apply(
+        after = self.desk.refunds.apply(
             tx, refund, case.payment, case.order, fact.state, fact.provider_refund_id, now
         )
-        if fact.state in (RefundState.COMPLETED, RefundState.FAILED):
+        if _is_refused(after):
+            tx.timers.set(claim.tenant_id, TimerKind.REFUND, refund.id, now)
+        elif fact.state in (RefundState.COMPLETED, RefundState.FAILED):
             tx.timers.clear(claim.tenant_id, TimerKind.REFUND, refund.id)
         else:
             again = now + timedelta(seconds=REFUND_LOOK_SECONDS)
@@ -215,6 +227,11 @@ def _is_done(payment: Payment) -> bool:
     if payment.state is PaymentState.CANCELLED:
         return payment.received_cents > 0
     return PAYMENT_MACHINE.is_final(payment.state)
+
+
+def _is_refused(refund: Refund) -> bool:
+    """Whether the provider will not make it: it has failed, and there is none."""
+    return refund.state is RefundState.FAILED and not refund.provider_refund_id
 
 
 def _read(tx: Tx, payment_id: PaymentId) -> Case:

@@ -14,10 +14,11 @@ from uuid import UUID
 
 import attrs
 
-from ticketpay.domain.kernel.ids import RefundId
+from ticketpay.domain.audit import ActorKind, AuditEntry
+from ticketpay.domain.kernel.ids import RefundId, UserId
 from ticketpay.domain.ledger import RefundBooks, sale_entries, suspense_entries
 from ticketpay.domain.messaging import AggregateType, Message, TimerKind
-from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent
+from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent, OrderState
 from ticketpay.domain.payments import FactMismatch
 from ticketpay.domain.refunds import (
     REFUND_MACHINE,
@@ -25,10 +26,17 @@ from ticketpay.domain.refunds import (
     RefundEvent,
     RefundReason,
     RefundState,
+    Split,
+    is_suspended,
     refundable_of,
+    split_of_any,
+    staying,
+    suspended_cents,
+    voiding_the_rest,
 )
 
 if TYPE_CHECKING:
+    from ticketpay.domain.kernel.fsm import Step
     from ticketpay.domain.ledger.model import Entry
     from ticketpay.domain.payments import Payment
     from ticketpay.ports.payments import RefundNotice
@@ -66,6 +74,22 @@ class RefundDesk:
             self._void(tx, refund, order, now)
         tx.timers.set(tx.tenant_id, TimerKind.REFUND, refund.id, now)
 
+    def agree(
+        self,
+        tx: Tx,
+        refund: Refund,
+        payment: Payment,
+        order: Order,
+        by: UserId | None,
+        now: datetime,
+    ) -> Refund:
+        """A second person agreed, None for somebody at the provider: the money is taken."""
+        others = tx.refunds.of_payment(payment.id)()
+        whole = voiding_the_rest(refund, payment, order, others)
+        agreed = tx.refunds.approve(whole, by, now)
+        self.take(tx, agreed, payment, order, now)
+        return agreed
+
     def apply(
         self,
         tx: Tx,
@@ -102,37 +126,78 @@ class RefundDesk:
     ) -> Refund:
         """An event about a refund: ours by its id, or one that was made at the provider.
 
-        Raises ``FactMismatch`` when it is more than there is to refund: it is kept as evidence, and
-        ``ledger verify`` says so.
+        Raises ``FactMismatch`` when it is about another intent or currency, or more than there is
+        to refund: it is kept as evidence, and ``ledger verify`` says so.
         """
+        _check_identity(payment, notice)
         known = _match(tx.refunds.of_payment(payment.id)(), notice)
         if known is None:
-            return self._adopt(tx, payment, order, notice, now)
+            adopt = self._adopt_failed if notice.state is RefundState.FAILED else self._adopt
+            return adopt(tx, payment, order, notice, now)
         refund = tx.refunds.lock(known.id)()
         assert refund is not None, "refunds are never deleted"
         if refund.amount != notice.amount:
             raise FactMismatch(f"refund {refund.id} is {refund.amount}, not {notice.amount}")
         if refund.needs_approval:
-            refund = tx.refunds.approve(refund, None, now)
-            self.take(tx, refund, payment, order, now)
+            refund = self.agree(tx, refund, payment, order, None, now)
+            tx.audit.record(self._approved_there(refund, notice, now))
         return self._heard(tx, refund, payment, order, notice, now)
+
+    def _approved_there(self, refund: Refund, notice: RefundNotice, now: datetime) -> AuditEntry:
+        return AuditEntry(
+            id=self.ids.new(),
+            at=now,
+            actor_kind=ActorKind.SYSTEM,
+            actor_id="provider",
+            action="refund.approve",
+            subject_type="refund",
+            subject_id=str(refund.id),
+            details={"refund": notice.provider_refund_id},
+        )
 
     def _adopt(
         self, tx: Tx, payment: Payment, order: Order, notice: RefundNotice, now: datetime
     ) -> Refund:
-        """Staff refunded in the provider's dashboard: whatever was sold may have gone back.
+        """Staff refunded in the provider's dashboard: whatever was paid may have gone back.
 
         Requests that nobody has agreed to yet give way when there is too little left for them.
         """
         known = tx.refunds.of_payment(payment.id)()
-        waiting = [r for r in known if r.needs_approval and r.counts]
-        begun = [r for r in known if r not in waiting]
-        left = refundable_of(payment, order, begun, everything=True)
-        if notice.amount.cents > left.headroom_cents:
+        begun = [r for r in known if not r.needs_approval]
+        cents = notice.amount.cents
+        if cents > _left(payment, order, begun, everything=True):
             raise FactMismatch(f"{notice.provider_refund_id} is more than what is left")
-        whole = notice.amount.cents == left.headroom_cents
-        split, tickets = left.whole() if whole else (left.of_amount(notice.amount.cents), ())
-        refund = Refund(
+        room = max(0, _left(payment, order, begun) - cents)
+        stay, displaced = staying(known, room)
+        # Refunds are locked before the stock that this one may give back.
+        locked = [tx.refunds.lock(request.id)() for request in displaced]
+        given_up = [request for request in locked if request is not None]
+        split = None
+        if not is_suspended(payment):
+            split = split_of_any(payment, order, [*begun, *stay], cents)
+        made = self._made_there(payment, notice, split, now)
+        refund = voiding_the_rest(made, payment, order, begun)
+        self.begin(tx, refund, payment, order, now)
+        for request in given_up:
+            self.reject(tx, request, order, now)
+        return self._heard(tx, refund, payment, order, notice, now)
+
+    def _adopt_failed(
+        self, tx: Tx, payment: Payment, order: Order, notice: RefundNotice, now: datetime
+    ) -> Refund:
+        """One that was over when it was first heard of: no money is taken and nothing is void.
+
+        Another refund may have taken its place already, so there need be nothing left for it.
+        """
+        refund = self._made_there(payment, notice, None, now)
+        tx.refunds.add(refund)
+        tx.outbox.emit([self._about(refund, order, "refund.initiated", now, reason=refund.reason)])
+        return self._end_unsent(tx, refund, order, now)
+
+    def _made_there(
+        self, payment: Payment, notice: RefundNotice, split: Split | None, now: datetime
+    ) -> Refund:
+        return Refund(
             id=RefundId(self.ids.new()),
             payment_id=payment.id,
             ref=payment.ref or notice.ref,
@@ -141,18 +206,8 @@ class RefundDesk:
             state=REFUND_MACHINE.initial,
             created_at=now,
             split=split,
-            tickets=tickets,
             provider_refund_id=notice.provider_refund_id,
         )
-        self.begin(tx, refund, payment, order, now)
-        headroom = refundable_of(payment, order, [*begun, refund]).headroom_cents
-        for request in waiting:
-            headroom -= request.amount.cents
-            if headroom < 0 or set(request.tickets) & set(tickets):
-                locked = tx.refunds.lock(request.id)()
-                assert locked is not None, "refunds are never deleted"
-                self.reject(tx, locked, order, now)
-        return self._heard(tx, refund, payment, order, notice, now)
 
     def _heard(
         self,
@@ -171,6 +226,9 @@ class RefundDesk:
     def reject(self, tx: Tx, refund: Refund, order: Order, now: datetime) -> Refund:
         """End a refund that nobody agreed to: its money was never taken."""
         assert refund.needs_approval, "only what waits for approval is rejected"
+        return self._end_unsent(tx, refund, order, now)
+
+    def _end_unsent(self, tx: Tx, refund: Refund, order: Order, now: datetime) -> Refund:
         step = REFUND_MACHINE.step(refund.state, RefundEvent.FAIL)
         moved = tx.refunds.move(attrs.evolve(refund, state=step.after), step, now)
         tx.outbox.emit([self._about(moved, order, "refund.failed", now)])
@@ -214,13 +272,31 @@ class RefundDesk:
         done = [r for r in (*others, moved) if r.state is RefundState.COMPLETED]
         whole = refundable_of(payment, order, done).headroom_cents == 0
         if moved.state is RefundState.COMPLETED:
-            event = OrderEvent.REFUND if whole else OrderEvent.REFUND_PART
+            events = [OrderEvent.REFUND if whole else OrderEvent.REFUND_PART]
         elif moved.state is RefundState.FAILED and not whole:
-            event = OrderEvent.REFUND_FAIL
+            events = self._taken_back(tx, order, some=bool(done))
         else:
             return
-        if ORDER_MACHINE.can(order.state, event):
-            tx.orders.move(order, [ORDER_MACHINE.step(order.state, event)], now)
+        steps: list[Step[OrderState, OrderEvent]] = []
+        for event in events:
+            state = steps[-1].after if steps else order.state
+            if ORDER_MACHINE.can(state, event):
+                steps.append(ORDER_MACHINE.step(state, event))
+        if steps:
+            tx.orders.move(order, steps, now)
+
+    def _taken_back(self, tx: Tx, order: Order, *, some: bool) -> list[OrderEvent]:
+        """The order's way back after a failure, to where it would be had that been heard first.
+
+        ``some`` says whether another refund has reached the buyer.
+        """
+        whole = order.state is OrderState.REFUNDED
+        if some:
+            return [OrderEvent.REFUND_FAIL] if whole else []
+        if not whole and order.state is not OrderState.PARTIALLY_REFUNDED:
+            return []
+        back = [OrderEvent.REFUND_FAIL] * (2 if whole else 1)
+        return [*back, OrderEvent.ISSUE] if tx.orders.was_issued(order.id)() else back
 
     def _tell_failure(self, refund: Refund, before: RefundState) -> None:
         late = before is RefundState.COMPLETED
@@ -257,20 +333,45 @@ class RefundDesk:
 
 
 def _match(refunds: Iterable[Refund], notice: RefundNotice) -> Refund | None:
-    """Ours by the provider's id, by our own, or by the amount of one that nobody has sent."""
+    """Ours by the provider's id, by our own, or by the amount of one that nobody has sent.
+
+    What failed there did not do what a request of ours asks for. One of ours that was given up and
+    was made after all is another one: its money has been given back.
+    """
     mine = list(refunds)
     theirs = notice.provider_refund_id
     by_id = [r for r in mine if r.provider_refund_id == theirs]
-    by_ours = [r for r in mine if str(r.id) == notice.refund_id and not r.provider_refund_id]
+    by_ours = [
+        r for r in mine if str(r.id) == notice.refund_id and not r.provider_refund_id and r.counts
+    ]
     unsent = [
         r
         for r in mine
-        if r.state is RefundState.PENDING
+        if notice.state is not RefundState.FAILED
+        and r.state is RefundState.PENDING
         and not r.provider_refund_id
         and (r.needs_approval or r.split is None)
         and r.amount == notice.amount
     ]
     return next(iter((*by_id, *by_ours, *unsent)), None)
+
+
+def _check_identity(payment: Payment, notice: RefundNotice) -> None:
+    """Metadata are no proof: whoever has an account at the provider can write ours into theirs."""
+    mine, theirs = payment.ref, notice.ref
+    if mine is None or attrs.evolve(theirs, livemode=mine.livemode) != mine:
+        raise FactMismatch(f"{notice.provider_refund_id} is of another intent than {payment.id}")
+    if notice.amount.currency != payment.amount.currency:
+        raise FactMismatch(f"{notice.provider_refund_id} is in {notice.amount.currency.code}")
+
+
+def _left(
+    payment: Payment, order: Order, refunds: Iterable[Refund], *, everything: bool = False
+) -> int:
+    """Cents that may still go back, of a sale or of what lies in suspense."""
+    if is_suspended(payment):
+        return suspended_cents(payment, refunds)
+    return refundable_of(payment, order, refunds, everything=everything).headroom_cents
 
 
 def _books(refund: Refund, payment: Payment, order: Order) -> RefundBooks:

@@ -1,32 +1,38 @@
 """What people do about refunds: ask for one, agree to it, refuse it, look at it (S24).
 
 Support and admins refund any sale of their tenant, venue managers those of their venues; buyers only
-request. Above a limit, and for every buyer's request, a second person decides. The money is sent by
-the worker: nothing here calls the provider.
+request, also those who are staff. Above a limit for what was refunded of a payment without a second
+person, and for every buyer's request, a second person decides. The money is sent by the worker; only
+``sync`` calls the provider.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from ticketpay.domain.audit import ActorKind, AuditEntry
-from ticketpay.domain.kernel.errors import Conflict, Forbidden, NotFound
+from ticketpay.domain.kernel.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+)
 from ticketpay.domain.kernel.ids import PaymentId, RefundId, TenantId
 from ticketpay.domain.kernel.time import rfc3339
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome
 from ticketpay.domain.money import Money
 from ticketpay.domain.orders import Order
 from ticketpay.domain.parties import Actor, Role
-from ticketpay.domain.payments import Payment, PaymentState
+from ticketpay.domain.payments import Payment
 from ticketpay.domain.processes.keyed import answered_once
 from ticketpay.domain.processes.provider_facts import Case, open_case, open_order
 from ticketpay.domain.refunds import (
     REFUND_MACHINE,
-    AlreadyRefunded,
     NothingCaptured,
     Refund,
     Refundable,
@@ -37,12 +43,17 @@ from ticketpay.domain.refunds import (
     RefundWindowExpired,
     SamePerson,
     Split,
+    check_amount,
     check_window,
+    is_suspended,
     refundable_of,
+    suspended_cents,
+    voiding_the_rest,
 )
 
 if TYPE_CHECKING:
     from ticketpay.domain.processes.refund_desk import RefundDesk
+    from ticketpay.domain.processes.refund_sync import RefundSync
     from ticketpay.ports.payments import PaymentGateway
     from ticketpay.ports.system import Clock
     from ticketpay.ports.transactions import Tx, UnitOfWork
@@ -56,6 +67,9 @@ __all__ = [
     "ShowRefund",
     "refund_view",
 ]
+
+SENDING_SECONDS: Final = 24 * 3600
+"""So long the worker has tried to send a refund before staff may give it up."""
 
 _STAFF: Final = (Role.SUPPORT, Role.ADMIN)
 
@@ -156,8 +170,11 @@ class AskRefund:
         def begin() -> Answer:
             self.desk.begin(tx, refund, case.payment, case.order, now)
             cents, payment = refund.amount.cents, str(refund.payment_id)
-            entry = _entry(self.desk, "refund.request", request, refund.id, now)
+            late = refund.split is not None and not self._in_time(case.payment, now)
+            told = request if late else attrs.evolve(request, override="")
+            entry = _entry(self.desk, "refund.request", told, refund.id, now)
             details = {**entry.details, "cents": cents, "payment": payment}
+            details |= {"override": True} if late else {}
             tx.audit.record(attrs.evolve(entry, details=details))
             return Answer(Outcome.COMPLETED, refund_view(refund, case.order))
 
@@ -174,10 +191,12 @@ class AskRefund:
     ) -> Refund:
         """``everything`` of a cancelled event: what was sold as not refundable, too."""
         payment = case.payment
+        if _is_buyer(request.actor, payment) and request.reason is RefundReason.FRAUDULENT:
+            raise InvalidInput(errors=(FieldError("reason", "is not for buyers to give"),))
         split: Split | None = None
         tickets: tuple[int, ...] = ()
-        if payment.state is PaymentState.CANCELLED and payment.received_cents:
-            cents = _suspended_cents(payment, refunds)
+        if is_suspended(payment):
+            cents = _suspended(request, payment, refunds)
         else:
             left = refundable_of(payment, case.order, refunds, everything=everything)
             split, tickets = _wanted(request, left)
@@ -185,7 +204,7 @@ class AskRefund:
             cents = split.cents
         if payment.ref is None:
             raise NothingCaptured(f"payment {payment.id} has no charge")
-        return Refund(
+        refund = Refund(
             id=RefundId(self.desk.ids.new()),
             payment_id=payment.id,
             ref=payment.ref,
@@ -196,18 +215,34 @@ class AskRefund:
             split=split,
             tickets=tickets,
             requested_by=request.actor.user_id,
-            needs_approval=self._needs_approval(request.actor, cents),
+            needs_approval=self._needs_approval(request.actor, payment, refunds, cents),
         )
+        return voiding_the_rest(refund, payment, case.order, refunds)
 
-    def _needs_approval(self, actor: Actor, cents: int) -> bool:
-        return actor.role is Role.CUSTOMER or cents > self.rules.approval_cents
+    def _needs_approval(
+        self, actor: Actor, payment: Payment, refunds: tuple[Refund, ...], cents: int
+    ) -> bool:
+        """The limit is one payment's: it is not passed in small parts.
+
+        What waits is not counted: it gets its second person.
+        """
+        alone = sum(
+            r.amount.cents
+            for r in refunds
+            if r.counts and r.requested_by and not r.approved_by and not r.needs_approval
+        )
+        return _is_buyer(actor, payment) or alone + cents > self.rules.approval_cents
 
     def _check_window(self, request: RefundRequest, payment: Payment, now: datetime) -> None:
+        if not _may_override(request, payment):
+            check_window(payment, self.rules, now)
+
+    def _in_time(self, payment: Payment, now: datetime) -> bool:
         try:
             check_window(payment, self.rules, now)
         except RefundWindowExpired:
-            if not request.override or request.actor.role is not Role.ADMIN:
-                raise
+            return False
+        return True
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -221,7 +256,7 @@ class DecideRefund:
     def __call__(self, decision: Decision) -> Answer:
         """The refund afterwards, or why it could not be decided; once per key.
 
-        Raises ``Forbidden`` for buyers and for whoever asked for the refund.
+        Raises ``Forbidden`` for buyers, also those who are staff, and for whoever asked for it.
         """
 
         def run(tx: Tx) -> Answer:
@@ -240,7 +275,7 @@ class DecideRefund:
             raise NotFound(f"there is no refund {decision.refund_id}")
         refund = tx.refunds.lock(known.id)()
         assert refund is not None, "refunds are never deleted"
-        if actor.role is Role.CUSTOMER:
+        if _is_buyer(actor, case.payment):
             raise Forbidden("buyers request refunds, and do not decide about them")
         if actor.user_id == refund.requested_by and decision.approve:
             raise SamePerson(f"refund {refund.id} was asked for by the same person")
@@ -250,8 +285,8 @@ class DecideRefund:
 
     def _do(self, tx: Tx, decision: Decision, refund: Refund, case: Case, now: datetime) -> Answer:
         if decision.approve:
-            refund = tx.refunds.approve(refund, decision.actor.user_id, now)
-            self.desk.take(tx, refund, case.payment, case.order, now)
+            by = decision.actor.user_id
+            refund = self.desk.agree(tx, refund, case.payment, case.order, by, now)
         else:
             refund = self.desk.reject(tx, refund, case.order, now)
         action = "refund.approve" if decision.approve else "refund.reject"
@@ -293,7 +328,7 @@ class ShowRefund:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class SyncRefund:
-    """``ticketpay refunds sync``: ask the provider about a refund that has been sent."""
+    """``ticketpay refunds sync``: ask the provider about a refund."""
 
     uow: UnitOfWork
     gateway: PaymentGateway
@@ -301,26 +336,44 @@ class SyncRefund:
     clock: Clock
 
     def __call__(self, tenant: TenantId, refund_id: RefundId, entry: AuditEntry) -> Refund:
-        """The refund afterwards; raises ``NotFound``, or ``Conflict`` before it was sent."""
+        """The refund afterwards.
+
+        One that could not be sent for a day, and of which the provider knows nothing, has failed.
+        Raises ``NotFound``, or ``Conflict`` while the worker may still send it.
+        """
         known = self.uow.run(tenant, lambda tx: tx.refunds.get(refund_id)())
         if known is None:
             raise NotFound(f"there is no refund {refund_id}")
-        if not known.provider_refund_id:
-            raise Conflict(f"refund {refund_id} has not been sent yet")
-        fact = self.gateway.refund(known)
+        if known.provider_refund_id:
+            fact = self.gateway.refund(known)
+            theirs, state = fact.provider_refund_id, fact.state
+        else:
+            theirs, state = self._missed(known)
 
         def settle(tx: Tx) -> Refund:
             now = self.clock.now()
             case = open_order(tx, open_case(tx, known.payment_id))
             refund = tx.refunds.lock(refund_id)()
             assert refund is not None, "refunds are never deleted"
-            theirs = fact.provider_refund_id
-            after = self.desk.apply(tx, refund, case.payment, case.order, fact.state, theirs, now)
+            if refund.provider_refund_id != known.provider_refund_id:
+                raise Conflict(f"refund {refund_id} has been sent just now")
+            after = self.desk.apply(tx, refund, case.payment, case.order, state, theirs, now)
             details = {"before": str(refund.state), "after": str(after.state)}
             tx.audit.record(attrs.evolve(entry, at=now, details=details))
             return after
 
         return self.uow.run(tenant, settle)
+
+    def _missed(self, refund: Refund) -> tuple[str, RefundState]:
+        """The provider's id and state of a refund with our id, or the end of one that it has not."""
+        since = refund.created_at + timedelta(seconds=SENDING_SECONDS)
+        sent = refund.counts and not refund.needs_approval
+        if not sent or self.clock.now() < since:
+            raise Conflict(f"refund {refund.id} has not been sent yet")
+        for notice in self.gateway.refunds_of(refund.ref):
+            if notice.refund_id == str(refund.id):
+                return notice.provider_refund_id, notice.state
+        return "", RefundState.FAILED
 
 
 @attrs.frozen(kw_only=True)
@@ -331,12 +384,23 @@ class Refunding:
     decide: DecideRefund
     show: ShowRefund
     sync: SyncRefund
+    sync_payment: RefundSync
 
 
 def _may_see(actor: Actor, payment: Payment) -> bool:
     if actor.role is Role.VENUE_MANAGER:
         return payment.venue_id in actor.venues
     return actor.role in _STAFF or actor.user_id == payment.user_id
+
+
+def _is_buyer(actor: Actor, payment: Payment) -> bool:
+    """Whoever bought it is its buyer, whatever else they are."""
+    return actor.role is Role.CUSTOMER or actor.user_id == payment.user_id
+
+
+def _may_override(request: RefundRequest, payment: Payment) -> bool:
+    actor = request.actor
+    return bool(request.override) and actor.role is Role.ADMIN and not _is_buyer(actor, payment)
 
 
 def _open_whole(tx: Tx, payment_id: PaymentId, actor: Actor) -> Case:
@@ -361,11 +425,14 @@ def _wanted(request: RefundRequest, left: Refundable) -> tuple[Split, tuple[int,
     return left.whole()
 
 
-def _suspended_cents(payment: Payment, refunds: tuple[Refund, ...]) -> int:
-    """Money of a sale that was over: all of it goes back, unless that is under way (S30)."""
-    if any(refund.counts for refund in refunds):
-        raise AlreadyRefunded(f"the money of payment {payment.id} goes back already")
-    return payment.received_cents
+def _suspended(request: RefundRequest, payment: Payment, refunds: tuple[Refund, ...]) -> int:
+    """Money of a sale that was over: so many cents of it, or all that is not under way (S30)."""
+    if request.tickets is not None:
+        raise InvalidInput(errors=(FieldError("tickets", "were not sold: refund an amount"),))
+    left = suspended_cents(payment, refunds)
+    cents = max(1, left) if request.amount_cents is None else request.amount_cents
+    check_amount(cents, left)
+    return cents
 
 
 def _entry(

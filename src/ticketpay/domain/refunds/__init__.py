@@ -22,8 +22,14 @@ from ticketpay.domain.refunds.model import Refund, RefundReason, Split
 from ticketpay.domain.refunds.policy import (
     Refundable,
     RefundRules,
+    check_amount,
     check_window,
+    is_suspended,
     refundable_of,
+    split_of_any,
+    staying,
+    suspended_cents,
+    voiding_the_rest,
 )
 from ticketpay.domain.refunds.states import REFUND_MACHINE, RefundEvent, RefundState
 
@@ -43,6 +49,12 @@ __all__ = [
     "SamePerson",
     "Split",
     "TicketsRefunded",
+    "check_amount",
     "check_window",
+    "is_suspended",
     "refundable_of",
+    "split_of_any",
+    "staying",
+    "suspended_cents",
+    "voiding_the_rest",
 ]

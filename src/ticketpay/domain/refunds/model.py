@@ -79,7 +79,11 @@ class Refund:
     provider_refund_id: str = ""
 
     def __attrs_post_init__(self) -> None:
-        assert self.split is None or self.split.cents == self.amount.cents, "a split is the whole"
+        if self.split is None:
+            return
+        parts = (self.split.venue_cents, self.split.fees_cents, self.split.taxes_cents)
+        assert sum(parts) == self.amount.cents, "a split is the whole"
+        assert min(parts) >= 0, "nobody is paid by a refund"
 
     @property
     def key(self) -> str:

@@ -26,7 +26,18 @@ from ticketpay.domain.refunds.errors import (
 )
 from ticketpay.domain.refunds.model import Refund, Split
 
-__all__ = ["RefundRules", "Refundable", "check_window", "refundable_of"]
+__all__ = [
+    "RefundRules",
+    "Refundable",
+    "check_amount",
+    "check_window",
+    "is_suspended",
+    "refundable_of",
+    "split_of_any",
+    "staying",
+    "suspended_cents",
+    "voiding_the_rest",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -62,7 +73,7 @@ class Refundable:
     def whole(self) -> tuple[Split, tuple[int, ...]]:
         """Everything that is left, with all tickets that are; raises ``AlreadyRefunded``."""
         numbers = tuple(t.number for t in self.tickets if t.number not in self.voided)
-        return self.of_amount(self._positive_headroom()), numbers
+        return self.of_amount(_some(self.headroom_cents)), numbers
 
     def of_amount(self, cents: int) -> Split:
         """Whose the ``cents`` are; raises ``RefundTooLarge`` or ``AlreadyRefunded``."""
@@ -101,26 +112,17 @@ class Refundable:
             raise TicketsRefunded(f"refunded already: {', '.join(map(str, gone))}")
         return [known[number] for number in numbers]
 
-    def _positive_headroom(self) -> int:
-        if self.headroom_cents == 0:
-            raise AlreadyRefunded("nothing is left to be refunded")
-        return self.headroom_cents
-
     def _check(self, cents: int) -> None:
-        if cents < 1:
-            raise InvalidInput(errors=(FieldError("amountCents", "must be a positive integer"),))
-        left = self._positive_headroom()
-        if cents > left:
-            raise RefundTooLarge(f"{left} cents are left, {cents} were asked for")
+        check_amount(cents, self.headroom_cents)
 
     def _fitted(self, wanted: Split, cents: int) -> Split:
         """``wanted`` within what is left of each part; the venue bears the rest, then the others."""
-        left = self.sold - self.refunded
-        fees = min(max(wanted.fees_cents, 0), left.fees_cents)
-        taxes = min(max(wanted.taxes_cents, 0), left.taxes_cents)
-        venue = min(max(cents - fees - taxes, 0), left.venue_cents)
+        left = self._left
+        taxes = min(max(wanted.taxes_cents, 0), left.taxes_cents, cents)
+        fees = min(max(wanted.fees_cents, 0), left.fees_cents, cents - taxes)
+        venue = min(cents - fees - taxes, left.venue_cents)
         missing = cents - fees - taxes - venue
-        more_fees = min(max(missing, -fees), left.fees_cents - fees)
+        more_fees = min(missing, left.fees_cents - fees)
         more_taxes = missing - more_fees
         found = Split(
             venue_cents=venue, fees_cents=fees + more_fees, taxes_cents=taxes + more_taxes
@@ -128,6 +130,33 @@ class Refundable:
         assert found.cents == cents, "a split is the whole"
         assert 0 <= found.taxes_cents <= left.taxes_cents, "no part gives more than it has"
         return found
+
+    @property
+    def _left(self) -> Split:
+        """What each part still has: none, where kept charges were given back beyond it."""
+        left = self.sold - self.refunded
+        return Split(
+            venue_cents=max(0, left.venue_cents),
+            fees_cents=max(0, left.fees_cents),
+            taxes_cents=max(0, left.taxes_cents),
+        )
+
+
+def check_amount(cents: int, left_cents: int) -> None:
+    """Whether ``cents`` of what is left can be refunded.
+
+    Raises ``InvalidInput`` below one cent, ``AlreadyRefunded``, ``RefundTooLarge``.
+    """
+    if cents < 1:
+        raise InvalidInput(errors=(FieldError("amountCents", "must be a positive integer"),))
+    if cents > _some(left_cents):
+        raise RefundTooLarge(f"{left_cents} cents are left, {cents} were asked for")
+
+
+def _some(left_cents: int) -> int:
+    if left_cents == 0:
+        raise AlreadyRefunded("nothing is left to be refunded")
+    return left_cents
 
 
 def _split(tickets_cents: int, charges: Iterable[Charge]) -> Split:
@@ -175,6 +204,70 @@ def refundable_of(
         tickets=tuple(tickets),
         voided=frozenset(number for refund in counted for number in refund.tickets),
     )
+
+
+def split_of_any(payment: Payment, order: Order, refunds: Iterable[Refund], cents: int) -> Split:
+    """Whose the ``cents`` of a refund are that nobody here was asked about.
+
+    Charges that were sold as not refundable give only what is beyond the refundable. Raises as
+    ``refundable_of`` and ``Refundable.of_amount``.
+    """
+    known = tuple(refunds)
+    usual = refundable_of(payment, order, known)
+    first = usual.of_amount(min(cents, usual.headroom_cents)) if usual.headroom_cents else Split()
+    if first.cents == cents:
+        return first
+    all_of_it = refundable_of(payment, order, known, everything=True)
+    rest = attrs.evolve(all_of_it, refunded=all_of_it.refunded + first)
+    return first + rest.of_amount(cents - first.cents)
+
+
+def staying(
+    waiting: Iterable[Refund], room_cents: int
+) -> tuple[tuple[Refund, ...], tuple[Refund, ...]]:
+    """Of the requests that wait, those that still fit into the room, and those displaced.
+
+    The oldest come first; one that does not fit takes no room from those behind it.
+    """
+    stay: list[Refund] = []
+    displaced: list[Refund] = []
+    for request in waiting:
+        if not (request.needs_approval and request.counts):
+            continue
+        if request.amount.cents <= room_cents:
+            room_cents -= request.amount.cents
+            stay.append(request)
+        else:
+            displaced.append(request)
+    return tuple(stay), tuple(displaced)
+
+
+def voiding_the_rest(
+    refund: Refund, payment: Payment, order: Order, others: Iterable[Refund]
+) -> Refund:
+    """``refund``, with every ticket that is not void yet when it leaves nothing to be refunded.
+
+    Without this a buyer whose money went back by amounts would keep the tickets. Of the ``others``
+    those that wait for approval do not count: they may be rejected.
+    """
+    if refund.split is None:
+        return refund
+    begun = [one for one in others if one.id != refund.id and not one.needs_approval]
+    left = refundable_of(payment, order, [*begun, refund])
+    if left.headroom_cents:
+        return refund
+    rest = (t.number for t in left.tickets if t.number not in left.voided)
+    return attrs.evolve(refund, tickets=tuple(sorted({*refund.tickets, *rest})))
+
+
+def is_suspended(payment: Payment) -> bool:
+    """Whether the payment's money came for a sale that was over, and lies in suspense (S30)."""
+    return payment.state is PaymentState.CANCELLED and payment.received_cents > 0
+
+
+def suspended_cents(payment: Payment, refunds: Iterable[Refund]) -> int:
+    """What is left of money in suspense, less every refund that has not failed; never below 0."""
+    return max(0, payment.received_cents - sum(r.amount.cents for r in refunds if r.counts))
 
 
 def check_window(payment: Payment, rules: RefundRules, now: datetime) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import attrs
@@ -25,6 +28,9 @@ from ticketpay.entrypoints.cli.common import (
     taken,
 )
 from ticketpay.entrypoints.cli.shell import Group, emit, emit_table
+
+if TYPE_CHECKING:
+    from ticketpay.domain.audit import AuditEntry
 
 __all__ = ["refunds"]
 
@@ -104,7 +110,7 @@ def refunds_request(
         raise click.UsageError("--amount-cents and --ticket exclude each other")
     if after_window and not reason:
         raise click.UsageError("--after-window needs --reason")
-    entry = entry_of("refund.request", "refund", "", name=name, reason=reason)
+    entry = _with_login(entry_of("refund.request", "refund", "", name=name, reason=reason))
     role = Role.ADMIN if after_window else Role.SUPPORT
     who = attrs.evolve(operator_of(tenant, entry), role=role)
     asked = RefundRequest(
@@ -153,7 +159,7 @@ def refunds_reject(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: 
 @of_tenant
 @acting
 def refunds_sync(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
-    """Ask the provider about a refund that was sent, and apply what it says."""
+    """Ask the provider about a refund, and apply what it says; after a day without one it failed."""
     home, ident = TenantId(tenant), RefundId(refund)
     with opened(tenant) as app:
         before = app.refunding.show(support_of(tenant), ident)
@@ -165,13 +171,31 @@ def refunds_sync(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: st
     say_done("refund.sync", refund, _shown(before), str(after.state))
 
 
+@refunds.command("sync-payment")
+@click.argument("payment", type=click.UUID)
+@of_tenant
+@acting
+def refunds_sync_payment(payment: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
+    """Ask the provider for every refund of a payment, also those that were made there."""
+    home, ident = TenantId(tenant), PaymentId(payment)
+    with opened(tenant) as app:
+        before = f"{len(app.refunding.show.of_payment(support_of(tenant), ident))} refunds"
+        if not yes:
+            say_dry("refund.sync_payment", payment, before, "apply the provider's list")
+            return
+        entry = entry_of("refund.sync_payment", "payment", payment, name=name, reason=reason)
+        app.refunding.sync_payment(home, ident, entry)
+        after = f"{len(app.refunding.show.of_payment(support_of(tenant), ident))} refunds"
+    say_done("refund.sync_payment", payment, before, after)
+
+
 def _decide(
     refund: UUID, tenant: UUID, *, approve: bool, yes: bool, name: str, reason: str
 ) -> None:
     from ticketpay.domain.processes.refunding import Decision
 
     action = "refund.approve" if approve else "refund.reject"
-    entry = entry_of(action, "refund", refund, name=name, reason=reason)
+    entry = _with_login(entry_of(action, "refund", refund, name=name, reason=reason))
     who = operator_of(tenant, entry)
     with opened(tenant) as app:
         before = app.refunding.show(who, RefundId(refund))
@@ -191,6 +215,15 @@ def _decide(
         )
         after = taken(app.refunding.decide(decision))
     say_done(action, refund, _shown(before), _shown(after))
+
+
+def _with_login(entry: AuditEntry) -> AuditEntry:
+    """The entry with the name of the login: ``--as`` may say any other."""
+    try:
+        login = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in many containers
+        login = f"uid {os.getuid()}"
+    return attrs.evolve(entry, details={**entry.details, "login": login})
 
 
 def _shown(view: Mapping[str, object]) -> str:

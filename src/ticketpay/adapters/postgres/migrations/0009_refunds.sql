@@ -10,7 +10,8 @@ ALTER TABLE refunds
     ADD COLUMN completed_at   timestamptz,
     ADD CONSTRAINT refunds_split CHECK (
         (venue_cents IS NULL AND fees_cents IS NULL AND taxes_cents IS NULL)
-        OR venue_cents + fees_cents + taxes_cents = amount_cents);
+        OR (venue_cents >= 0 AND fees_cents >= 0 AND taxes_cents >= 0
+            AND venue_cents + fees_cents + taxes_cents = amount_cents));
 CREATE UNIQUE INDEX refunds_provider ON refunds (tenant_id, provider, provider_account, provider_refund_id)
     WHERE provider_refund_id <> '';
 
@@ -23,4 +24,6 @@ ALTER TABLE stock_holds
 INSERT INTO machine_moves (machine, from_state, event, to_state) VALUES
     ('order', 'partially_refunded', 'refund_part', 'partially_refunded'),
     ('order', 'partially_refunded', 'issue', 'partially_refunded'),
-    ('order', 'refunded', 'refund_fail', 'partially_refunded');
+    ('order', 'partially_refunded', 'refund_fail', 'paid'),
+    ('order', 'refunded', 'refund_fail', 'partially_refunded'),
+    ('order', 'refunded', 'issue', 'refunded');

@@ -55,6 +55,11 @@ WHERE tenant_id = %(tenant)s
   AND id = (SELECT order_id FROM payments WHERE tenant_id = %(tenant)s AND id = %(payment)s)
 FOR UPDATE
 
+-- name: was_issued
+SELECT 1 FROM state_moves
+WHERE tenant_id = %(tenant)s AND machine = 'order' AND subject_id = %(id)s AND event = 'issue'
+LIMIT 1
+
 -- name: move_order
 -- Compare-and-set on state and version, and one record per step; an illegal step has no foreign key.
 WITH moved AS (

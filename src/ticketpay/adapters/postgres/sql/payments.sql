@@ -113,7 +113,7 @@ FOR UPDATE
 -- name: approve_refund
 WITH saved AS (
     UPDATE refunds
-    SET needs_approval = false, approved_by = %(by)s, updated_at = %(at)s, version = version + 1
+    SET needs_approval = false, approved_by = %(by)s, tickets = %(tickets)s, updated_at = %(at)s, version = version + 1
     WHERE tenant_id = %(tenant)s AND id = %(id)s AND version = %(version)s
     RETURNING 1
 )

@@ -4,7 +4,7 @@ SELECT p.id, p.order_id, p.user_id, p.event_id, p.venue_id, p.state, p.currency,
        p.received_cents, o.tickets_cents, o.fees_cents, o.taxes_cents,
        (SELECT coalesce(sum(r.amount_cents), 0)::bigint FROM refunds r
         WHERE r.tenant_id = %(tenant)s AND r.payment_id = p.id AND r.state = 'completed'),
-       p.ticket_count, p.created_at
+       p.ticket_count, p.created_at, o.state
 FROM (
     SELECT * FROM payments
     WHERE tenant_id = %(tenant)s AND user_id = %(user)s AND (created_at, id) < (%(at)s, %(id)s)
@@ -19,7 +19,7 @@ SELECT p.id, p.order_id, p.user_id, p.event_id, p.venue_id, p.state, p.currency,
        p.received_cents, o.tickets_cents, o.fees_cents, o.taxes_cents,
        (SELECT coalesce(sum(r.amount_cents), 0)::bigint FROM refunds r
         WHERE r.tenant_id = %(tenant)s AND r.payment_id = p.id AND r.state = 'completed'),
-       p.ticket_count, p.created_at
+       p.ticket_count, p.created_at, o.state
 FROM (
     SELECT * FROM payments
     WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND (created_at, id) < (%(at)s, %(id)s)
