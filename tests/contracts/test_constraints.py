@@ -17,19 +17,33 @@ from uuid import uuid4
 import attrs
 import pytest
 
+from tests.contracts.test_disputes import a_dispute
 from tests.support.backend import Backend
 from tests.support.databases import Database
 from tests.support.scenery import Scenery, audit_entry, chain, ref
 from ticketpay.adapters.postgres.errors import CONSTRAINTS
 from ticketpay.domain.inventory import SeatUnavailable, SoldOut
 from ticketpay.domain.kernel.errors import Conflict, TicketpayError
-from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId, TicketTypeId, UserId
+from ticketpay.domain.kernel.ids import (
+    DisputeId,
+    OrderId,
+    PaymentId,
+    RefundId,
+    TicketTypeId,
+    UserId,
+)
 from ticketpay.domain.ledger import suspense_posting
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent
 from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent
 from ticketpay.domain.pricing import Demand, DemandLine
-from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent
+from ticketpay.domain.refunds import (
+    DISPUTE_MACHINE,
+    REFUND_MACHINE,
+    DisputeEvent,
+    Refund,
+    RefundEvent,
+)
 from ticketpay.ports.transactions import Tx
 
 Act = Callable[[Tx], object]
@@ -152,6 +166,29 @@ def refund_of_another(backend: Backend) -> Act:
     return lambda tx: tx.refunds.add(attrs.evolve(known, id=RefundId(uuid4())))
 
 
+def add_dispute(backend: Backend) -> Act:
+    dispute = a_dispute(backend.stored_payment(), backend.now())
+    return lambda tx: tx.disputes.add(dispute)
+
+
+def dispute_of_another(backend: Backend) -> Act:
+    known = a_dispute(backend.stored_payment(), backend.now())
+    backend.run(lambda tx: tx.disputes.add(known))
+    return lambda tx: tx.disputes.add(attrs.evolve(known, id=DisputeId(uuid4())))
+
+
+def dispute_without_payment(backend: Backend) -> Act:
+    payment = backend.home.payment(backend.home.order(backend.now()), backend.now())
+    return lambda tx: tx.disputes.add(a_dispute(payment, backend.now()))
+
+
+def moved_dispute(backend: Backend) -> Act:
+    dispute = a_dispute(backend.stored_payment(), backend.now())
+    backend.run(lambda tx: tx.disputes.add(dispute))
+    step = DISPUTE_MACHINE.step(dispute.state, DisputeEvent.WITHDRAW)
+    return lambda tx: tx.disputes.move(dispute, step, backend.now())
+
+
 def unsold_ticket(backend: Backend) -> Act:
     order = backend.stored_order()
     return lambda tx: tx.stock.give_back(order.id, order.tickets)
@@ -243,6 +280,10 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "payment_version": Refusal(Conflict, twice(saved_payment)),
     "refund_version": Refusal(Conflict, twice(moved_refund)),
     "refunds_provider": Refusal(Conflict, refund_of_another),
+    "disputes_pkey": Refusal(Conflict, twice(add_dispute)),
+    "disputes_provider": Refusal(Conflict, dispute_of_another),
+    "disputes_tenant_id_payment_id_fkey": Refusal(Conflict, dispute_without_payment),
+    "dispute_version": Refusal(Conflict, twice(moved_dispute)),
     "stock_returned": Refusal(Conflict, twice(sold_ticket)),
     "stock_sold": Refusal(Conflict, unsold_ticket),
     "provider_ref_owner": Refusal(Conflict, intent_of_another),
@@ -295,6 +336,9 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
     "the domain's types and machines refuse it before; the database is the last line": (
         "audit_chain_seq_check",
         "audit_checkpoints_number_check",
+        "disputes_amount_cents_check",
+        "disputes_fee_cents_check",
+        "disputes_split",
         "ledger_entries_cents_check",
         "order_tickets_price_cents_check",
         "orders_fees_cents_check",

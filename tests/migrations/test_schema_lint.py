@@ -31,6 +31,7 @@ TENANT: Final = frozenset(
         "payments",
         "payment_attempts",
         "refunds",
+        "disputes",
         "state_moves",
         "idempotency_keys",
         "outbox",

@@ -24,6 +24,7 @@ __all__ = ["CONTEXTS", "Probe", "Recorded", "Recording", "named_statements", "st
 CONTEXTS: Final = (
     "audit",
     "catalog",
+    "disputes",
     "ledger",
     "listings",
     "messaging",

@@ -37,6 +37,7 @@ from ticketpay.domain.processes.refunding import (
     AskRefund,
     DecideRefund,
     Refunding,
+    ShowDisputes,
     ShowRefund,
     SyncRefund,
 )
@@ -215,6 +216,7 @@ def _refunding(parts: Parts, desk: FactDesk) -> Refunding:
         decide=DecideRefund(uow=uow, desk=refunds, clock=clock),
         show=ShowRefund(uow=uow),
         sync=SyncRefund(uow=uow, gateway=parts.gateway, desk=refunds, clock=clock),
+        disputes=ShowDisputes(uow=uow),
     )
 
 

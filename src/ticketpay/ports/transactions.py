@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.ports.audit import AuditTrail
 from ticketpay.ports.catalog import CatalogReader
+from ticketpay.ports.disputes import Disputes
 from ticketpay.ports.inventory import Stock
 from ticketpay.ports.ledger import LedgerBook
 from ticketpay.ports.listings import Listings
@@ -58,6 +59,8 @@ class Tx(PlatformTx, Protocol):
     def payments(self) -> Payments: ...
     @property
     def refunds(self) -> Refunds: ...
+    @property
+    def disputes(self) -> Disputes: ...
     @property
     def sales(self) -> Sales: ...
     @property

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ticketpay.adapters.postgres.session import Session
 
 ONE_ROW: Final = {
+    "disputes.lock": "a whole primary key",
     "messaging.lock_event": "a whole primary key",
     "messaging.lock_key": "a whole primary key",
     "messaging.lock_timer": "a whole primary key",

@@ -18,6 +18,7 @@ from ticketpay.domain.catalog import Event, TicketType, Venue
 from ticketpay.domain.inventory import HoldState
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import (
+    DisputeId,
     EventId,
     OrderId,
     PaymentId,
@@ -41,7 +42,7 @@ from ticketpay.domain.orders import Order
 from ticketpay.domain.parties import Tenant
 from ticketpay.domain.payments import Payment
 from ticketpay.domain.pricing import Quote
-from ticketpay.domain.refunds import Refund
+from ticketpay.domain.refunds import Dispute, Refund
 from ticketpay.ports.later import Later
 
 __all__ = [
@@ -295,6 +296,7 @@ class TenantTables:
         self.payments_of: Table[OrderId, tuple[PaymentId, ...]] = Table(store)
         self.sent_again: Table[PaymentId, tuple[datetime, ...]] = Table(store)
         self.refunds: Table[RefundId, Refund] = Table(store)
+        self.disputes: Table[DisputeId, Dispute] = Table(store)
         self.moves: Table[int, Move] = Table(store)
         self.keys: Table[KeyScope, KeyRow] = Table(store)
         self.messages: Table[tuple[StreamKey, int], Message] = Table(store)

@@ -16,6 +16,7 @@ import attrs
 
 from ticketpay.adapters.memory.audit import MemoryAudit
 from ticketpay.adapters.memory.catalog import MemoryCatalogReader
+from ticketpay.adapters.memory.disputes import MemoryDisputes
 from ticketpay.adapters.memory.idempotency import MemoryIdempotencyKeys
 from ticketpay.adapters.memory.ledger import MemoryLedger
 from ticketpay.adapters.memory.listings import MemoryListings
@@ -67,6 +68,7 @@ class MemoryTx:
     orders: MemoryOrders
     payments: MemoryPayments
     refunds: MemoryRefunds
+    disputes: MemoryDisputes
     sales: MemorySales
     listings: MemoryListings
     ledger: MemoryLedger
@@ -172,6 +174,7 @@ class MemoryUnitOfWork:
             orders=MemoryOrders(store, tables),
             payments=MemoryPayments(tenant, store, tables),
             refunds=MemoryRefunds(store, tables),
+            disputes=MemoryDisputes(store, tables),
             sales=MemorySales(tables),
             listings=MemoryListings(tables),
             ledger=MemoryLedger(store, tables),

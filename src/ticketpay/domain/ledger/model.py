@@ -28,6 +28,9 @@ class AccountKind(StrEnum):
     TAX_PAYABLE = "tax_payable"
     SUSPENSE = "suspense"
     REFUND_CLEARING = "refund_clearing"
+    DISPUTE_SUSPENSE = "dispute_suspense"
+    PROCESSOR_FEES = "processor_fees"
+    PROVIDER_FEES = "provider_fees"
     ROUNDING = "rounding"
 
 

@@ -24,6 +24,7 @@ class AggregateType(StrEnum):
     PAYMENT = "payment"
     ORDER = "order"
     REFUND = "refund"
+    DISPUTE = "dispute"
 
 
 @attrs.frozen(kw_only=True)

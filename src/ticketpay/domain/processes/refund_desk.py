@@ -7,30 +7,35 @@ the payment, then the order, then the refund; the order comes with its tickets a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import attrs
 
-from ticketpay.domain.kernel.ids import RefundId
+from ticketpay.domain.kernel.ids import DisputeId, RefundId
 from ticketpay.domain.ledger import RefundBooks, sale_entries, suspense_entries
 from ticketpay.domain.messaging import AggregateType, Message, TimerKind
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent
 from ticketpay.domain.payments import FactMismatch
 from ticketpay.domain.refunds import (
     REFUND_MACHINE,
+    DisputeState,
     Refund,
+    Refundable,
     RefundEvent,
     RefundReason,
     RefundState,
+    Split,
     refundable_of,
 )
 
 if TYPE_CHECKING:
+    from ticketpay.domain.catalog import Offer
     from ticketpay.domain.ledger.model import Entry
     from ticketpay.domain.payments import Payment
+    from ticketpay.ports.later import Later
     from ticketpay.ports.payments import RefundNotice
     from ticketpay.ports.system import Alerts, Ids
     from ticketpay.ports.transactions import Tx
@@ -127,11 +132,9 @@ class RefundDesk:
         known = tx.refunds.of_payment(payment.id)()
         waiting = [r for r in known if r.needs_approval and r.counts]
         begun = [r for r in known if r not in waiting]
-        left = refundable_of(payment, order, begun, everything=True)
-        if notice.amount.cents > left.headroom_cents:
-            raise FactMismatch(f"{notice.provider_refund_id} is more than what is left")
-        whole = notice.amount.cents == left.headroom_cents
-        split, tickets = left.whole() if whole else (left.of_amount(notice.amount.cents), ())
+        disputes = tx.disputes.of_payment(payment.id)()
+        left = refundable_of(payment, order, begun, disputes=disputes, everything=True)
+        split, tickets = _adopted(left, notice)
         refund = Refund(
             id=RefundId(self.ids.new()),
             payment_id=payment.id,
@@ -144,15 +147,36 @@ class RefundDesk:
             tickets=tickets,
             provider_refund_id=notice.provider_refund_id,
         )
+        after = refundable_of(payment, order, [*begun, refund], disputes=disputes)
+        told = self.give_way(tx, waiting, after.headroom_cents, tickets, order, now)
         self.begin(tx, refund, payment, order, now)
-        headroom = refundable_of(payment, order, [*begun, refund]).headroom_cents
+        if told:
+            tx.outbox.emit(told)
+        return self._heard(tx, refund, payment, order, notice, now)
+
+    def give_way(
+        self,
+        tx: Tx,
+        waiting: Iterable[Refund],
+        headroom_cents: int,
+        voided: Iterable[int],
+        order: Order,
+        now: datetime,
+    ) -> list[Message]:
+        """End the requests that there is too little left for, or whose tickets are ``voided``.
+
+        Returns what is to be told of it.
+        """
+        told = []
         for request in waiting:
-            headroom -= request.amount.cents
-            if headroom < 0 or set(request.tickets) & set(tickets):
+            left = headroom_cents - request.amount.cents
+            if left >= 0 and not set(request.tickets) & set(voided):
+                headroom_cents = left
+            else:
                 locked = tx.refunds.lock(request.id)()
                 assert locked is not None, "refunds are never deleted"
-                self.reject(tx, locked, order, now)
-        return self._heard(tx, refund, payment, order, notice, now)
+                told.append(self._about(_refused(tx, locked, now), order, "refund.failed", now))
+        return told
 
     def _heard(
         self,
@@ -171,8 +195,7 @@ class RefundDesk:
     def reject(self, tx: Tx, refund: Refund, order: Order, now: datetime) -> Refund:
         """End a refund that nobody agreed to: its money was never taken."""
         assert refund.needs_approval, "only what waits for approval is rejected"
-        step = REFUND_MACHINE.step(refund.state, RefundEvent.FAIL)
-        moved = tx.refunds.move(attrs.evolve(refund, state=step.after), step, now)
+        moved = _refused(tx, refund, now)
         tx.outbox.emit([self._about(moved, order, "refund.failed", now)])
         return moved
 
@@ -185,33 +208,54 @@ class RefundDesk:
         earlier = [r for r in others() if r.id != refund.id and not r.needs_approval]
         gone = {number for other in earlier for number in other.tickets}
         numbers = sorted(set(refund.tickets) - gone)
+        if numbers:
+            why, cause = refund.reason, refund.id
+            told = self.void(tx, order, numbers, offer, now, reason=why, refund_id=cause)
+            tx.outbox.emit([told])
+
+    def void(
+        self,
+        tx: Tx,
+        order: Order,
+        numbers: Sequence[int],
+        offer: Later[Offer | None],
+        now: datetime,
+        *,
+        reason: str,
+        refund_id: RefundId | None = None,
+        dispute_id: DisputeId | None = None,
+    ) -> Message:
+        """Tickets of an order are void, because of a refund or a dispute, and for sale again.
+
+        Returns what the ticket service must be told.
+        """
         lines = [ticket for ticket in order.tickets if ticket.number in numbers]
-        assert len(lines) == len(numbers), "a refund voids tickets of its order"
-        if not numbers:
-            return
+        assert len(lines) == len(numbers), "only tickets of the order are voided"
         found = offer()
         if found is not None and now < found.event.starts_at:
             tx.stock.give_back(order.id, lines)
-        message = self._message(
+        return self._message(
             "order.tickets_voided",
             AggregateType.ORDER,
             order.id,
             now,
             orderId=str(order.id),
-            refundId=str(refund.id),
+            refundId=str(refund_id or ""),
+            disputeId=str(dispute_id or ""),
             eventId=str(order.event_id),
-            tickets=numbers,
-            reason=refund.reason,
+            tickets=list(numbers),
+            reason=reason,
         )
-        tx.outbox.emit([message])
 
     def _sync_order(
         self, tx: Tx, payment: Payment, order: Order, moved: Refund, now: datetime
     ) -> None:
         """The order says whether something, or all that could, has reached the buyer (S32)."""
-        others = [r for r in tx.refunds.of_payment(payment.id)() if r.id != moved.id]
+        refunds, disputes = tx.refunds.of_payment(payment.id), tx.disputes.of_payment(payment.id)
+        others = [r for r in refunds() if r.id != moved.id]
+        lost = [d for d in disputes() if d.state is DisputeState.LOST]
         done = [r for r in (*others, moved) if r.state is RefundState.COMPLETED]
-        whole = refundable_of(payment, order, done).headroom_cents == 0
+        whole = refundable_of(payment, order, done, disputes=lost).headroom_cents == 0
         if moved.state is RefundState.COMPLETED:
             event = OrderEvent.REFUND if whole else OrderEvent.REFUND_PART
         elif moved.state is RefundState.FAILED and not whole:
@@ -253,6 +297,24 @@ class RefundDesk:
             occurred_at=now,
             data=data,
         )
+
+
+def _adopted(left: Refundable, notice: RefundNotice) -> tuple[Split | None, tuple[int, ...]]:
+    """Whose money a refund of the dashboard is, and the tickets that it voids.
+
+    One that has failed may be more than is left: a bank may have taken it meanwhile.
+    """
+    cents = notice.amount.cents
+    if cents > left.headroom_cents:
+        if notice.state is RefundState.FAILED:
+            return None, ()
+        raise FactMismatch(f"{notice.provider_refund_id} is more than what is left")
+    return left.whole() if cents == left.headroom_cents else (left.of_amount(cents), ())
+
+
+def _refused(tx: Tx, refund: Refund, now: datetime) -> Refund:
+    step = REFUND_MACHINE.step(refund.state, RefundEvent.FAIL)
+    return tx.refunds.move(attrs.evolve(refund, state=step.after), step, now)
 
 
 def _match(refunds: Iterable[Refund], notice: RefundNotice) -> Refund | None:

@@ -27,8 +27,11 @@ from ticketpay.domain.processes.provider_facts import Case, open_case, open_orde
 from ticketpay.domain.refunds import (
     REFUND_MACHINE,
     AlreadyRefunded,
+    ChargedBack,
+    Dispute,
     NothingCaptured,
     Refund,
+    Refundable,
     RefundDecided,
     RefundReason,
     RefundRules,
@@ -36,6 +39,7 @@ from ticketpay.domain.refunds import (
     RefundWindowExpired,
     SamePerson,
     Split,
+    charged_back_cents,
     check_window,
     refundable_of,
 )
@@ -52,7 +56,9 @@ __all__ = [
     "Decision",
     "RefundRequest",
     "Refunding",
+    "ShowDisputes",
     "ShowRefund",
+    "dispute_view",
     "refund_view",
 ]
 
@@ -111,6 +117,22 @@ def refund_view(refund: Refund, order: Order) -> dict[str, object]:
     }
 
 
+def dispute_view(dispute: Dispute) -> dict[str, object]:
+    """A dispute for staff; amounts in cents, tickets those that it has voided."""
+    return {
+        "id": str(dispute.id),
+        "paymentId": str(dispute.payment_id),
+        "providerDisputeId": dispute.provider_dispute_id,
+        "status": str(dispute.state),
+        "amountCents": dispute.amount.cents,
+        "feeCents": dispute.fee_cents,
+        "currency": dispute.amount.currency.code,
+        "reason": dispute.reason,
+        "tickets": list(dispute.tickets),
+        "createdAt": rfc3339(dispute.created_at),
+    }
+
+
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class AskRefund:
     """``POST /refunds``."""
@@ -144,8 +166,9 @@ class AskRefund:
 
     def _planned(self, tx: Tx, request: RefundRequest, now: datetime) -> tuple[Case, Refund]:
         case = _open_whole(tx, request.payment_id, request.actor)
-        refunds = tx.refunds.of_payment(case.payment.id)()
-        return case, self._refund(request, case, refunds, now)
+        payment_id = case.payment.id
+        refunds, disputes = tx.refunds.of_payment(payment_id), tx.disputes.of_payment(payment_id)
+        return case, self._refund(request, case, refunds(), disputes(), now)
 
     def _decide(self, tx: Tx, request: RefundRequest, now: datetime) -> Callable[[], Answer]:
         case, refund = self._planned(tx, request, now)
@@ -161,15 +184,21 @@ class AskRefund:
         return begin
 
     def _refund(
-        self, request: RefundRequest, case: Case, refunds: tuple[Refund, ...], now: datetime
+        self,
+        request: RefundRequest,
+        case: Case,
+        refunds: tuple[Refund, ...],
+        disputes: tuple[Dispute, ...],
+        now: datetime,
     ) -> Refund:
         payment = case.payment
         split: Split | None = None
         tickets: tuple[int, ...] = ()
         if payment.state is PaymentState.CANCELLED and payment.received_cents:
-            cents = _suspended_cents(payment, refunds)
+            cents = _suspended_cents(payment, refunds, disputes)
         else:
-            split, tickets = _wanted(request, payment, case.order, refunds)
+            left = refundable_of(payment, case.order, refunds, disputes=disputes)
+            split, tickets = _wanted(request, left)
             self._check_window(request, payment, now)
             cents = split.cents
         if payment.ref is None:
@@ -312,6 +341,24 @@ class SyncRefund:
         return self.uow.run(tenant, settle)
 
 
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ShowDisputes:
+    """``ticketpay disputes list`` for whoever may see the payment."""
+
+    uow: UnitOfWork
+
+    def __call__(self, actor: Actor, payment_id: PaymentId) -> list[dict[str, object]]:
+        """Every dispute of a payment, oldest first; raises ``NotFound``."""
+
+        def show(tx: Tx) -> list[dict[str, object]]:
+            payment = tx.payments.get(payment_id)()
+            if payment is None or not _may_see(actor, payment):
+                raise NotFound(f"there is no payment {payment_id}")
+            return [dispute_view(dispute) for dispute in tx.disputes.of_payment(payment_id)()]
+
+        return self.uow.run(actor.tenant_id, show)
+
+
 @attrs.frozen(kw_only=True)
 class Refunding:
     """Everything that people do about refunds."""
@@ -320,6 +367,7 @@ class Refunding:
     decide: DecideRefund
     show: ShowRefund
     sync: SyncRefund
+    disputes: ShowDisputes
 
 
 def _may_see(actor: Actor, payment: Payment) -> bool:
@@ -336,10 +384,7 @@ def _open_whole(tx: Tx, payment_id: PaymentId, actor: Actor) -> Case:
     return open_order(tx, case)
 
 
-def _wanted(
-    request: RefundRequest, payment: Payment, order: Order, refunds: tuple[Refund, ...]
-) -> tuple[Split, tuple[int, ...]]:
-    left = refundable_of(payment, order, refunds)
+def _wanted(request: RefundRequest, left: Refundable) -> tuple[Split, tuple[int, ...]]:
     if request.tickets is not None:
         split = left.of_tickets(request.tickets)
         if request.amount_cents not in (None, split.cents):
@@ -353,11 +398,19 @@ def _wanted(
     return left.whole()
 
 
-def _suspended_cents(payment: Payment, refunds: tuple[Refund, ...]) -> int:
-    """Money of a sale that was over: all of it goes back, unless that is under way (S30)."""
+def _suspended_cents(
+    payment: Payment, refunds: tuple[Refund, ...], disputes: tuple[Dispute, ...]
+) -> int:
+    """Money of a sale that was over: all of it goes back, unless that is under way (S30).
+
+    What a bank has taken is the buyer's already.
+    """
     if any(refund.counts for refund in refunds):
         raise AlreadyRefunded(f"the money of payment {payment.id} goes back already")
-    return payment.received_cents
+    left = payment.received_cents - charged_back_cents(disputes)
+    if left <= 0:
+        raise ChargedBack(f"a bank has taken the money of payment {payment.id}")
+    return left
 
 
 def _entry(

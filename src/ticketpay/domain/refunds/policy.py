@@ -17,16 +17,19 @@ from ticketpay.domain.orders import Order
 from ticketpay.domain.payments.model import Payment
 from ticketpay.domain.payments.states import PaymentState
 from ticketpay.domain.pricing.model import Charge, TicketLine
+from ticketpay.domain.refunds.disputes import Dispute, DisputeState
 from ticketpay.domain.refunds.errors import (
     AlreadyRefunded,
+    ChargedBack,
     NothingCaptured,
     RefundTooLarge,
     RefundWindowExpired,
     TicketsRefunded,
 )
 from ticketpay.domain.refunds.model import Refund, Split
+from ticketpay.domain.refunds.states import RefundState
 
-__all__ = ["RefundRules", "Refundable", "check_window", "refundable_of"]
+__all__ = ["RefundRules", "Refundable", "check_window", "lost_split", "refundable_of"]
 
 
 @attrs.frozen(kw_only=True)
@@ -42,8 +45,9 @@ class Refundable:
     """A payment as refunds see it, in cents.
 
     ``sold`` is what can go back at all; ``kept_cents`` was never refundable; ``refunded`` is the sum
-    of all refunds that have not failed, those that are under way included; ``charged_back_cents``
-    went back by disputes. ``voided`` are the numbers of tickets that are refunded already.
+    of all refunds that have not failed, those that are under way included, and of lost disputes;
+    ``charged_back_cents`` are held by open ones. ``voided`` are the numbers of the tickets that are
+    void already; ``disputed`` says that no headroom is left because of disputes.
     """
 
     sold: Split
@@ -52,6 +56,7 @@ class Refundable:
     charged_back_cents: int
     tickets: tuple[TicketLine, ...]
     voided: frozenset[int]
+    disputed: bool = False
 
     @property
     def headroom_cents(self) -> int:
@@ -60,7 +65,10 @@ class Refundable:
         return max(0, left)
 
     def whole(self) -> tuple[Split, tuple[int, ...]]:
-        """Everything that is left, with all tickets that are; raises ``AlreadyRefunded``."""
+        """Everything that is left, with all tickets that are; raises ``AlreadyRefunded``.
+
+        ``ChargedBack``, which is one, when it was a bank that took it.
+        """
         numbers = tuple(t.number for t in self.tickets if t.number not in self.voided)
         return self.of_amount(self._positive_headroom()), numbers
 
@@ -102,6 +110,8 @@ class Refundable:
         return [known[number] for number in numbers]
 
     def _positive_headroom(self) -> int:
+        if self.headroom_cents == 0 and self.disputed:
+            raise ChargedBack("the buyer's bank has taken what is left")
         if self.headroom_cents == 0:
             raise AlreadyRefunded("nothing is left to be refunded")
         return self.headroom_cents
@@ -115,7 +125,7 @@ class Refundable:
 
     def _fitted(self, wanted: Split, cents: int) -> Split:
         """``wanted`` within what is left of each part; the venue bears the rest, then the others."""
-        left = self.sold - self.refunded
+        left = _positive(self.sold - self.refunded)
         fees = min(max(wanted.fees_cents, 0), left.fees_cents)
         taxes = min(max(wanted.taxes_cents, 0), left.taxes_cents)
         venue = min(max(cents - fees - taxes, 0), left.venue_cents)
@@ -128,6 +138,15 @@ class Refundable:
         assert found.cents == cents, "a split is the whole"
         assert 0 <= found.taxes_cents <= left.taxes_cents, "no part gives more than it has"
         return found
+
+
+def _positive(split: Split) -> Split:
+    """``split`` with nothing where it is less: what was charged back may not have been refundable."""
+    return Split(
+        venue_cents=max(0, split.venue_cents),
+        fees_cents=max(0, split.fees_cents),
+        taxes_cents=max(0, split.taxes_cents),
+    )
 
 
 def _split(tickets_cents: int, charges: Iterable[Charge]) -> Split:
@@ -145,17 +164,21 @@ def refundable_of(
     order: Order,
     refunds: Iterable[Refund],
     *,
+    disputes: Iterable[Dispute] = (),
     charged_back_cents: int = 0,
     everything: bool = False,
 ) -> Refundable:
     """What can be refunded of ``payment``; ``order`` with its tickets, ``refunds`` all of its own.
 
+    So are ``disputes``; ``charged_back_cents`` went back beside them, in nobody's name.
     ``everything`` gives back what was sold as not refundable, too: the event did not take place.
     Raises ``NothingCaptured`` unless the payment is completed.
     """
     if payment.state is not PaymentState.COMPLETED:
         raise NothingCaptured(f"payment {payment.id} is {payment.state}")
     counted = [refund for refund in refunds if refund.counts]
+    taken = [dispute for dispute in disputes if dispute.counts]
+    gone: list[Refund | Dispute] = [*counted, *taken]
     charges = [attrs.evolve(c, refundable=c.refundable or everything) for c in order.charges]
     tickets = [
         attrs.evolve(
@@ -170,11 +193,41 @@ def refundable_of(
     return Refundable(
         sold=sold,
         kept_cents=payment.received_cents - sold.cents,
-        refunded=sum((refund.split for refund in counted if refund.split), Split()),
-        charged_back_cents=charged_back_cents,
+        refunded=sum((each.split for each in gone if each.split), Split()),
+        charged_back_cents=charged_back_cents + _held_cents(taken),
         tickets=tuple(tickets),
-        voided=frozenset(number for refund in counted for number in refund.tickets),
+        voided=frozenset(number for each in gone for number in each.tickets),
+        disputed=bool(taken) or charged_back_cents > 0,
     )
+
+
+def _held_cents(taken: Iterable[Dispute]) -> int:
+    """What open disputes hold: nobody knows yet whose money it will have been."""
+    return sum(each.amount.cents for each in taken if each.state is DisputeState.OPEN)
+
+
+def lost_split(
+    payment: Payment,
+    order: Order,
+    refunds: Iterable[Refund],
+    others: Iterable[Dispute],
+    cents: int,
+) -> Split:
+    """Whose ``cents`` a lost dispute has taken; ``refunds`` and ``others`` of the same payment.
+
+    They are shared like a refund of everything that was sold; what is more than is left of the sale
+    is the platform's, under its fees. A refund that cannot be made any more, because the bank was
+    there first, does not count. Raises ``NothingCaptured`` unless the payment is completed.
+    """
+    begun = [refund for refund in refunds if not refund.needs_approval]
+    lost = [dispute for dispute in others if dispute.state is DisputeState.LOST]
+    left = refundable_of(payment, order, begun, disputes=lost, everything=True)
+    if left.headroom_cents < cents:
+        sent = [r for r in begun if r.provider_refund_id or r.state is not RefundState.PENDING]
+        left = refundable_of(payment, order, sent, disputes=lost, everything=True)
+    shared = min(cents, left.headroom_cents)
+    split = left.of_amount(shared) if shared else Split()
+    return split + Split(fees_cents=cents - shared)
 
 
 def check_window(payment: Payment, rules: RefundRules, now: datetime) -> None:

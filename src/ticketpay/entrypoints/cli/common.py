@@ -49,7 +49,7 @@ limited = click.option(
 of_aggregate = click.option(
     "--type",
     "kind",
-    type=click.Choice(["order", "payment", "refund"]),
+    type=click.Choice(["order", "payment", "refund", "dispute"]),
     default="order",
     show_default=True,
     help="What it is about.",
