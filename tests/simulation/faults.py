@@ -22,6 +22,7 @@ class Fault:
 _ANYWHERE: Final = ("",)
 _IN_TX: Final = (
     "catalog.",
+    "disputes.",
     "idempotency.",
     "inbox.",
     "ledger.",

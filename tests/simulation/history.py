@@ -19,7 +19,7 @@ from tests.simulation.actors import (
 )
 from tests.simulation.oracles import Auditor, check_healed
 from tests.simulation.scheduler import NEVER
-from tests.simulation.world import World
+from tests.simulation.world import NOTICE_SECONDS_MAX, World
 from tests.support.scenery import START, audit_entry
 from ticketpay.domain.messaging import InboxStatus
 from ticketpay.domain.payments import PAYMENT_MACHINE
@@ -36,6 +36,9 @@ DAWDLING: Final = (0.0, 60.0, 300.0, 600.0)
 """How many seconds later than due the workers look."""
 
 HEALED_SECONDS_MAX: Final = 5 * 24 * 3600
+BANK_SECONDS: Final = 4 * 24 * 3600
+"""What a bank will do later than this is not waited for: a dispute may stay open."""
+
 TERMINAL_SECONDS_MAX: Final = 26 * 3600
 """From the healing on, no payment is unfinished for longer: a processing card is given a day."""
 
@@ -123,6 +126,9 @@ def heal(world: World, history: History) -> None:
     begun = world.clock.unix()
     over_after: float | None = None
     finish(world)
+    if world.pending:
+        # What operators do waits for nobody: the transactions of the dead are ended first.
+        world.advance(NOTICE_SECONDS_MAX)
     world.give_up_waiting()
     while True:
         _work(world)
@@ -130,7 +136,7 @@ def heal(world: World, history: History) -> None:
         if over_after is None and _all_over(world):
             over_after = now - begun
         due = world.next_due()
-        if due == NEVER:
+        if due == NEVER or (due > begun + BANK_SECONDS and world.next_of_ours() == NEVER):
             break
         assert now - begun < HEALED_SECONDS_MAX, "the world does not come to rest"
         world.advance(max(due - now, 0.5) + world.rng.choice(DAWDLING))
