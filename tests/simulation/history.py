@@ -39,6 +39,9 @@ HEALED_SECONDS_MAX: Final = 5 * 24 * 3600
 BANK_SECONDS: Final = 4 * 24 * 3600
 """What a bank will do later than this is not waited for: a dispute may stay open."""
 
+MENDINGS_MAX: Final = 2
+"""How often operators try again what was given up when all else has come to rest."""
+
 TERMINAL_SECONDS_MAX: Final = 26 * 3600
 """From the healing on, no payment is unfinished for longer: a processing card is given a day."""
 
@@ -125,6 +128,7 @@ def heal(world: World, history: History) -> None:
     world.tickets.failures.clear()
     begun = world.clock.unix()
     over_after: float | None = None
+    mended = 0
     finish(world)
     if world.pending:
         # What operators do waits for nobody: the transactions of the dead are ended first.
@@ -137,7 +141,10 @@ def heal(world: World, history: History) -> None:
             over_after = now - begun
         due = world.next_due()
         if due == NEVER or (due > begun + BANK_SECONDS and world.next_of_ours() == NEVER):
-            break
+            if mended == MENDINGS_MAX or not _replay_dead(world):
+                break
+            mended += 1
+            continue
         assert now - begun < HEALED_SECONDS_MAX, "the world does not come to rest"
         world.advance(max(due - now, 0.5) + world.rng.choice(DAWDLING))
     assert over_after is not None, "a payment never came to its end"
@@ -185,14 +192,22 @@ def _work(world: World) -> None:
 
 def _mend(world: World) -> None:
     """What operators do: events that were given up run again, and unheard refunds are asked about."""
-    desk, tenant = world.processes[0].app.inbox_desk, world.scenery.tenant
-    for row in list(world.uow.store.platform.settled.values()):
-        if row.status is InboxStatus.DEAD:
-            desk.replay(tenant, row.event.event_id, audit_entry(world.clock.now(), id=world.uuid()))
+    tenant = world.scenery.tenant
+    _replay_dead(world)
     for refund in world.refunds():
         if refund.state is RefundState.COMPLETED and world.is_unheard(refund):
             entry = audit_entry(world.clock.now(), id=world.uuid())
             world.processes[0].app.refunding.sync(tenant, refund.id, entry)
+
+
+def _replay_dead(world: World) -> bool:
+    """Events that were given up run again; whether there was one."""
+    desk, tenant = world.processes[0].app.inbox_desk, world.scenery.tenant
+    rows = list(world.uow.store.platform.settled.values())
+    dead = [row for row in rows if row.status is InboxStatus.DEAD]
+    for row in dead:
+        desk.replay(tenant, row.event.event_id, audit_entry(world.clock.now(), id=world.uuid()))
+    return bool(dead)
 
 
 def _told(story: list[str]) -> list[str]:
