@@ -54,6 +54,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "BALANCE_NEGATIVE": "Wait for later sales to make the debt good, or settle it.",
     "CONFLICT": "Read the state again, then decide.",
     "ALREADY_REFUNDED": "Nothing: the money has gone back, or is on its way.",
+    "CHARGED_BACK": "Nothing: the buyer's bank has the money. Answer the dispute at the provider.",
     "NOTHING_CAPTURED": "Cancel the payment; nothing was taken.",
     "REFUND_DECIDED": "Nothing: somebody has decided already.",
     "VENUE_NOT_CONNECTED": "Connect the venue's account with `ticketpay payouts connect`.",

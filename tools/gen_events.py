@@ -16,6 +16,8 @@ _PAYMENT: Final = ("paymentId", "orderId", "amountCents", "currency")
 _ORDER: Final = ("orderId", "paymentId")
 _PAYOUT: Final = ("payoutId", "venueId", "amountCents", "feeCents", "currency")
 _REFUND: Final = ("refundId", "paymentId", "orderId", "amountCents", "currency")
+_DISPUTE: Final = ("disputeId", "paymentId", "orderId", "amountCents", "currency")
+_HELD: Final = ("orderId", "disputeId", "eventId", "reason")
 MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "payment.created": _PAYMENT,
     "payment.processing": _PAYMENT,
@@ -27,7 +29,12 @@ MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "order.payment_failed": (*_ORDER, "reason"),
     "order.cancelled": _ORDER,
     "order.expired": _ORDER,
-    "order.tickets_voided": ("orderId", "refundId", "eventId", "tickets", "reason"),
+    "order.tickets_frozen": _HELD,
+    "order.tickets_thawed": _HELD,
+    "order.tickets_voided": ("orderId", "refundId", "disputeId", "eventId", "tickets", "reason"),
+    "dispute.opened": _DISPUTE,
+    "dispute.won": _DISPUTE,
+    "dispute.lost": _DISPUTE,
     "refund.initiated": (*_REFUND, "reason"),
     "refund.completed": _REFUND,
     "refund.failed": _REFUND,
@@ -46,7 +53,7 @@ Written by `python tools/gen_events.py`. An event is kept in the outbox in the t
 | `id` | the event's UUID; the same at every delivery |
 | `type` | one of the types below |
 | `tenantId` | whose it is |
-| `aggregateType`, `aggregateId` | what it happened to: a payment, an order, a refund or a payout |
+| `aggregateType`, `aggregateId` | what it happened to: a payment, an order, a refund, a payout or a dispute |
 | `occurredAt` | RFC 3339 in UTC |
 | `version` | 1 |
 | `data` | the members below; ids only, no personal data; amounts are integers of cents |

@@ -15,7 +15,7 @@ from ticketpay.domain.kernel.fsm import Machine
 from ticketpay.domain.orders import ORDER_MACHINE
 from ticketpay.domain.payments import PAYMENT_MACHINE
 from ticketpay.domain.payouts import PAYOUT_MACHINE
-from ticketpay.domain.refunds import REFUND_MACHINE
+from ticketpay.domain.refunds import DISPUTE_MACHINE, REFUND_MACHINE
 from ticketpay.domain.subscriptions import SUBSCRIPTION_MACHINE
 
 __all__ = ["MACHINES", "PAGE", "main", "rendered"]
@@ -25,6 +25,7 @@ MACHINES: Final[tuple[Machine[Any, Any], ...]] = (
     PAYMENT_MACHINE,
     ORDER_MACHINE,
     REFUND_MACHINE,
+    DISPUTE_MACHINE,
     PAYOUT_MACHINE,
     SUBSCRIPTION_MACHINE,
 )

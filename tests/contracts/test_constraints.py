@@ -17,6 +17,7 @@ from uuid import uuid4
 import attrs
 import pytest
 
+from tests.contracts.test_disputes import a_dispute
 from tests.support.backend import Backend
 from tests.support.databases import Database
 from tests.support.scenery import Scenery, a_payout, audit_entry, chain, ref
@@ -25,6 +26,7 @@ from ticketpay.domain.catalog import Cancellation, EventCancelled
 from ticketpay.domain.inventory import SeatUnavailable, SoldOut
 from ticketpay.domain.kernel.errors import Conflict, TicketpayError
 from ticketpay.domain.kernel.ids import (
+    DisputeId,
     EventId,
     OrderId,
     PaymentId,
@@ -40,7 +42,13 @@ from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent
 from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent
 from ticketpay.domain.payouts import PAYOUT_MACHINE, PayoutEvent
 from ticketpay.domain.pricing import Demand, DemandLine
-from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent
+from ticketpay.domain.refunds import (
+    DISPUTE_MACHINE,
+    REFUND_MACHINE,
+    DisputeEvent,
+    Refund,
+    RefundEvent,
+)
 from ticketpay.ports.transactions import Tx
 
 Act = Callable[[Tx], object]
@@ -185,6 +193,29 @@ def moved_payout(backend: Backend) -> Act:
     return lambda tx: tx.payouts.move(done, step, backend.now())
 
 
+def add_dispute(backend: Backend) -> Act:
+    dispute = a_dispute(backend.stored_payment(), backend.now())
+    return lambda tx: tx.disputes.add(dispute)
+
+
+def dispute_of_another(backend: Backend) -> Act:
+    known = a_dispute(backend.stored_payment(), backend.now())
+    backend.run(lambda tx: tx.disputes.add(known))
+    return lambda tx: tx.disputes.add(attrs.evolve(known, id=DisputeId(uuid4())))
+
+
+def dispute_without_payment(backend: Backend) -> Act:
+    payment = backend.home.payment(backend.home.order(backend.now()), backend.now())
+    return lambda tx: tx.disputes.add(a_dispute(payment, backend.now()))
+
+
+def moved_dispute(backend: Backend) -> Act:
+    dispute = a_dispute(backend.stored_payment(), backend.now())
+    backend.run(lambda tx: tx.disputes.add(dispute))
+    step = DISPUTE_MACHINE.step(dispute.state, DisputeEvent.WITHDRAW)
+    return lambda tx: tx.disputes.move(dispute, step, backend.now())
+
+
 def unsold_ticket(backend: Backend) -> Act:
     order = backend.stored_order()
     return lambda tx: tx.stock.give_back(order.id, order.tickets)
@@ -295,6 +326,10 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "payouts_tenant_id_venue_id_fkey": Refusal(Conflict, payout_without_venue),
     "venue_accounts_tenant_id_venue_id_fkey": Refusal(Conflict, guard_without_venue),
     "refunds_provider": Refusal(Conflict, refund_of_another),
+    "disputes_pkey": Refusal(Conflict, twice(add_dispute)),
+    "disputes_provider": Refusal(Conflict, dispute_of_another),
+    "disputes_tenant_id_payment_id_fkey": Refusal(Conflict, dispute_without_payment),
+    "dispute_version": Refusal(Conflict, twice(moved_dispute)),
     "stock_returned": Refusal(Conflict, twice(sold_ticket)),
     "stock_sold": Refusal(Conflict, unsold_ticket),
     "provider_ref_owner": Refusal(Conflict, intent_of_another),
@@ -348,6 +383,9 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
     "the domain's types and machines refuse it before; the database is the last line": (
         "audit_chain_seq_check",
         "audit_checkpoints_number_check",
+        "disputes_amount_cents_check",
+        "disputes_fee_cents_check",
+        "disputes_split",
         "ledger_entries_cents_check",
         "order_tickets_price_cents_check",
         "orders_fees_cents_check",

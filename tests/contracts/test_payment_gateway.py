@@ -350,6 +350,16 @@ def test_list_intents_gives_one_tenant_and_what_is_left(provider: Provider) -> N
     assert left == {kept.ref: 1_234, refunded.ref: 1_000, held.ref: 0}
 
 
+@pytest.mark.spec("S27", "S38")
+def test_list_intents_knows_what_banks_have_taken(provider: Provider) -> None:
+    """Withdrawn funds are gone, without the fee; an inquiry leaves all of it."""
+    tenant = TenantId(uuid4())
+    cards = ("pm_card_createDispute", "pm_card_createDisputeInquiry", "tok_visa")
+    taken, asked, kept = (provider.pay(card, tenant_id=tenant) for card in cards)
+    left = {f.ref: f.received.cents for f in listed(provider, tenant)}
+    assert left == {taken.ref: 0, asked.ref: 1_234, kept.ref: 1_234}
+
+
 # --- refunds --------------------------------------------------------------------------------
 
 

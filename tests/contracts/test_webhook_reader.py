@@ -13,14 +13,16 @@ import pytest
 
 from tests.support.direct import DirectGateway
 from tests.support.providers import charge_request
+from tests.support.sandboxed import bank
 from ticketpay.adapters.sandbox import Delivery, SandboxModel
+from ticketpay.adapters.sandbox.banking import DISPUTE_FEE
 from ticketpay.adapters.sandbox.delivery import sign
 from ticketpay.adapters.stripe import StripeWebhooks
 from ticketpay.domain.kernel.ids import PaymentId, RefundId
-from ticketpay.domain.messaging import InboxStatus
+from ticketpay.domain.messaging import InboxStatus, StoredEvent
 from ticketpay.domain.money import Money
 from ticketpay.domain.payments import ChargeRequest, SignatureInvalid
-from ticketpay.domain.refunds import Refund, RefundReason, RefundState
+from ticketpay.domain.refunds import DisputeState, Refund, RefundReason, RefundState
 from ticketpay.ports.payments import PaymentGateway, WebhookReader
 
 SECRET: Final = "whsec_one"
@@ -165,6 +167,90 @@ def test_an_event_about_a_refund_leads_to_its_payment(post: Post) -> None:
     others = [e for e in events if e.event_type.startswith("payment_intent.")]
     assert others
     assert [post.reader.refund(e) for e in others] == [None] * len(others)
+
+
+@pytest.mark.spec("S27")
+@pytest.mark.parametrize("verb", ["win", "lose"])
+def test_an_event_about_a_dispute_says_how_far_its_money_is(post: Post, verb: str) -> None:
+    """An inquiry, the funds withdrawn with a fee, and the end: each is told by its intent."""
+    charge = post.gateway.charge(charge_request("pm_card_visa"))
+    for step in ("dispute", "escalate", verb):
+        given: dict[str, object] = {"inquiry": True, "amount": 500} if step == "dispute" else {}
+        assert bank(post.model, charge.ref.object_id, step, **given) == 200
+    events = [
+        post.reader.verify(d.body, d.headers["stripe-signature"], NOW)
+        for d in post.model.due_deliveries()
+    ]
+    told = [(e, notice) for e in events if (notice := post.reader.dispute(e))]
+    for event, notice in told:
+        assert (event.object_id, event.status) == (charge.ref.object_id, InboxStatus.RECEIVED)
+        assert notice.amount == Money(500, charge.amount.currency)
+        assert notice.fee_cents == (0 if notice.state is DisputeState.INQUIRY else DISPUTE_FEE)
+        assert post.reader.refund(event) is None
+    inquiry, opened = DisputeState.INQUIRY, DisputeState.OPEN
+    end = DisputeState.WON if verb == "win" else DisputeState.LOST
+    states = [notice.state for _, notice in told]
+    assert states[:3] == [inquiry, opened, opened]
+    assert set(states[3:]) == {end}
+    assert len({notice.provider_dispute_id for _, notice in told}) == 1
+    others = [e for e in events if not e.event_type.startswith("charge.dispute")]
+    assert [post.reader.dispute(e) for e in others] == [None] * len(others)
+
+
+TAKEN: Final = {"amount": -5, "fee": 15}
+BACK: Final = {"amount": 5, "fee": 0}
+
+
+@pytest.mark.spec("S27")
+@pytest.mark.parametrize(
+    ("name", "status", "moved", "state"),
+    [
+        ("created", "warning_needs_response", [], DisputeState.INQUIRY),
+        ("created", "needs_response", [], DisputeState.INQUIRY),
+        ("funds_withdrawn", "needs_response", [], DisputeState.OPEN),
+        ("created", "needs_response", [TAKEN], DisputeState.OPEN),
+        ("closed", "won", [TAKEN], DisputeState.OPEN),
+        ("closed", "won", [TAKEN, BACK], DisputeState.WON),
+        ("funds_reinstated", "won", [], DisputeState.WON),
+        ("closed", "won", [], DisputeState.CLOSED),
+        ("closed", "warning_closed", [], DisputeState.CLOSED),
+        ("closed", "lost", [TAKEN], DisputeState.LOST),
+        ("updated", "a new word", [TAKEN], DisputeState.OPEN),
+    ],
+)
+def test_money_decides_what_a_dispute_is(
+    post: Post, name: str, status: str, moved: list[object], state: DisputeState
+) -> None:
+    """Withdrawn and reinstated funds say where a dispute is, before its status does."""
+    event = dispute_event(post, name, status=status, balance_transactions=moved)
+    notice = post.reader.dispute(event)
+    assert notice is not None
+    assert (notice.state, notice.fee_cents) == (state, 15 if moved else 0)
+
+
+@pytest.mark.spec("S14", "S27")
+@pytest.mark.parametrize("lost", ["id", "amount", "currency", "status", "payment_intent"])
+def test_an_event_about_a_dispute_that_lacks_something(post: Post, lost: str) -> None:
+    """A dispute without what it is known by is invalid; one of no intent is none of ours."""
+    event = dispute_event(post, "created", **{lost: None})
+    wanted = InboxStatus.UNSUPPORTED if lost == "payment_intent" else InboxStatus.INVALID
+    assert event.status is wanted
+    if lost in ("id", "amount", "currency"):
+        with pytest.raises(ValueError, match="cannot be read"):
+            post.reader.dispute(event)
+
+
+def dispute_event(post: Post, name: str, **changes: object) -> StoredEvent:
+    shown = {
+        "id": "dp_1",
+        "amount": 5,
+        "currency": "usd",
+        "status": "needs_response",
+        "payment_intent": "pi_1",
+    }
+    kind, data = f"charge.dispute.{name}", {"object": shown | changes}
+    body = json.dumps({"id": "evt_1", "type": kind, "data": data}).encode()
+    return post.reader.verify(body, sign(SECRET, int(NOW.timestamp()), body), NOW)
 
 
 @pytest.mark.spec("S14", "S24")

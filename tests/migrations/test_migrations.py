@@ -20,7 +20,7 @@ from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.orders import ORDER_MACHINE
 from ticketpay.domain.payments import PAYMENT_MACHINE
 from ticketpay.domain.payouts import PAYOUT_MACHINE
-from ticketpay.domain.refunds import REFUND_MACHINE
+from ticketpay.domain.refunds import DISPUTE_MACHINE, REFUND_MACHINE
 
 pytestmark = pytest.mark.server
 
@@ -89,7 +89,13 @@ def test_reference_rows_equal_the_machines(database: Database) -> None:
     """The database knows exactly the moves that the code knows."""
     expected = {
         (machine.name, str(step.before), str(step.event), str(step.after))
-        for machine in (ORDER_MACHINE, PAYMENT_MACHINE, REFUND_MACHINE, PAYOUT_MACHINE)
+        for machine in (
+            ORDER_MACHINE,
+            PAYMENT_MACHINE,
+            REFUND_MACHINE,
+            PAYOUT_MACHINE,
+            DISPUTE_MACHINE,
+        )
         for step in machine.steps()
     }
     assert (

@@ -73,6 +73,8 @@ REFUNDS: Final = ("", "", "", "pending", "fails", "fails_later")
 BUYER_SHARE: Final = 0.3
 APPROVED_SHARE: Final = 0.7
 WHOLE_SHARE: Final = 0.3
+INQUIRY_SHARE: Final = 0.3
+PART_SHARE: Final = 0.4
 JUMPS: Final = (1, 5, 30, 61, 95, 300, 901, 1100, 4000, 90_000)
 LOST_SHARE: Final = 0.15
 TWICE_SHARE: Final = 0.2
@@ -368,6 +370,35 @@ def bank(world: World) -> str:
     return f"bank {verb}: {world.model.request('POST', path, {}, b'{}').status}"
 
 
+def dispute(world: World) -> str:
+    """A buyer's bank asks, or takes the money of a sale (even a late one) or a part of it."""
+    paid = [p for p in world.payments() if p.received_cents and p.ref]
+    if not paid:
+        return "dispute: nothing"
+    payment = world.rng.choice(paid)
+    assert payment.ref is not None, "it was chosen for its reference"
+    if not world.hears_of(payment.ref.object_id):
+        return "dispute: nobody would hear of it"
+    about: dict[str, Any] = {"inquiry": world.rng.random() < INQUIRY_SHARE}
+    if world.rng.random() < PART_SHARE:
+        about["amount"] = world.rng.randint(1, payment.received_cents)
+    status = sandboxed.bank(world.model, payment.ref.object_id, **about)
+    world.provider_moved()
+    return f"dispute {about}: {status}"
+
+
+def decide_dispute(world: World) -> str:
+    """The bank goes on with what it has begun."""
+    disputed = world.disputed()
+    if not disputed:
+        return "the bank: nothing"
+    intent_id = world.rng.choice(disputed)
+    verb = world.rng.choice(("escalate", "win", "lose"))
+    status = sandboxed.bank(world.model, intent_id, verb)
+    world.provider_moved()
+    return f"the bank: {verb}: {status}"
+
+
 def try_card(world: World) -> str:
     """A buyer whose card was declined tries another one on the same intent."""
     failed = [p for p in world.payments() if p.state is PaymentState.FAILED and p.ref]
@@ -433,11 +464,13 @@ CHOICES: Final[tuple[Choice, ...]] = (
     _task(refund, "api", 2, lambda world: world.has_paid()),
     _task(release, "worker", 1, lambda world: world.has_paid()),
     _task(pay_out, "api", 2, lambda world: world.has_paid()),
-    _task(call_off, "api", 1, lambda world: bool(world.payouts())),
-    _event(bank, 1, lambda world: bool(world.payouts())),
+    _task(call_off, "api", 3, lambda world: bool(world.payouts())),
+    _event(bank, 6, lambda world: any(p.provider_payout_id for p in world.payouts())),
     _task(decide, "api", 3, lambda world: bool(world.refunds())),
     _task(cancel_event, "api", 2, lambda world: world.may_cancel and world.has_paid()),
     _event(dashboard, 1, lambda world: world.has_paid() and not world.webhooks_lost),
+    _event(dispute, 1, lambda world: world.has_paid() and not world.webhooks_lost),
+    _event(decide_dispute, 2, lambda world: bool(world.disputed())),
     _event(authenticate, 2, lambda world: bool(world.requests)),
     _event(try_card, 2, lambda world: bool(world.requests)),
     _event(pick_up, 14, World.has_deliveries),

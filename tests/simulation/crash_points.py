@@ -103,6 +103,7 @@ def _end(world: World) -> End:
         "orders": sorted(str(order.state) for order in tables.orders.values()),
         "payments": sorted((str(p.state), p.received_cents) for p in tables.payments.values()),
         "refunds": sorted(str(refund.state) for refund in tables.refunds.values()),
+        "disputes": sorted((str(d.state), d.tickets) for d in tables.disputes.values()),
         "taken": sorted(row.taken for row in tables.stock.values()),
         "balances": [(str(b.account.kind), str(b.account.bucket), b.cents) for b in balances],
         "intents": sorted(str(fact.status) for fact in world.provider_facts()),

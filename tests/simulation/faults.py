@@ -23,6 +23,7 @@ _ANYWHERE: Final = ("",)
 _IN_TX: Final = (
     "cancellations.",
     "catalog.",
+    "disputes.",
     "idempotency.",
     "inbox.",
     "ledger.",

@@ -19,11 +19,11 @@ from tests.simulation.actors import (
 )
 from tests.simulation.oracles import Auditor, check_healed
 from tests.simulation.scheduler import NEVER
-from tests.simulation.world import World
+from tests.simulation.world import NOTICE_SECONDS_MAX, World
 from tests.support.scenery import START, audit_entry
 from ticketpay.domain.messaging import InboxStatus
 from ticketpay.domain.payments import PAYMENT_MACHINE
-from ticketpay.domain.refunds import RefundState
+from ticketpay.domain.refunds import DisputeState, RefundState
 
 __all__ = ["History", "SimulationFailed", "finish", "heal", "play"]
 
@@ -36,6 +36,12 @@ DAWDLING: Final = (0.0, 60.0, 300.0, 600.0)
 """How many seconds later than due the workers look."""
 
 HEALED_SECONDS_MAX: Final = 5 * 24 * 3600
+BANK_SECONDS: Final = 4 * 24 * 3600
+"""What a bank will do later than this is not waited for: a dispute may stay open."""
+
+MENDINGS_MAX: Final = 2
+"""How often operators try again what was given up when all else has come to rest."""
+
 TERMINAL_SECONDS_MAX: Final = 26 * 3600
 """From the healing on, no payment is unfinished for longer: a processing card is given a day."""
 
@@ -122,7 +128,11 @@ def heal(world: World, history: History) -> None:
     world.tickets.failures.clear()
     begun = world.clock.unix()
     over_after: float | None = None
+    mended = 0
     finish(world)
+    if world.pending:
+        # What operators do waits for nobody: the transactions of the dead are ended first.
+        world.advance(NOTICE_SECONDS_MAX)
     world.give_up_waiting()
     while True:
         _work(world)
@@ -130,8 +140,11 @@ def heal(world: World, history: History) -> None:
         if over_after is None and _all_over(world):
             over_after = now - begun
         due = world.next_due()
-        if due == NEVER:
-            break
+        if due == NEVER or (due > begun + BANK_SECONDS and world.next_of_ours() == NEVER):
+            if mended == MENDINGS_MAX or not _replay_dead(world):
+                break
+            mended += 1
+            continue
         assert now - begun < HEALED_SECONDS_MAX, "the world does not come to rest"
         world.advance(max(due - now, 0.5) + world.rng.choice(DAWDLING))
     assert over_after is not None, "a payment never came to its end"
@@ -179,14 +192,34 @@ def _work(world: World) -> None:
 
 def _mend(world: World) -> None:
     """What operators do: events that were given up run again, and unheard refunds are asked about."""
-    desk, tenant = world.processes[0].app.inbox_desk, world.scenery.tenant
-    for row in list(world.uow.store.platform.settled.values()):
-        if row.status is InboxStatus.DEAD:
-            desk.replay(tenant, row.event.event_id, audit_entry(world.clock.now(), id=world.uuid()))
+    tenant = world.scenery.tenant
+    _replay_dead(world)
+    if any(c.finished_at is None for c in world.cancellations()):
+        _decide_disputes(world)
     for refund in world.refunds():
         if refund.state is RefundState.COMPLETED and world.is_unheard(refund):
             entry = audit_entry(world.clock.now(), id=world.uuid())
             world.processes[0].app.refunding.sync(tenant, refund.id, entry)
+
+
+def _replay_dead(world: World) -> bool:
+    """Events that were given up run again; whether there was one."""
+    desk, tenant = world.processes[0].app.inbox_desk, world.scenery.tenant
+    rows = list(world.uow.store.platform.settled.values())
+    dead = [row for row in rows if row.status is InboxStatus.DEAD]
+    for row in dead:
+        desk.replay(tenant, row.event.event_id, audit_entry(world.clock.now(), id=world.uuid()))
+    return bool(dead)
+
+
+def _decide_disputes(world: World) -> None:
+    """Banks come to an end some day: until then a cancelled event is not finished."""
+    for dispute in world.disputes():
+        if dispute.state is DisputeState.OPEN:
+            verb = world.rng.choice(("win", "lose"))
+            path = f"/_sandbox/disputes/{dispute.provider_dispute_id}/{verb}"
+            world.model.request("POST", path, {}, b"{}")
+            world.provider_moved()
 
 
 def _told(story: list[str]) -> list[str]:

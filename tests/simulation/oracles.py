@@ -13,13 +13,19 @@ from tests.simulation.world import VENUE_ACCOUNT, World
 from ticketpay.adapters.memory import Transaction
 from ticketpay.adapters.memory.store import TenantTables
 from ticketpay.domain.inventory import HoldState
-from ticketpay.domain.kernel.ids import OrderId, PaymentId, PayoutId
+from ticketpay.domain.kernel.ids import DisputeId, OrderId, PaymentId, PayoutId, RefundId
 from ticketpay.domain.ledger import AccountKind, Bucket, LedgerReport, ProviderTotal, verify_ledger
 from ticketpay.domain.messaging import ROUTES, AggregateType, Outcome, Route, StreamKey
 from ticketpay.domain.orders import Order, OrderEvent, OrderState
 from ticketpay.domain.payments import Payment, PaymentState, ProviderFact, ProviderStatus
 from ticketpay.domain.payouts import PayoutState
-from ticketpay.domain.refunds import Refund, RefundReason, RefundState
+from ticketpay.domain.refunds import (
+    Dispute,
+    DisputeState,
+    Refund,
+    RefundReason,
+    RefundState,
+)
 
 __all__ = ["Auditor", "check_healed"]
 
@@ -29,6 +35,9 @@ OVER: Final = (OrderState.CANCELLED, OrderState.EXPIRED)
 NEVER_RUNG: Final = ("janitor_refused", "order_refuses_payment")
 FORGIVEN: Final = ("OutcomeUnknown", "Unavailable")
 """What a worker may report while the database is in trouble."""
+
+_END_OF: Final = {"won": "won", "lost": "lost", "warning_closed": "closed"}
+"""The states of ended disputes in the provider's words."""
 
 ORDERS_TOLD: Final = ("paid", "payment_failed", "cancelled", "expired")
 PAYOUTS_TOLD: Final = ("cancelled", "paid", "failed")
@@ -51,6 +60,7 @@ class Auditor:
             (self._tables.events,),
             (self._tables.payments,),
             (self._tables.orders,),
+            (self._tables.disputes,),
             (self._tables.refunds,),
             (self._tables.guards,),
             (self._tables.payouts,),
@@ -146,9 +156,9 @@ class Auditor:
                 f"{-booked} cents left in the books, {sent} at the provider"
             )
             return
-        received, refunded = _at_provider(self._world, payment)
-        assert received - refunded <= booked <= received, (
-            f"{booked} cents are booked, {received} received, {refunded} refunded"
+        received, back = _at_provider(self._world, payment)
+        assert received - back <= booked <= received, (
+            f"{booked} cents are booked, {received} received, {back} refunded and withdrawn"
         )
 
     def _history(self, tx: Transaction) -> None:
@@ -165,7 +175,7 @@ class Auditor:
         touched = {key.aggregate_id for key, _ in tx.writes.get(self._tables.messages, ())}
         for subject in {*moved, *touched}:
             expected = [*self._begins(subject), *self._told.get(subject, [])]
-            told = [kind for kind in self._stream(subject) if kind != "order.tickets_voided"]
+            told = [k for k in self._stream(subject) if not k.startswith("order.tickets_")]
             assert told == expected, f"the outbox tells {told}, what happened is {expected}"
 
     def _tells(self, subject: UUID, states: list[str]) -> list[str]:
@@ -176,6 +186,9 @@ class Auditor:
             return [f"order.{state}" for state in states[-1:] if state in ORDERS_TOLD]
         if PayoutId(subject) in self._tables.payouts:
             return [f"payout.{state}" for state in states if state in PAYOUTS_TOLD]
+        if DisputeId(subject) in self._tables.disputes:
+            told = {"open": "opened", "won": "won", "lost": "lost"}
+            return [f"dispute.{told[state]}" for state in states if state in told]
         return [f"refund.{state}" for state in states if state in REFUNDS_TOLD]
 
     def _begins(self, subject: UUID) -> list[str]:
@@ -183,13 +196,12 @@ class Auditor:
             return ["payment.created"]
         if PayoutId(subject) in self._tables.payouts:
             return ["payout.requested"]
-        return [] if OrderId(subject) in self._tables.orders else ["refund.initiated"]
+        return ["refund.initiated"] if RefundId(subject) in self._tables.refunds else []
 
     def _stream(self, subject: UUID) -> list[str]:
-        kind = self._begins(subject) or ["order"]
-        key = StreamKey(
-            self._world.scenery.tenant, AggregateType(kind[0].partition(".")[0]), subject
-        )
+        other = "dispute" if DisputeId(subject) in self._tables.disputes else "order"
+        kind = (self._begins(subject) or [other])[0].partition(".")[0]
+        key = StreamKey(self._world.scenery.tenant, AggregateType(kind), subject)
         told: list[str] = []
         while (message := self._tables.messages.get((key, len(told) + 1))) is not None:
             told.append(message.type)
@@ -232,6 +244,7 @@ def check_healed(world: World) -> None:
     _check_payouts(world, tables)
 
     _check_cancellations(tables)
+    _check_disputes(world, tables)
     _check_deliveries(world, tables)
     _check_answers(world, tables)
     _check_audit(world, tables)
@@ -271,7 +284,9 @@ def _check_payouts(world: World, tables: TenantTables) -> None:
         assert payout.state.is_undone or payout.state is PayoutState.PAID, f"left {payout.state}"
         paid = payout.state is PayoutState.PAID
         sent = _sent_out(world, str(payout.id))
-        assert sent == (payout.amount.cents if paid else 0), f"{payout.state}, {sent} have left"
+        # A provider may keep what the speed of a payout costs.
+        expected = (payout.amount.cents,) if paid else (0, payout.fee.cents)
+        assert sent in expected, f"{payout.state}, {sent} have left"
         mine = [p for p in theirs.values() if p["metadata"].get("payout_id") == str(payout.id)]
         assert len(mine) <= 1, "a payout was made twice"
         assert all((p["status"] == "paid") == paid for p in mine), "the bank says otherwise"
@@ -314,14 +329,57 @@ def _check_nothing_kept(tables: TenantTables, payment: Payment) -> None:
     refunds = [r for r in _refunds_of(tables, payment) if not r.needs_approval]
     back = sum(r.amount.cents for r in refunds if r.counts)
     failed = [r for r in refunds if not r.counts]
-    assert back == payment.received_cents or failed, f"{back} cents of {payment.id} go back"
-    if not failed:
+    disputes = _disputes_of(tables, payment)
+    held = sum(d.amount.cents for d in disputes if d.counts)
+    assert back + held >= payment.received_cents or failed, f"{back} cents of {payment.id} go back"
+    if not failed and not held:
         waiting = [r for r in _refunds_of(tables, payment) if r.needs_approval and r.counts]
         assert not waiting, f"somebody may still agree to a refund of {payment.id}"
         gone = {n for r in refunds for n in r.tickets}
         assert len(gone) in (0, payment.ticket_count), f"only {gone} of {payment.id} are void"
     whole = [r for r in refunds if r.reason == RefundReason.EVENT_CANCELLED and r.counts]
-    assert len(whole) <= 1, f"{payment.id} was refunded {len(whole)} times"
+    # What a bank gave back goes to the buyer in another refund.
+    assert len(whole) <= 1 + len(disputes), f"{payment.id} was refunded {len(whole)} times"
+
+
+def _check_disputes(world: World, tables: TenantTables) -> None:
+    """Every dispute is where the bank says it is, its money in suspense while it is open, its fee
+    booked once; tickets are frozen while a dispute is open, and void when all the money is lost.
+    """
+    theirs = world.model._world.account("").of("dispute")._items
+    ours = {dispute.provider_dispute_id: dispute for dispute in tables.disputes.values()}
+    assert set(ours) == set(theirs), "not every dispute has been heard of"
+    for ident, there in theirs.items():
+        taken = there["balance_transactions"]
+        state = _END_OF.get(there["status"], "open" if taken else "inquiry")
+        assert ours[ident].state == state, f"{ours[ident].state} here, {there['status']} there"
+        assert ours[ident].fee_cents == sum(moved["fee"] for moved in taken)
+    for payment in tables.payments.values():
+        mine = _disputes_of(tables, payment)
+        open_cents = sum(d.amount.cents for d in mine if d.state is DisputeState.OPEN)
+        kind = AccountKind.DISPUTE_SUSPENSE
+        assert _booked(tables, str(payment.id), kind) == open_cents, "suspense is not what is open"
+        fees = _booked(tables, str(payment.id), AccountKind.PROCESSOR_FEES)
+        assert fees == sum(d.fee_cents for d in mine), "a fee was booked twice, or not at all"
+        if mine and payment.state is PaymentState.COMPLETED:
+            _check_entitlement(world, tables, payment, mine)
+
+
+def _check_entitlement(
+    world: World, tables: TenantTables, payment: Payment, mine: list[Dispute]
+) -> None:
+    """What the ticket service has heard in the end: frozen, good, or void."""
+    order = tables.orders.get(payment.order_id)
+    assert order is not None, "a payment cannot exist without its order"
+    if len(_voided(world, order)) == len(order.tickets):
+        return
+    told = {m.id: m for m in world.tickets.delivered if m.aggregate_id == order.id}
+    words = [m.type.removeprefix("order.tickets_") for m in told.values()]
+    holds = [word for word in words if word in ("frozen", "thawed")]
+    frozen = any(d.state is DisputeState.OPEN for d in mine)
+    assert frozen == (holds[-1:] == ["frozen"]), f"a dispute is open: {frozen}, told: {words}"
+    lost = sum(d.amount.cents for d in mine if d.state is DisputeState.LOST)
+    assert lost < payment.amount.cents, "the bank has all the money, and a ticket is good"
 
 
 def _voided(world: World, order: Order) -> list[tuple[object, int]]:
@@ -351,7 +409,10 @@ def _intents(world: World) -> Iterator[Any]:
 
 
 def _at_provider(world: World, payment: str) -> tuple[int, int]:
-    """Cents received and cents refunded of a payment, from the provider's own books."""
+    """Cents received and cents that went back of a payment, from the provider's own books.
+
+    What a bank gave back later counts, too: we may not have heard of it yet.
+    """
     account = world.model._world.account("")
     received = sum(
         intent.amount_received
@@ -364,7 +425,12 @@ def _at_provider(world: World, payment: str) -> tuple[int, int]:
         for refund in account.refunds._items.values()
         if refund["payment_intent"] in mine
     )
-    return received, refunded
+    withdrawn = sum(
+        dispute["amount"]
+        for dispute in account.of("dispute")._items.values()
+        if dispute["payment_intent"] in mine and dispute["balance_transactions"]
+    )
+    return received, refunded + withdrawn
 
 
 def _report(world: World, facts: list[ProviderFact]) -> LedgerReport:
@@ -403,7 +469,7 @@ def _check_payment(tables: TenantTables, payment: Payment, facts: list[ProviderF
     if payment.state is PaymentState.COMPLETED:
         assert order.state in PAID, f"paid, but the order is {order.state}"
         assert states == {HoldState.CONFIRMED}, f"paid, but its tickets are {states}"
-        back = _sent_back(tables, payment)
+        back = _sent_back(tables, payment) + _charged_back(tables, payment)
         assert received == order.total.cents - back, f"{received} are left, {back} went back"
         _check_shares(tables, payment, order)
     else:
@@ -411,6 +477,7 @@ def _check_payment(tables: TenantTables, payment: Payment, facts: list[ProviderF
         assert order.state in OVER, f"cancelled, but the order is {order.state}"
         assert states == {HoldState.RELEASED}, f"cancelled, but its tickets are {states}"
         kept = payment.received_cents - _sent_back(tables, payment)
+        kept -= _charged_back(tables, payment)
         failed = any(r.state is RefundState.FAILED for r in _refunds_of(tables, payment))
         assert received == kept, f"cancelled, but {received} cents are kept"
         assert kept == 0 or failed, f"{kept} cents of a cancelled sale were not sent back"
@@ -425,18 +492,29 @@ def _check_shares(tables: TenantTables, payment: Payment, order: Order) -> None:
         AccountKind.TAX_PAYABLE: sum(c.cents for c in order.charges if c.kind.is_tax),
     }
     counted = [r for r in _refunds_of(tables, payment) if r.counts and not r.needs_approval]
+    lost = [d for d in _disputes_of(tables, payment) if d.state is DisputeState.LOST]
     left = 0
     for kind, due in shares.items():
         booked = -_booked(tables, str(payment.id), kind)
         assert 0 <= booked <= due, f"{booked} cents are booked on {kind}, {due} are due"
-        assert counted or booked == due, f"{booked} cents are booked on {kind}, {due} are due"
+        whole = counted or lost or booked == due
+        assert whole, f"{booked} cents are booked on {kind}, {due} are due"
         left += booked
-    back = sum(r.amount.cents for r in counted)
+    back = sum(r.amount.cents for r in counted) + sum(d.amount.cents for d in lost)
     assert left == order.total.cents - back, f"{left} cents are owed, {back} go back"
 
 
 def _refunds_of(tables: TenantTables, payment: Payment) -> list[Refund]:
     return [r for r in tables.refunds.values() if r.payment_id == payment.id]
+
+
+def _disputes_of(tables: TenantTables, payment: Payment) -> list[Dispute]:
+    return [d for d in tables.disputes.values() if d.payment_id == payment.id]
+
+
+def _charged_back(tables: TenantTables, payment: Payment) -> int:
+    away = (DisputeState.OPEN, DisputeState.LOST)
+    return sum(d.amount.cents for d in _disputes_of(tables, payment) if d.state in away)
 
 
 def _sent_back(tables: TenantTables, payment: Payment) -> int:

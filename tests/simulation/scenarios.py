@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -233,7 +233,7 @@ def call_off(world: World, process: Process) -> str:
     return str(process.app.venue_money.cancel(world.scenery.tenant, payout.id, entry).state)
 
 
-def bank(verb: str) -> Prepare:
+def venues_bank(verb: str) -> Prepare:
     """The bank takes the payout ("pay") or sends it back ("fail")."""
 
     def answer(world: World) -> None:
@@ -241,6 +241,39 @@ def bank(verb: str) -> Prepare:
         assert world.model.request("POST", path, {}, b"{}").status == 200
 
     return answer
+
+
+def bank(*verbs: str, cents: int = 0, inquiry: bool = False) -> Prepare:
+    """The buyer's bank disputes the newest sale, or a part of it, and goes on with it."""
+
+    def act(world: World) -> None:
+        payment = world.payments()[-1]
+        assert payment.ref is not None, "it was paid"
+        about: dict[str, Any] = {"inquiry": inquiry} | ({"amount": cents} if cents else {})
+        for verb in ("dispute", *verbs):
+            given = about if verb == "dispute" else {}
+            assert sandboxed.bank(world.model, payment.ref.object_id, verb, **given) == 200
+        world.provider_moved()
+
+    return act
+
+
+def bank_goes_on(verb: str) -> Prepare:
+    """The bank decides the newest dispute: "win" or "lose"."""
+
+    def act(world: World) -> None:
+        payment = world.payments()[-1]
+        assert payment.ref is not None, "it was paid"
+        assert sandboxed.bank(world.model, payment.ref.object_id, verb) == 200
+        world.provider_moved()
+
+    return act
+
+
+def look_at_disputes(world: World, process: Process) -> str:
+    """Somebody looks at the disputes of the newest sale."""
+    payment = world.payments()[-1]
+    return str(len(process.app.refunding.disputes(_staff(world), payment.id)))
 
 
 def sync_refund(world: World, process: Process) -> str:
@@ -401,6 +434,8 @@ ON_ITS_WAY: Final = (*RICH, done(ask_payout), done(janitor))
 SENT_BACK: Final = (order("refundFail"), done(pay), done(ask_refund), done(janitor))
 SLOW: Final = (order("pendingRefund"), done(pay), done(ask_refund), done(janitor), later(601))
 
+DISPUTED: Final = (*PAID, bank(), received, done(inbox))
+
 SCENARIOS: Final = (
     Scenario("give_quote", "a price", ask_price, PAID),
     Scenario("checkout", "a card that works", pay, (order(),)),
@@ -500,13 +535,40 @@ SCENARIOS: Final = (
         janitor,
         (*PAID, *WAITING, done(cancel_event), done(janitor), answered("succeed"), later(400)),
     ),
+    Scenario("process_inbox", "an inquiry", inbox, (*PAID, bank(inquiry=True), received)),
+    Scenario("process_inbox", "a dispute opens", inbox, (*PAID, bank(), received)),
+    Scenario(
+        "process_inbox",
+        "a dispute opens, and a request gives way",
+        inbox,
+        (*PAID, request_refund, bank(), received),
+    ),
+    Scenario(
+        "process_inbox", "a dispute is won", inbox, (*DISPUTED, bank_goes_on("win"), received)
+    ),
+    Scenario(
+        "process_inbox", "a dispute is lost", inbox, (*DISPUTED, bank_goes_on("lose"), received)
+    ),
+    Scenario("process_inbox", "all of a dispute", inbox, (*PAID, bank("lose"), received)),
+    Scenario("process_inbox", "a part is lost", inbox, (*PAID, bank("lose", cents=700), received)),
+    Scenario("refunding", "its disputes are looked at", look_at_disputes, DISPUTED),
+    Scenario(
+        "relay_outbox",
+        "tickets are frozen",
+        relay,
+        (*PAID, done(relay), bank(), received, done(inbox)),
+    ),
     Scenario("relay_outbox", "tickets are voided", relay, (*PAID, done(relay), done(ask_refund))),
     Scenario("venue_money", "an event is over", release_all, PAID),
     Scenario("venue_money", "a payout is asked for", ask_payout, RICH),
     Scenario("venue_money", "a payout is called off", call_off, (*RICH, done(ask_payout))),
     Scenario("janitor", "a payout is sent", janitor, (*RICH, done(ask_payout))),
-    Scenario("janitor", "a payout that was paid", janitor, (*ON_ITS_WAY, bank("pay"), later(700))),
-    Scenario("janitor", "a payout that failed", janitor, (*ON_ITS_WAY, bank("fail"), later(700))),
+    Scenario(
+        "janitor", "a payout that was paid", janitor, (*ON_ITS_WAY, venues_bank("pay"), later(700))
+    ),
+    Scenario(
+        "janitor", "a payout that failed", janitor, (*ON_ITS_WAY, venues_bank("fail"), later(700))
+    ),
     Scenario("chain_audit", "a cancellation", chain, (*WAITING, done(cancel))),
     Scenario("verify_audit", "and a look at it", prove, (*WAITING, done(cancel), done(chain))),
 )

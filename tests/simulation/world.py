@@ -39,6 +39,7 @@ from ticketpay.adapters.sandbox import Delivery, Response, SandboxModel
 from ticketpay.adapters.stripe import StripeGateway, StripeWebhooks
 from ticketpay.adapters.stripe.payouts import StripePayouts
 from ticketpay.domain.admission import Turn
+from ticketpay.domain.catalog import Cancellation
 from ticketpay.domain.kernel.errors import OutcomeUnknown, TicketpayError, Unavailable
 from ticketpay.domain.kernel.ids import TenantId, UserId
 from ticketpay.domain.messaging import Answer, Message
@@ -47,12 +48,12 @@ from ticketpay.domain.payments import Payment, PaymentState, ProviderFact
 from ticketpay.domain.payouts import Payout, PayoutRules, VenueAccount
 from ticketpay.domain.pricing import Address, TaxPart, TaxQuestion
 from ticketpay.domain.processes.checkout import PlaceOrder
-from ticketpay.domain.refunds import Refund
+from ticketpay.domain.refunds import Dispute, Refund
 from ticketpay.entrypoints.bootstrap import App, Parts, assemble
 from ticketpay.ports.messaging import TicketDelivery
 from ticketpay.ports.payments import PaymentGateway
 
-__all__ = ["Process", "Request", "World"]
+__all__ = ["NOTICE_SECONDS_MAX", "Process", "Request", "World"]
 
 SKEW_SECONDS_MAX: Final = 20
 STALL_SECONDS: Final = (1, 20, 70, 100, 200, 1000)
@@ -299,6 +300,19 @@ class World:
         """Every payout that is committed."""
         return list(self.uow.store.of(self.scenery.tenant).payouts.values())
 
+    def cancellations(self) -> list[Cancellation]:
+        """The cancellation of the event, once it is committed."""
+        return list(self.uow.store.of(self.scenery.tenant).cancellations.values())
+
+    def disputes(self) -> list[Dispute]:
+        """Every dispute that is committed."""
+        return list(self.uow.store.of(self.scenery.tenant).disputes.values())
+
+    def disputed(self) -> list[str]:
+        """The intents that a bank has asked about."""
+        account = self.model._world.account("")  # the provider's own books
+        return sorted({d["payment_intent"] for d in account.of("dispute")._items.values()})
+
     def is_unheard(self, refund: Refund) -> bool:
         """Whether the provider has taken a refund back, and no event of it will ever come."""
         account = self.model._world.account("")
@@ -351,10 +365,13 @@ class World:
 
     def next_due(self) -> float:
         """When (Unix seconds) something is due next: at the provider, in a queue, or by itself."""
+        delivery = self.model.next_delivery_at()
+        return min(self.next_of_ours(), NEVER if delivery is None else delivery)
+
+    def next_of_ours(self) -> float:
+        """The same without what the provider and the banks will do."""
         queues = ("waiting", "timers", "streams")
         times = [_due_at(row).timestamp() for queue in queues for row in self._rows(queue)]
-        delivery = self.model.next_delivery_at()
-        times += [delivery] if delivery is not None else []
         return min([*times, self.next_at()])
 
     def _rows(self, queue: str) -> Iterator[_Queued]:

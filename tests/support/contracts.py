@@ -41,6 +41,7 @@ SUITES: Final[dict[str, tuple[str, ...]]] = {
     "CatalogReader": ("test_catalog",),
     "CatalogWriter": ("test_catalog",),
     "Clock": ("test_system",),
+    "Disputes": ("test_disputes",),
     "IdempotencyKeys": ("test_idempotency",),
     "Ids": ("test_system",),
     "Inbox": ("test_inbox",),

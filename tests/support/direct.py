@@ -29,10 +29,12 @@ from ticketpay.adapters.stripe.mapping import (
     charge_params,
     fact_of,
     is_about,
+    is_disputed,
     refund_fact_of,
     refund_notice_of,
     refunded_cents,
     reserved,
+    withdrawn_cents,
 )
 from ticketpay.domain.kernel.errors import NotFound, OutcomeUnknown, TicketpayError
 from ticketpay.domain.kernel.ids import PaymentId, TenantId
@@ -60,6 +62,7 @@ broke afterwards.
 _Json = Mapping[str, Any]
 _INTENTS: Final = "/v1/payment_intents"
 _REFUNDS: Final = "/v1/refunds"
+_DISPUTES: Final = "/v1/disputes"
 _UNREADABLE: Final = (
     ArithmeticError,
     AttributeError,
@@ -173,10 +176,22 @@ class DirectGateway:
         return None
 
     def list_intents(self, tenant_id: TenantId) -> Iterator[ProviderFact]:
-        """Every intent of a tenant, newest first; ``received`` is less what was refunded."""
+        """Every intent of a tenant, newest first; ``received`` is less what was refunded and disputed."""
+        disputed: dict[str, int] | None = None
         for intent, page in self._paged(_INTENTS, self._account, "expand[0]=data.latest_charge"):
             if is_about(intent, tenant_id):
-                yield self._fact(_Answer(intent, page.headers), self._account, less_refunds=True)
+                if disputed is None and is_disputed(intent):
+                    disputed = self._disputed()
+                back_cents = refunded_cents(intent) + (disputed or {}).get(intent["id"], 0)
+                yield self._fact(_Answer(intent, page.headers), self._account, back_cents)
+
+    def _disputed(self) -> dict[str, int]:
+        """What disputes hold, in cents by intent."""
+        held: dict[str, int] = {}
+        for dispute, _ in self._paged(_DISPUTES, self._account, "expand[0]=data.charge"):
+            intent = str(dispute["payment_intent"])
+            held[intent] = held.get(intent, 0) + withdrawn_cents(dispute)
+        return held
 
     def refund(self, refund: Refund) -> RefundFact:
         """Refund once: an old refund is asked for first, a refused one may be done already."""
@@ -251,14 +266,14 @@ class DirectGateway:
             return self._read(_ident(answer), account)
         return self._fact(answer, account)
 
-    def _fact(self, answer: _Answer, account: str, *, less_refunds: bool = False) -> ProviderFact:
+    def _fact(self, answer: _Answer, account: str, back_cents: int = 0) -> ProviderFact:
         try:
             stated = answer.headers.get("date")
             return fact_of(
                 answer.data,
                 account=account,
                 at=parsedate_to_datetime(stated) if stated else self._now(),
-                refunded_cents=refunded_cents(answer.data) if less_refunds else 0,
+                back_cents=back_cents,
             )
         except _UNREADABLE as error:
             raise _unreadable(error) from error

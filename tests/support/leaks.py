@@ -25,6 +25,7 @@ CONTEXTS: Final = (
     "audit",
     "cancellations",
     "catalog",
+    "disputes",
     "ledger",
     "listings",
     "messaging",

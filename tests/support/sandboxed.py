@@ -22,7 +22,7 @@ from ticketpay.adapters.memory import (
 )
 from ticketpay.adapters.sandbox import Delivery, Response, SandboxModel
 from ticketpay.adapters.stripe import StripeGateway, StripeWebhooks
-from ticketpay.adapters.stripe.mapping import fact_of, refunded_cents
+from ticketpay.adapters.stripe.mapping import fact_of, refunded_cents, withdrawn_cents
 from ticketpay.adapters.stripe.payouts import StripePayouts
 from ticketpay.domain.kernel.ids import QuoteId
 from ticketpay.domain.messaging import KeyScope, request_hash
@@ -37,6 +37,7 @@ __all__ = [
     "PROVIDER_SECONDS",
     "Sandboxed",
     "authenticate",
+    "bank",
     "place_order",
     "provider_facts",
     "refund_at_provider",
@@ -55,6 +56,11 @@ HEARD: Final = (
     "refund.created",
     "refund.updated",
     "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
 )
 
 
@@ -112,13 +118,32 @@ def refund_at_provider(model: SandboxModel, intent_id: str, cents: int) -> int:
     return model.request("POST", "/v1/refunds", headers, body).status
 
 
+def bank(model: SandboxModel, intent_id: str, verb: str = "dispute", **given: object) -> int:
+    """What the buyer's bank does: "dispute" a charge; "escalate", "win" or "lose" its last dispute.
+
+    ``given`` is what a dispute is about; the HTTP status.
+    """
+    account = model._world.account("")
+    charge = account.intents._items[intent_id].latest_charge
+    path = f"charges/{charge}/dispute"
+    if verb != "dispute":
+        mine = [d for d in account.of("dispute")._items.values() if d["charge"] == charge]
+        path = f"disputes/{mine[-1].id}/{verb}"
+    return model.request("POST", f"/_sandbox/{path}", {}, json.dumps(given).encode()).status
+
+
 def provider_facts(model: SandboxModel, at: datetime) -> list[ProviderFact]:
-    """Every intent as the provider tells it, past our gateway; received less refunded."""
+    """Every intent as the provider tells it, past our gateway; received less what went back."""
     path = "/v1/payment_intents?limit=100&expand[]=data.latest_charge"
-    response = model.request("GET", path, {"authorization": "Bearer sk_test_x"}, b"")
+    key = {"authorization": "Bearer sk_test_x"}
+    response = model.request("GET", path, key, b"")
     page = json.loads(response.body)
     assert page["has_more"] is False, "a test has few intents"
-    return [fact_of(i, account="", at=at, refunded_cents=refunded_cents(i)) for i in page["data"]]
+    disputes = model.request("GET", "/v1/disputes?limit=100", key, b"")
+    back: dict[str, int] = {intent["id"]: refunded_cents(intent) for intent in page["data"]}
+    for dispute in json.loads(disputes.body)["data"]:
+        back[dispute["payment_intent"]] += withdrawn_cents(dispute)
+    return [fact_of(i, account="", at=at, back_cents=back[i["id"]]) for i in page["data"]]
 
 
 def _quiet(step: str) -> None:

@@ -40,6 +40,7 @@ from ticketpay.domain.processes.refunding import (
     AskRefund,
     DecideRefund,
     Refunding,
+    ShowDisputes,
     ShowRefund,
     SyncRefund,
 )
@@ -235,6 +236,7 @@ def _refunding(parts: Parts, desk: FactDesk) -> Refunding:
         show=ShowRefund(uow=uow),
         sync=SyncRefund(uow=uow, gateway=parts.gateway, desk=refunds, clock=clock),
         sync_payment=RefundSync(uow=uow, gateway=parts.gateway, desk=refunds, clock=clock),
+        disputes=ShowDisputes(uow=uow),
     )
 
 

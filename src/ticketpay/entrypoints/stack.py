@@ -59,6 +59,11 @@ _HEARD: Final = (
     "refund.created",
     "refund.updated",
     "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
 )
 _WORKER_READY: Final = "worker ready"
 _FORGETFUL: Final = (

@@ -32,6 +32,8 @@ _PR_SET_PDEATHSIG: Final = 1
 _CONFIRMED: Final = "/api/v1/webhooks/payment-confirmed"
 _FAILED: Final = "/api/v1/webhooks/payment-failed"
 _VOIDED: Final = "/api/v1/webhooks/tickets-voided"
+_FROZEN: Final = "/api/v1/webhooks/tickets-frozen"
+_THAWED: Final = "/api/v1/webhooks/tickets-thawed"
 _QUANTITY_MAX: Final = 1_000
 _NONCE: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STAMP: Final = re.compile(r"[1-9][0-9]{0,14}")
@@ -58,6 +60,7 @@ class TicketDesk:
     calls: int = 0
     issued: dict[str, int] = attrs.field(factory=dict)
     voided: dict[str, list[int]] = attrs.field(factory=dict)
+    frozen: set[str] = attrs.field(factory=set)
     _answers: dict[str, Reply] = attrs.field(factory=dict)
     _nonces: set[str] = attrs.field(factory=set)
 
@@ -65,8 +68,8 @@ class TicketDesk:
         """The reply to one request; header names are in lower case."""
         if (method, path) == ("GET", "/stats"):
             seen = {"issued": dict(self.issued), "voided": dict(self.voided)}
-            return Reply(200, {**seen, "calls": self.calls})
-        if method != "POST" or path not in (_CONFIRMED, _FAILED, _VOIDED):
+            return Reply(200, {**seen, "frozen": sorted(self.frozen), "calls": self.calls})
+        if method != "POST" or path not in (_CONFIRMED, _FAILED, _VOIDED, _FROZEN, _THAWED):
             return Reply(404, {"code": "NOT_FOUND"})
         self.calls += 1
         if not self._believed(headers, body):
@@ -78,6 +81,8 @@ class TicketDesk:
             return Reply(200, {"type": "payment.failure_noted", "orderId": call["orderId"]})
         if path == _VOIDED:
             return self._void(headers.get("x-idempotency-key", ""), call)
+        if path in (_FROZEN, _THAWED):
+            return self._hold(headers.get("x-idempotency-key", ""), call, frozen=path == _FROZEN)
         return self._issue_once(headers.get("x-idempotency-key", ""), call)
 
     def _believed(self, headers: _Json, body: bytes) -> bool:
@@ -114,6 +119,16 @@ class TicketDesk:
         order = call["orderId"]
         self.voided[order] = sorted({*self.voided.get(order, []), *numbers})
         return Reply(200, {"type": "order.tickets_voided", "orderId": order})
+
+    def _hold(self, key: str, call: _Json, *, frozen: bool) -> Reply:
+        """While a dispute is open nobody enters with the tickets of its order."""
+        if not key:
+            return Reply(400, {"code": "IDEMPOTENCY_KEY_MISSING"})
+        order, told = call["orderId"], "frozen" if frozen else "thawed"
+        if key not in self._answers:
+            (self.frozen.add if frozen else self.frozen.discard)(order)
+            self._answers[key] = Reply(200, {"type": f"order.tickets_{told}", "orderId": order})
+        return self._answers[key]
 
     def _issue(self, call: _Json) -> Reply:
         order, quantity = call["orderId"], call.get("ticketQuantity")

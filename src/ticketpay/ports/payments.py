@@ -20,10 +20,17 @@ from ticketpay.domain.payments import (
     ProviderFact,
     ProviderRef,
 )
-from ticketpay.domain.refunds import Refund, RefundState
+from ticketpay.domain.refunds import DisputeState, Refund, RefundState
 from ticketpay.ports.later import Later
 
-__all__ = ["PaymentGateway", "Payments", "RefundFact", "RefundNotice", "WebhookReader"]
+__all__ = [
+    "DisputeNotice",
+    "PaymentGateway",
+    "Payments",
+    "RefundFact",
+    "RefundNotice",
+    "WebhookReader",
+]
 
 
 class Payments(Protocol):
@@ -86,6 +93,22 @@ class RefundNotice:
     amount: Money
 
 
+@attrs.frozen(kw_only=True)
+class DisputeNotice:
+    """What an event of the provider says about a dispute of the intent ``ref``.
+
+    ``state`` is as far as the money of the dispute has come, whatever the event is called;
+    ``fee_cents`` is what the provider has taken beside the amount, 0 if that is not told.
+    """
+
+    ref: ProviderRef
+    provider_dispute_id: str
+    state: DisputeState
+    amount: Money
+    fee_cents: int
+    reason: str
+
+
 class PaymentGateway(Protocol):
     """**Protocol:** the payment provider.
 
@@ -120,7 +143,7 @@ class PaymentGateway(Protocol):
         ...
 
     def list_intents(self, tenant_id: TenantId) -> Iterator[ProviderFact]:
-        """Every intent of a tenant with what is left of its money after refunds."""
+        """Every intent of a tenant with what is left of its money after refunds and disputes."""
         ...
 
     def refund(self, refund: Refund) -> RefundFact:
@@ -152,6 +175,13 @@ class WebhookReader(Protocol):
 
     def refund(self, event: StoredEvent) -> RefundNotice | None:
         """What the event says about a refund; None if it is about something else.
+
+        Raises ``ValueError`` if it cannot be read.
+        """
+        ...
+
+    def dispute(self, event: StoredEvent) -> DisputeNotice | None:
+        """What the event says about a dispute; None if it is about something else.
 
         Raises ``ValueError`` if it cannot be read.
         """

@@ -84,11 +84,15 @@ class Payouts(Protocol):
 
 @attrs.frozen(kw_only=True)
 class PayoutFact:
-    """What the provider says about a payout; failed means that its money is back."""
+    """What the provider says about a payout; failed means that its money is back.
+
+    All but ``lost_cents``: a provider may keep what it took for the speed of a payout.
+    """
 
     state: PayoutState
     provider_payout_id: str = ""
     failure: Failure | None = None
+    lost_cents: int = 0
 
 
 class PayoutGateway(Protocol):

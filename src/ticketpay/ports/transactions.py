@@ -14,6 +14,7 @@ from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.ports.audit import AuditTrail
 from ticketpay.ports.cancellations import Cancellations
 from ticketpay.ports.catalog import CatalogReader
+from ticketpay.ports.disputes import Disputes
 from ticketpay.ports.inventory import Stock
 from ticketpay.ports.ledger import LedgerBook
 from ticketpay.ports.listings import Listings
@@ -66,6 +67,8 @@ class Tx(PlatformTx, Protocol):
     def payouts(self) -> Payouts: ...
     @property
     def cancellations(self) -> Cancellations: ...
+    @property
+    def disputes(self) -> Disputes: ...
     @property
     def sales(self) -> Sales: ...
     @property

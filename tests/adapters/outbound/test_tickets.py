@@ -144,6 +144,33 @@ def test_voided_tickets_are_told_by_their_numbers(
     assert headers["x-idempotency-key"] == "tickets-voided-order-1-refund-1"
 
 
+@pytest.mark.spec("S27", "S41")
+def test_a_lost_dispute_voids_tickets(service: Service, tickets: HttpTicketService) -> None:
+    """What a dispute has voided is told under its id, in body and key."""
+    causes = {"refundId": "", "disputeId": "dispute-1", "eventId": "event-1"}
+    tickets.deliver(message("order.tickets_voided", **causes, tickets=[1], reason="fraudulent"))
+    _, headers, body = service.requests[0]
+    assert body.startswith(b'{"orderId":"order-1","disputeId":"dispute-1","eventId":"event-1",')
+    assert headers["x-idempotency-key"] == "tickets-voided-order-1-dispute-1"
+
+
+@pytest.mark.spec("S27", "S41")
+@pytest.mark.parametrize("word", ["frozen", "thawed"])
+def test_tickets_are_held_while_a_dispute_is_open(
+    service: Service, tickets: HttpTicketService, word: str
+) -> None:
+    """The body of order.tickets_frozen and order.tickets_thawed, and the key."""
+    about = {"disputeId": "dispute-1", "eventId": "event-1", "reason": "fraudulent"}
+    tickets.deliver(message(f"order.tickets_{word}", **about))
+    path, headers, body = service.requests[0]
+    assert path == f"/api/v1/webhooks/tickets-{word}"
+    assert body == (
+        b'{"orderId":"order-1","disputeId":"dispute-1","eventId":"event-1",'
+        b'"reason":"fraudulent","timestamp":"2025-01-01T00:00:00.000Z"}'
+    )
+    assert headers["x-idempotency-key"] == f"tickets-{word}-order-1-dispute-1"
+
+
 @pytest.mark.spec("S41")
 def test_a_paid_order_is_told_in_the_order_of_the_rule_book(
     service: Service, tickets: HttpTicketService

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ONE_ROW: Final = {
     "cancellations.lock_cancellation": "a whole primary key",
+    "disputes.lock": "a whole primary key",
     "messaging.lock_event": "a whole primary key",
     "messaging.lock_key": "a whole primary key",
     "messaging.lock_timer": "a whole primary key",

@@ -15,6 +15,7 @@ import attrs
 import psycopg
 import pytest
 
+from tests.contracts.test_disputes import a_dispute
 from tests.support.databases import Database
 from tests.support.leaks import Probe, Recorded, Recording, named_statements, strip
 from tests.support.scenery import START, Scenery, a_payout, audit_entry, chain, message, ref
@@ -39,7 +40,13 @@ from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderState
 from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent
 from ticketpay.domain.payments.sales import NEWEST
 from ticketpay.domain.payouts import PAYOUT_MACHINE, PayoutEvent, VenueAccount
-from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent
+from ticketpay.domain.refunds import (
+    DISPUTE_MACHINE,
+    REFUND_MACHINE,
+    DisputeEvent,
+    Refund,
+    RefundEvent,
+)
 
 pytestmark = pytest.mark.server
 
@@ -54,6 +61,7 @@ NOTHING_TO_CUT: Final = {
     "audit.add_checkpoint": "an insert names its tenant",
     "audit.add_links": "an insert names its tenant",
     "audit.lock_head": "an insert names its tenant",
+    "disputes.add": "an insert names its tenant",
     "ledger.post": "an insert names its tenant",
     "messaging.emit": "an insert names its tenant",
     "orders.add_quote": "an insert names its tenant",
@@ -176,6 +184,15 @@ def books(home: Scenery, total: Any, order: Any, payment: Any) -> Iterator[Op]:
     yield lambda tx: tx.ledger.roll_up(10)()
 
 
+def disputed(payment: Any) -> Iterator[Op]:
+    dispute = a_dispute(payment, START)
+    step = DISPUTE_MACHINE.step(dispute.state, DisputeEvent.WITHDRAW)
+    yield lambda tx: tx.disputes.add(dispute)
+    yield lambda tx: tx.disputes.of_payment(payment.id)()
+    yield lambda tx: tx.disputes.lock(dispute.id)()
+    yield lambda tx: tx.disputes.move(dispute, step, START)
+
+
 def after_the_sale(payment: Any) -> Iterator[Op]:
     refund = Refund(
         id=RefundId(uuid4()),
@@ -194,6 +211,7 @@ def after_the_sale(payment: Any) -> Iterator[Op]:
     yield lambda tx: tx.refunds.lock(refund.id)()
     yield lambda tx: tx.refunds.approve(refund, payment.user_id, START)
     yield lambda tx: tx.refunds.move(attrs.evolve(done, version=2), step, START)
+    yield from disputed(payment)
     yield lambda tx: tx.sales.of_user(payment.user_id, NEWEST, 9)()
     yield lambda tx: tx.sales.of_venue(payment.venue_id, NEWEST, 9)()
     yield lambda tx: tx.sales.counts(START)()

@@ -158,6 +158,22 @@ def test_inquiry(client: sdk.StripeClient, control: Control) -> None:
     assert client.v1.disputes.close(second.id).status == "lost"
 
 
+def test_an_inquiry_about_what_was_refunded_does_not_escalate(
+    client: sdk.StripeClient, control: Control
+) -> None:
+    """A bank takes only what refunds have left; by itself, too."""
+    intent = _pay(client)
+    path = f"charges/{intent.latest_charge}/dispute"
+    dispute = control(path, amount=5000, inquiry=True)
+    client.v1.refunds.create({"payment_intent": intent.id, "amount": 5001})
+    refused = control(f"disputes/{dispute['id']}/escalate")
+    assert refused["error"]["code"] == "charge_already_refunded"
+    told: Any = {"evidence": {"uncategorized_text": "escalate_inquiry_evidence"}}
+    client.v1.disputes.update(dispute["id"], told)
+    control("clock", advanceSeconds=6)
+    assert client.v1.disputes.retrieve(dispute["id"]).status == "warning_under_review"
+
+
 def test_disputed_amount(client: sdk.StripeClient, control: Control) -> None:
     """Refunds and disputes together never exceed the charge; silence loses."""
     intent = _pay(client)

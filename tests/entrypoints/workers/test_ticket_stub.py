@@ -54,7 +54,7 @@ def test_a_signed_call_issues_tickets(desk: TicketDesk) -> None:
     assert (reply.body["type"], reply.body["orderId"]) == ("order.tickets_issued", "order-1")
     assert len({ticket["id"] for ticket in reply.body["tickets"]}) == 2
     stats = desk.handle("GET", "/stats", {}, b"").body
-    assert stats == {"issued": {"order-1": 2}, "voided": {}, "calls": 1}
+    assert stats == {"issued": {"order-1": 2}, "voided": {}, "frozen": [], "calls": 1}
 
 
 @pytest.mark.spec("S41")
@@ -77,6 +77,21 @@ def test_tickets_are_voided_by_their_numbers(desk: TicketDesk) -> None:
     assert [void([2]), void([2]), void([1, 3])] == [200] * 3
     assert desk.voided == {"order-1": [1, 2, 3]}
     assert [void([1], key=""), void("1"), void([True])] == [400] * 3
+
+
+@pytest.mark.spec("S27", "S41")
+def test_tickets_are_frozen_and_thawed(desk: TicketDesk) -> None:
+    """A dispute holds the tickets of its order; a call that comes again changes nothing."""
+    body = json.dumps({"orderId": "order-1"}).encode()
+
+    def hold(word: str, key: str) -> int:
+        return call(desk, body, path=f"/api/v1/webhooks/tickets-{word}", key=key).status
+
+    assert hold("frozen", "freeze-1") == 200
+    assert desk.frozen == {"order-1"}
+    assert [hold("thawed", "thaw-1"), hold("frozen", "freeze-1")] == [200] * 2
+    assert desk.frozen == set()
+    assert hold("frozen", "") == 400
 
 
 @pytest.mark.spec("S41")

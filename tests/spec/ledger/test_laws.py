@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ticketpay.domain.kernel.ids import EventId, PaymentId, RefundId, VenueId
+from ticketpay.domain.kernel.ids import DisputeId, EventId, PaymentId, RefundId, VenueId
 from ticketpay.domain.ledger import (
+    DISPUTE_FACTS,
     REFUND_FACTS,
     Account,
     AccountKind,
     Balance,
     Booked,
     Bucket,
+    DisputeBooks,
     Entry,
     LedgerReport,
     Posting,
@@ -36,6 +38,7 @@ from ticketpay.domain.money import EUR, USD, Currency, Money
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PAYMENT = PaymentId(UUID(int=1))
 REFUND = RefundId(UUID(int=9))
+DISPUTE = DisputeId(UUID(int=11))
 CENTS = st.integers(0, 10**9)
 ACCOUNTS = st.builds(
     Account,
@@ -178,6 +181,33 @@ def test_business_keys_are_unique() -> None:
     assert [s.key for s in steps] == [f"{fact}:{PAYMENT}:{REFUND}" for fact in REFUND_FACTS]
     assert posting_keys(PAYMENT, [REFUND]) == (*keys, *(step.key for step in steps))
     assert {step.posted_at for step in steps} == {NOW}
+
+
+@pytest.mark.spec("S27")
+@given(st.integers(1, 10**9), CENTS, st.sampled_from(["", "acct_1"]))
+def test_a_dispute_is_in_suspense_until_it_is_decided(cents: int, fee: int, account: str) -> None:
+    """Won, everything is as it was; lost, the debits of the sale have paid; the fee is apart."""
+    books = DisputeBooks(payment_id=PAYMENT, dispute_id=DISPUTE, amount=Money(cents))
+    taken = suspense_entries(payment_id=PAYMENT, amount=Money(cents))
+    withdrawn = books.withdrawn(account, NOW)
+    assert _left(withdrawn) == {
+        AccountKind.PROVIDER: -cents,
+        AccountKind.DISPUTE_SUSPENSE: cents,
+    }
+    assert _left(withdrawn, books.won(account, NOW)) == {}
+    assert _left(withdrawn, books.lost(taken, NOW)) == {
+        AccountKind.PROVIDER: -cents,
+        AccountKind.SUSPENSE: cents,
+    }
+    if fee:
+        assert _left(books.fee(fee, NOW)) == {
+            AccountKind.PROCESSOR_FEES: fee,
+            AccountKind.PROVIDER_FEES: -fee,
+        }
+    steps = (withdrawn, books.won(account, NOW), books.lost(taken, NOW), books.fee(1, NOW))
+    keys = tuple(f"{fact}:{PAYMENT}:{DISPUTE}" for fact in DISPUTE_FACTS)
+    assert tuple(step.key for step in steps) == keys
+    assert posting_keys(PAYMENT, [], [DISPUTE])[2:] == keys
 
 
 def _account(currency: Currency = USD, party: str = "platform") -> Account:

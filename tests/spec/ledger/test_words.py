@@ -43,7 +43,10 @@ def account(kind: AccountKind, currency: Currency = USD, party: str = PLATFORM) 
 @pytest.mark.spec("S20")
 def test_the_words_of_accounts() -> None:
     """Each kind of account and each bucket is stored under its word."""
-    kinds = "provider venue_payable platform_revenue tax_payable suspense refund_clearing payout_out payout_clearing rounding"
+    kinds = (
+        "provider venue_payable platform_revenue tax_payable suspense refund_clearing payout_out payout_clearing"
+        " dispute_suspense processor_fees provider_fees rounding"
+    )
 
     assert words(AccountKind) == kinds
     assert words(Bucket) == "pending available reserved in_transit receivable"

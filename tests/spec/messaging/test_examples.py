@@ -99,7 +99,8 @@ def test_every_emitted_type_has_a_route() -> None:
     check_routes(EMITTED, ROUTES)
     called = {name for name, route in ROUTES.items() if route is Route.TICKET_SERVICE}
 
-    assert called == {"order.paid", "order.payment_failed", "order.tickets_voided"}
+    tickets = {f"order.tickets_{word}" for word in ("frozen", "thawed", "voided")}
+    assert called == {"order.paid", "order.payment_failed", *tickets}
     assert set(ROUTES) == EMITTED
 
 
@@ -113,9 +114,11 @@ def test_a_missing_route_stops_the_start() -> None:
 @pytest.mark.spec("S40", "S40 D5")
 @pytest.mark.parametrize("event_type", sorted(EMITTED))
 def test_attempts(event_type: str) -> None:
-    """Paid orders, voided tickets and refunds are tried twelve times, everything else five times."""
+    """Paid orders, what becomes of tickets, refunds and disputes are tried twelve times, everything else five times."""
     refunds = {"refund.initiated", "refund.completed", "refund.failed"}
-    patient = {"order.paid", "order.tickets_voided", *refunds}
+    tickets = {f"order.tickets_{word}" for word in ("frozen", "thawed", "voided")}
+    disputes = {f"dispute.{word}" for word in ("opened", "won", "lost")}
+    patient = {"order.paid", *tickets, *refunds, *disputes}
 
     assert attempts_max(event_type) == (12 if event_type in patient else 5)
 

@@ -42,7 +42,7 @@ from ticketpay.domain.messaging.inbox import ATTEMPTS_MAX
 @pytest.mark.spec("S40", "S28", "S11")
 def test_the_words_of_messages() -> None:
     """Each kind of message, claim, answer and timer is stored under its word."""
-    assert words(AggregateType) == "payment order refund payout"
+    assert words(AggregateType) == "payment order refund payout dispute"
     assert words(Outcome) == "completed accepted declined refused"
     assert words(ClaimStatus) == "new taken_over finished in_flight reused"
     assert words(InboxStatus) == "received processed dead unsupported invalid"
@@ -54,7 +54,9 @@ def test_the_words_of_messages() -> None:
 def test_the_emitted_types() -> None:
     """These types of events leave the system, and no others."""
     payments = {"created", "processing", "authorized", "completed", "failed", "cancelled"}
-    orders = {"paid", "payment_failed", "cancelled", "expired", "tickets_voided"}
+    orders = {"paid", "payment_failed", "cancelled", "expired"}
+    tickets = {"frozen", "thawed", "voided"}
+    disputes = {"opened", "won", "lost"}
     refunds = {"initiated", "completed", "failed"}
     payouts = {"requested", "cancelled", "paid", "failed"}
 
@@ -63,6 +65,8 @@ def test_the_emitted_types() -> None:
         | {f"order.{word}" for word in orders}
         | {f"refund.{word}" for word in refunds}
         | {f"payout.{word}" for word in payouts}
+        | {f"order.tickets_{word}" for word in tickets}
+        | {f"dispute.{word}" for word in disputes}
     ) == EMITTED
 
 

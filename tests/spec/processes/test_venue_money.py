@@ -293,6 +293,28 @@ def test_a_payout_that_comes_back(system: Sandboxed, paid: bool) -> None:  # noq
     assert ask(system, 100_000).outcome is Outcome.COMPLETED
 
 
+@pytest.mark.spec("S21", "S22")
+def test_what_the_provider_keeps_is_the_venues_loss(system: Sandboxed) -> None:
+    """An instant payout that fails comes back without the price of its speed, and the books agree."""
+    rich(system)
+    before = balance(system)
+    rules = attrs.evolve(system.app.venue_money.ask.rules, instant_fee_min_cents=50)
+    system.app = attrs.evolve(
+        system.app,
+        venue_money=attrs.evolve(
+            system.app.venue_money, ask=attrs.evolve(system.app.venue_money.ask, rules=rules)
+        ),
+    )
+    assert ask(system, 1_000, speed=PayoutSpeed.INSTANT).body["netCents"] == 950
+    work(system)
+    at_provider(system, "fail")
+    work(system, 700)
+    assert payouts(system)[0].state is PayoutState.FAILED
+    held = balance(system)
+    assert held["available"] + held["reserved"] == before["available"] - 50
+    verify(system)
+
+
 @pytest.mark.spec("S21", "S36")
 @pytest.mark.parametrize("fault", ["timeout_after", "timeout_before", "error_500_after"])
 @pytest.mark.parametrize("operation", ["POST v1/transfers", "POST v1/payouts"])

@@ -46,13 +46,17 @@ class MemoryListings:
         for refund in self.tables.refunds.values():
             if refund.payment_id == payment_id:
                 subjects[refund.id] = "refund"
+        for dispute in self.tables.disputes.values():
+            if dispute.payment_id == payment_id:
+                subjects[dispute.id] = "dispute"
         found = [*self._money(payment_id), *self._moves(subjects), *self._messages(subjects)]
         return known(tuple(found))
 
     def _money(self, payment_id: PaymentId) -> Iterator[Happening]:
         yield from self._attempts(payment_id)
         refunds = [r.id for r in self.tables.refunds.values() if r.payment_id == payment_id]
-        for posting in map(self.tables.postings.get, posting_keys(payment_id, refunds)):
+        disputes = [d.id for d in self.tables.disputes.values() if d.payment_id == payment_id]
+        for posting in map(self.tables.postings.get, posting_keys(payment_id, refunds, disputes)):
             if posting is not None:
                 cents = sum(entry.cents for entry in posting.entries if entry.cents > 0)
                 yield Happening(

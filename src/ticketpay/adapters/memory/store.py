@@ -18,6 +18,7 @@ from ticketpay.domain.catalog import Cancellation, Event, TicketType, Venue
 from ticketpay.domain.inventory import HoldState
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import (
+    DisputeId,
     EventId,
     OrderId,
     PaymentId,
@@ -44,7 +45,7 @@ from ticketpay.domain.parties import Tenant
 from ticketpay.domain.payments import Payment
 from ticketpay.domain.payouts import Payout, VenueAccount
 from ticketpay.domain.pricing import Quote
-from ticketpay.domain.refunds import Refund
+from ticketpay.domain.refunds import Dispute, Refund
 from ticketpay.ports.later import Later
 
 __all__ = [
@@ -301,6 +302,7 @@ class TenantTables:
         self.guards: Table[tuple[VenueId, Currency], VenueAccount] = Table(store)
         self.payouts: Table[PayoutId, Payout] = Table(store)
         self.cancellations: Table[EventId, Cancellation] = Table(store)
+        self.disputes: Table[DisputeId, Dispute] = Table(store)
         self.moves: Table[int, Move] = Table(store)
         self.keys: Table[KeyScope, KeyRow] = Table(store)
         self.messages: Table[tuple[StreamKey, int], Message] = Table(store)

@@ -17,6 +17,7 @@ import attrs
 from ticketpay.adapters.memory.audit import MemoryAudit
 from ticketpay.adapters.memory.cancellations import MemoryCancellations
 from ticketpay.adapters.memory.catalog import MemoryCatalogReader
+from ticketpay.adapters.memory.disputes import MemoryDisputes
 from ticketpay.adapters.memory.idempotency import MemoryIdempotencyKeys
 from ticketpay.adapters.memory.ledger import MemoryLedger
 from ticketpay.adapters.memory.listings import MemoryListings
@@ -72,6 +73,7 @@ class MemoryTx:
     venue_accounts: MemoryVenueAccounts
     payouts: MemoryPayouts
     cancellations: MemoryCancellations
+    disputes: MemoryDisputes
     sales: MemorySales
     listings: MemoryListings
     ledger: MemoryLedger
@@ -180,6 +182,7 @@ class MemoryUnitOfWork:
             venue_accounts=MemoryVenueAccounts(store, tables),
             payouts=MemoryPayouts(store, tables),
             cancellations=MemoryCancellations(tables),
+            disputes=MemoryDisputes(store, tables),
             sales=MemorySales(tables),
             listings=MemoryListings(tables),
             ledger=MemoryLedger(store, tables),

@@ -22,6 +22,11 @@ __all__ = ["HttpTicketService"]
 
 ISSUED: Final = "order.tickets_issued"
 
+_HELD: Final = {
+    "order.tickets_frozen": "tickets-frozen",
+    "order.tickets_thawed": "tickets-thawed",
+}
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _AGAIN: Final = frozenset(
@@ -90,6 +95,8 @@ def _request(message: Message) -> _Request:
             return _failed(message)
         if message.type == "order.tickets_voided":
             return _voided(message)
+        if message.type in _HELD:
+            return _held(message)
     except KeyError as error:
         raise Rejected(f"{message.type} lacks {error.args[0]}") from error
     raise Rejected(f"the ticket service does not know {message.type}")
@@ -123,18 +130,36 @@ def _failed(message: Message) -> _Request:
 
 
 def _voided(message: Message) -> _Request:
-    """Tickets are counted from 1 in the order in which they were bought."""
+    """Tickets are counted from 1 in the order in which they were bought.
+
+    A refund or a lost dispute has voided them.
+    """
     data = message.data
+    cause = "refundId" if data.get("refundId") else "disputeId"
     body = {
         "orderId": data["orderId"],
-        "refundId": data["refundId"],
+        cause: data[cause],
         "eventId": data["eventId"],
         "tickets": data["tickets"],
         "reason": data["reason"],
         "timestamp": rfc3339(message.occurred_at),
     }
-    key = f"tickets-voided-{data['orderId']}-{data['refundId']}"
+    key = f"tickets-voided-{data['orderId']}-{data[cause]}"
     return _Request("/api/v1/webhooks/tickets-voided", key, compact_json(body))
+
+
+def _held(message: Message) -> _Request:
+    """A dispute freezes the tickets of an order, or lets them go."""
+    data, word = message.data, _HELD[message.type]
+    body = {
+        "orderId": data["orderId"],
+        "disputeId": data["disputeId"],
+        "eventId": data["eventId"],
+        "reason": data["reason"],
+        "timestamp": rfc3339(message.occurred_at),
+    }
+    key = f"{word}-{data['orderId']}-{data['disputeId']}"
+    return _Request(f"/api/v1/webhooks/{word}", key, compact_json(body))
 
 
 def _delivery(answer: httpx.Response) -> TicketDelivery:

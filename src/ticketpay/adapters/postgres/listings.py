@@ -15,6 +15,7 @@ from ticketpay.adapters.postgres.sales import sales_of
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
 from ticketpay.domain.ledger import (
+    DISPUTE_FACTS,
     REFUND_FACTS,
     Account,
     AccountKind,
@@ -108,5 +109,6 @@ class PostgresListings:
             "order": order_id,
             "keys": list(posting_keys(payment_id)),
             "facts": list(REFUND_FACTS),
+            "dispute_facts": list(DISPUTE_FACTS),
         }
         return self.session.read(_SQL["history"], values, lambda rows: tuple(map(_happening, rows)))

@@ -321,6 +321,37 @@ CREATE INDEX refunds_payment ON refunds (tenant_id, payment_id);
 CREATE UNIQUE INDEX refunds_provider ON refunds (tenant_id, provider, provider_account, provider_refund_id)
     WHERE provider_refund_id <> '';
 
+-- What a buyer's bank asks for, has withdrawn, and may give back.
+CREATE TABLE disputes (
+    tenant_id           uuid NOT NULL,
+    id                  uuid NOT NULL,
+    payment_id          uuid NOT NULL,
+    provider            text NOT NULL,
+    provider_account    text NOT NULL,
+    livemode            boolean NOT NULL,
+    object_id           text NOT NULL,
+    provider_dispute_id text NOT NULL,
+    amount_cents        bigint NOT NULL CHECK (amount_cents > 0),
+    currency            text NOT NULL,
+    fee_cents           bigint NOT NULL CHECK (fee_cents >= 0),
+    reason              text NOT NULL,
+    state               text NOT NULL,
+    created_at          timestamptz NOT NULL,
+    updated_at          timestamptz NOT NULL,
+    version             bigint NOT NULL,
+    venue_cents         bigint,
+    fees_cents          bigint,
+    taxes_cents         bigint,
+    tickets             integer[] NOT NULL DEFAULT '{}',
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, payment_id) REFERENCES payments,
+    CONSTRAINT disputes_provider UNIQUE (tenant_id, provider, provider_account, provider_dispute_id),
+    CONSTRAINT disputes_split CHECK (
+        (venue_cents IS NULL AND fees_cents IS NULL AND taxes_cents IS NULL)
+        OR venue_cents + fees_cents + taxes_cents = amount_cents)
+);
+CREATE INDEX disputes_payment ON disputes (tenant_id, payment_id);
+
 -- Every move of every machine; an illegal one violates the foreign key.
 CREATE TABLE state_moves (
     tenant_id  uuid NOT NULL,
@@ -434,8 +465,8 @@ DECLARE
 BEGIN
     FOREACH t IN ARRAY ARRAY[
         'venues', 'events', 'ticket_types', 'stock', 'seats', 'quotes', 'orders', 'order_tickets',
-        'stock_holds', 'payments', 'payment_attempts', 'refunds', 'state_moves', 'idempotency_keys',
-        'outbox', 'ledger_accounts', 'ledger_postings', 'ledger_entries', 'ledger_unrolled',
+        'stock_holds', 'payments', 'payment_attempts', 'refunds', 'disputes', 'state_moves',
+        'idempotency_keys', 'outbox', 'ledger_accounts', 'ledger_postings', 'ledger_entries', 'ledger_unrolled',
         'ledger_checkpoints'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
@@ -448,13 +479,13 @@ END
 $$;
 
 GRANT SELECT ON venues, events, ticket_types, stock, seats, quotes, orders, order_tickets, stock_holds,
-    payments, payment_attempts, refunds, state_moves, idempotency_keys, outbox, ledger_accounts,
-    ledger_postings, ledger_entries, ledger_unrolled, ledger_checkpoints, ledger_balances, venue_balances
+    payments, payment_attempts, refunds, disputes, state_moves, idempotency_keys, outbox,
+    ledger_accounts, ledger_postings, ledger_entries, ledger_unrolled, ledger_checkpoints, ledger_balances, venue_balances
     TO ticketpay_app, ticketpay_worker;
 -- Append-only by grant: postings, entries, moves, messages and tickets are never changed.
 GRANT INSERT ON quotes, order_tickets, state_moves, outbox, ledger_accounts, ledger_postings,
     ledger_entries, ledger_unrolled TO ticketpay_app, ticketpay_worker;
-GRANT INSERT, UPDATE ON orders, stock_holds, payments, payment_attempts, refunds
+GRANT INSERT, UPDATE ON orders, stock_holds, payments, payment_attempts, refunds, disputes
     TO ticketpay_app, ticketpay_worker;
 GRANT UPDATE ON stock, seats TO ticketpay_app, ticketpay_worker;
 GRANT INSERT, UPDATE ON idempotency_keys TO ticketpay_app;
@@ -520,7 +551,14 @@ INSERT INTO machine_moves (machine, from_state, event, to_state) VALUES
     ('order', 'partially_refunded', 'issue', 'partially_refunded'),
     ('order', 'partially_refunded', 'refund_fail', 'paid'),
     ('order', 'refunded', 'refund_fail', 'partially_refunded'),
-    ('order', 'refunded', 'issue', 'refunded');
+    ('order', 'refunded', 'issue', 'refunded'),
+    ('dispute', 'inquiry', 'withdraw', 'open'),
+    ('dispute', 'inquiry', 'close', 'closed'),
+    ('dispute', 'open', 'withdraw', 'open'),
+    ('dispute', 'open', 'win', 'won'),
+    ('dispute', 'open', 'lose', 'lost'),
+    ('dispute', 'won', 'withdraw', 'won'),
+    ('dispute', 'lost', 'withdraw', 'lost');
 
 -- Which of how many databases this one is: tenants are spread by their id, so neither may change.
 CREATE TABLE shards (

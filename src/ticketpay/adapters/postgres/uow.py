@@ -22,6 +22,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from ticketpay.adapters.postgres.audit import PostgresAudit
 from ticketpay.adapters.postgres.cancellations import PostgresCancellations
 from ticketpay.adapters.postgres.catalog import PostgresCatalog, PostgresQuotes
+from ticketpay.adapters.postgres.disputes import PostgresDisputes
 from ticketpay.adapters.postgres.errors import is_retryable, translate
 from ticketpay.adapters.postgres.idempotency import PostgresIdempotencyKeys
 from ticketpay.adapters.postgres.ledger import PostgresLedger
@@ -156,6 +157,10 @@ class PostgresTx:
     @property
     def cancellations(self) -> PostgresCancellations:
         return PostgresCancellations(self.session)
+
+    @property
+    def disputes(self) -> PostgresDisputes:
+        return PostgresDisputes(self.session)
 
     @property
     def sales(self) -> PostgresSales:

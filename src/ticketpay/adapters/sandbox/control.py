@@ -66,7 +66,9 @@ def _dispute(call: Call, ident: str, given: Json) -> Rendered:
     cents = int(_number(given, "amount", rest))
     reason = str(given.get("reason", "fraudulent"))
     inquiry = bool(given.get("inquiry", False))
-    return disputes.opened(call, charge, cents, reason, inquiry=inquiry)
+    dispute = disputes.opened(call, charge, cents, reason, inquiry=inquiry)
+    call.settle(intents.found(call.account, charge.intent.id))
+    return dispute
 
 
 def _require(call: Call, ident: str, given: Json) -> Rendered:

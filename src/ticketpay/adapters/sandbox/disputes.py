@@ -122,14 +122,16 @@ def decided(call: Call, ident: str, *, won: bool) -> Record:
 
 
 def escalated(call: Call, ident: str) -> Record:
-    """The bank turns an inquiry into a dispute and withdraws the funds."""
+    """The bank turns an inquiry into a dispute and withdraws the funds, if they are still there."""
     dispute = found(call.account, "dispute", ident)
     if dispute["status"] not in _ASKED:
         raise invalid(f"Dispute {ident} has a status of {dispute['status']}: no inquiry.")
+    if not _is_there(call, dispute):
+        raise invalid(f"The charge of {ident} has been refunded.", code="charge_already_refunded")
     dispute = call.change(dispute, status="needs_response", is_charge_refundable=False)
     dispute = _withdraw(call, dispute)
     call.emit("charge.dispute.updated", dispute, _intent(call, dispute))
-    call.emit("charge.dispute.funds_withdrawn", dispute, _intent(call, dispute))
+    _tell(call, dispute, "funds_withdrawn")
     return dispute
 
 
@@ -158,7 +160,7 @@ def _update(call: Call, ident: str, args: Args) -> Record:
         changes["status"] = "warning_under_review" if inquiry else "under_review"
         _judge_later(call, dispute, given.get("uncategorized_text"))
     dispute = call.change(dispute, **changes)
-    call.emit("charge.dispute.updated", dispute, _intent(call, dispute))
+    _tell(call, dispute, "updated")
     return dispute
 
 
@@ -180,8 +182,16 @@ def _judge_later(call: Call, dispute: Record, evidence: str | None) -> None:
 
 
 def _escalate_by_itself(call: Call, ident: str) -> None:
-    if found(call.account, "dispute", ident)["status"].startswith("warning_under"):
+    dispute = found(call.account, "dispute", ident)
+    if dispute["status"].startswith("warning_under") and _is_there(call, dispute):
         escalated(call, ident)
+
+
+def _is_there(call: Call, dispute: Record) -> bool:
+    """Whether refunds have left what an inquiry is about."""
+    charge = call.account.charges.get(dispute["charge"])
+    assert charge is not None, "a dispute is about a charge"
+    return charge.amount_refunded + int(dispute["amount"]) <= charge.amount_captured
 
 
 def _late(call: Call, ident: str) -> None:
@@ -205,8 +215,14 @@ def _withdraw(call: Call, dispute: Record) -> Record:
 def _end(call: Call, dispute: Record, status: str) -> Record:
     dispute = call.change(dispute, status=status)
     call.emit("charge.dispute.updated", dispute, _intent(call, dispute))
-    call.emit("charge.dispute.closed", dispute, _intent(call, dispute))
+    _tell(call, dispute, "closed")
     return dispute
+
+
+def _tell(call: Call, dispute: Record, name: str) -> None:
+    """The last event of what has happened: those that were held are let go."""
+    call.emit(f"charge.dispute.{name}", dispute, _intent(call, dispute))
+    call.settle(_intent(call, dispute))
 
 
 def _of(account: Account, charge: Charge) -> list[Record]:

@@ -16,11 +16,13 @@ from ticketpay.adapters.stripe.mapping import (
     charge_params,
     fact_of,
     is_about,
+    is_disputed,
     refund_fact_of,
     refund_notice_of,
     refund_params,
     refunded_cents,
     reserved,
+    withdrawn_cents,
 )
 from ticketpay.adapters.stripe.transport import InProcessClient, PooledClient, Transport
 from ticketpay.domain.kernel.ids import PaymentId, TenantId
@@ -53,6 +55,7 @@ REFUND_REFUSALS: Final = frozenset(
 """Codes with which the provider will never make this refund."""
 
 _INTENTS: Final = "/v1/payment_intents"
+_DISPUTES: Final = "/v1/disputes"
 _UNEXPECTED_STATE: Final = "payment_intent_unexpected_state"
 
 
@@ -191,15 +194,18 @@ class StripeGateway:
         return None
 
     def list_intents(self, tenant_id: TenantId) -> Iterator[ProviderFact]:
-        """Every intent of a tenant, newest first; ``received`` is less what was refunded."""
+        """Every intent of a tenant, newest first; ``received`` is less what was refunded and disputed."""
+        disputed: dict[str, int] | None = None
         for intent, page in self._intents({"expand": ["data.latest_charge"]}):
             if is_about(intent, tenant_id):
+                if disputed is None and is_disputed(intent):
+                    disputed = self._disputed()
                 with translated():
                     fact = fact_of(
                         intent,
                         account=self._account,
                         at=self._at(page),
-                        refunded_cents=refunded_cents(intent),
+                        back_cents=refunded_cents(intent) + (disputed or {}).get(intent["id"], 0),
                     )
                 yield fact
 
@@ -262,6 +268,20 @@ class StripeGateway:
             return _Answer.raw(self._client.raw_request("get", _INTENTS, **params, **options))
 
         return _paged(fetch, asked)
+
+    def _disputed(self) -> dict[str, int]:
+        """What disputes hold, in cents by intent."""
+        options = self._options(self._account)
+
+        def fetch(params: Mapping[str, Any]) -> _Answer:
+            return _Answer.raw(self._client.raw_request("get", _DISPUTES, **params, **options))
+
+        held: dict[str, int] = {}
+        for dispute, _ in _paged(fetch, {}):
+            with translated():
+                intent = str(dispute["payment_intent"])
+                held[intent] = held.get(intent, 0) + withdrawn_cents(dispute)
+        return held
 
     def _read(self, ident: str, account: str) -> ProviderFact:
         shown = self._client.v1.payment_intents.retrieve(ident, options=self._options(account))

@@ -16,19 +16,22 @@ from ticketpay.domain.payments import (
     ProviderRef,
     ProviderStatus,
 )
-from ticketpay.domain.refunds import Refund, RefundState
-from ticketpay.ports.payments import RefundFact, RefundNotice
+from ticketpay.domain.refunds import DisputeState, Refund, RefundState
+from ticketpay.ports.payments import DisputeNotice, RefundFact, RefundNotice
 
 __all__ = [
     "PROVIDER",
     "charge_params",
+    "dispute_notice_of",
     "fact_of",
     "is_about",
+    "is_disputed",
     "refund_fact_of",
     "refund_notice_of",
     "refund_params",
     "refunded_cents",
     "reserved",
+    "withdrawn_cents",
 ]
 
 PROVIDER: Final = "stripe"
@@ -52,25 +55,25 @@ METADATA_KEYS_MAX: Final = 50
 
 
 def fact_of(
-    intent: Mapping[str, Any], *, account: str, at: datetime, refunded_cents: int = 0
+    intent: Mapping[str, Any], *, account: str, at: datetime, back_cents: int = 0
 ) -> ProviderFact:
     """The fact in an intent; ``at`` is the provider's time, kept in whole seconds.
+
+    ``back_cents`` of its money went back, by refunds and disputes.
 
     Raises ``ValueError`` when it cannot be read (a field is missing or of the wrong type).
     """
     try:
-        return _fact(intent, account, at, refunded_cents)
+        return _fact(intent, account, at, back_cents)
     except (AttributeError, LookupError, TypeError, UnsupportedCurrency) as error:
         raise ValueError(f"the intent cannot be read: {type(error).__name__} {error}") from error
 
 
-def _fact(
-    intent: Mapping[str, Any], account: str, at: datetime, refunded_cents: int
-) -> ProviderFact:
+def _fact(intent: Mapping[str, Any], account: str, at: datetime, back_cents: int) -> ProviderFact:
     currency = Currency.of(intent["currency"])
     status = str(intent["status"])
     names = reserved(intent)
-    left = max(0, _cents(intent.get("amount_received") or 0) - refunded_cents)
+    left = max(0, _cents(intent.get("amount_received") or 0) - back_cents)
     return ProviderFact(
         ref=ProviderRef(PROVIDER, account, intent.get("livemode") is True, _ident(intent)),
         status=_status(status),
@@ -128,6 +131,12 @@ def is_about(shown: Mapping[str, Any], tenant_id: object, payment_id: object | N
     return payment_id is None or names["payment_id"] == str(payment_id)
 
 
+def is_disputed(intent: Mapping[str, Any]) -> bool:
+    """Whether a bank has ever asked about an intent, from its expanded latest charge."""
+    charge = intent.get("latest_charge")
+    return isinstance(charge, Mapping) and charge.get("disputed") is True
+
+
 def refunded_cents(intent: Mapping[str, Any]) -> int:
     """How many cents of an intent went back, from its expanded latest charge."""
     charge = intent.get("latest_charge")
@@ -154,6 +163,51 @@ def refund_notice_of(refund: Mapping[str, Any], ref: ProviderRef) -> RefundNotic
         state=fact.state,
         amount=amount,
     )
+
+
+def dispute_notice_of(shown: Mapping[str, Any], ref: ProviderRef, event: str) -> DisputeNotice:
+    """What the ``event`` ("created", "closed") says about a dispute of ``ref``.
+
+    Raises ``ValueError`` when it cannot be read.
+    """
+    try:
+        amount = Money(_cents(shown["amount"]), Currency.of(shown["currency"]))
+        return DisputeNotice(
+            ref=ref,
+            provider_dispute_id=_ident(shown),
+            state=_dispute_state(shown, event),
+            amount=amount,
+            fee_cents=sum(_cents(moved["fee"]) for moved in _moved(shown) if moved["amount"] < 0),
+            reason=str(shown.get("reason") or "general"),
+        )
+    except (AttributeError, LookupError, TypeError, UnsupportedCurrency) as error:
+        raise ValueError(f"the dispute cannot be read: {type(error).__name__} {error}") from error
+
+
+def _dispute_state(shown: Mapping[str, Any], event: str) -> DisputeState:
+    """How far its money has come: by what the balance says, by the event, last by the status."""
+    amounts = [_cents(moved["amount"]) for moved in _moved(shown)]
+    withdrawn = event.startswith("funds_") or any(cents < 0 for cents in amounts)
+    status = shown["status"]
+    if event == "funds_reinstated" or any(cents > 0 for cents in amounts):
+        return DisputeState.WON
+    if status == "lost":
+        return DisputeState.LOST
+    if withdrawn:
+        return DisputeState.OPEN
+    ended = status == "won" or status == "warning_closed"
+    return DisputeState.CLOSED if ended else DisputeState.INQUIRY
+
+
+def _moved(shown: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The movements of the balance that a dispute has caused so far."""
+    moved: list[Mapping[str, Any]] = shown.get("balance_transactions") or []
+    return moved
+
+
+def withdrawn_cents(dispute: Mapping[str, Any]) -> int:
+    """How many cents of a payment a dispute holds, without its fee."""
+    return -sum(_cents(moved["amount"]) for moved in _moved(dispute))
 
 
 def refund_params(refund: Refund) -> dict[str, Any]:

@@ -106,11 +106,14 @@ class StripePayouts:
         self, payout: Payout, transfer: Mapping[str, Any], sent: Mapping[str, Any]
     ) -> PayoutFact:
         state = _STATES.get(sent["status"], PayoutState.PROCESSING)
-        failure = None
-        if state is PayoutState.FAILED:
-            self._bring_back(payout, transfer)
-            failure = Failure(sent.get("failure_code") or str(sent["status"]))
-        return PayoutFact(state=state, provider_payout_id=sent["id"], failure=failure)
+        if state is not PayoutState.FAILED:
+            return PayoutFact(state=state, provider_payout_id=sent["id"])
+        return PayoutFact(
+            state=state,
+            provider_payout_id=sent["id"],
+            failure=Failure(sent.get("failure_code") or str(sent["status"])),
+            lost_cents=self._bring_back(payout, transfer),
+        )
 
     def _transfer(self, tenant_id: TenantId, payout: Payout) -> Mapping[str, Any] | None:
         """The transfer, made or found; None when the provider will not make it."""
@@ -149,14 +152,27 @@ class StripePayouts:
             )
             return _plain(found)
 
-    def _bring_back(self, payout: Payout, transfer: Mapping[str, Any]) -> None:
-        """Reverse what is left of the transfer; doing it again changes nothing."""
-        left = transfer["amount"] - transfer["amount_reversed"]
-        if left == 0:
-            return
-        options: Any = {"idempotency_key": sendable(f"{payout.key}:reversal")}
-        with translated():
-            self._client.v1.transfers.reversals.create(transfer["id"], {"amount": left}, options)
+    def _bring_back(self, payout: Payout, transfer: Mapping[str, Any]) -> int:
+        """Reverse what is left of the transfer, once; the cents that could not be brought back.
+
+        A provider that keeps the price of an instant payout leaves no more than the rest there.
+        """
+        if transfer["reversed"] or transfer["amount_reversed"]:
+            return int(transfer["amount"] - transfer["amount_reversed"])
+        with translated(but=(stripe.InvalidRequestError,)):
+            try:
+                self._reverse(payout, transfer, transfer["amount"], "reversal")
+            except stripe.InvalidRequestError:
+                if not payout.fee.cents:
+                    raise
+                self._reverse(payout, transfer, payout.net.cents, "reversal:net")
+                return payout.fee.cents
+        return 0
+
+    def _reverse(self, payout: Payout, transfer: Mapping[str, Any], cents: int, what: str) -> None:
+        options: Any = {"idempotency_key": sendable(f"{payout.key}:{what}")}
+        params: Any = {"amount": cents}
+        self._client.v1.transfers.reversals.create(transfer["id"], params, options)
 
     def _known_transfer(self, payout: Payout) -> Mapping[str, Any] | None:
         asked = {"destination": payout.account}

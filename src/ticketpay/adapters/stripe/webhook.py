@@ -11,28 +11,44 @@ from typing import Any, Final
 
 import attrs
 
-from ticketpay.adapters.stripe.mapping import PROVIDER, fact_of, refund_notice_of, reserved
+from ticketpay.adapters.stripe.mapping import (
+    PROVIDER,
+    dispute_notice_of,
+    fact_of,
+    refund_notice_of,
+    reserved,
+)
 from ticketpay.domain.messaging import InboxStatus, StoredEvent
 from ticketpay.domain.payments import ProviderFact, ProviderRef, SignatureInvalid
-from ticketpay.ports.payments import RefundNotice
+from ticketpay.ports.payments import DisputeNotice, RefundNotice
 
-__all__ = ["REFUNDS", "SUPPORTED", "StripeWebhooks"]
+__all__ = ["DISPUTES", "REFUNDS", "SUPPORTED", "StripeWebhooks"]
 
 REFUNDS: Final = frozenset(
     {"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"}
 )
 """Every one is only a reason to look at the refund that it carries (field notes 3.1)."""
 
-SUPPORTED: Final = REFUNDS | frozenset(
-    f"payment_intent.{name}"
-    for name in (
-        "amount_capturable_updated",
-        "canceled",
-        "created",
-        "payment_failed",
-        "processing",
-        "requires_action",
-        "succeeded",
+DISPUTES: Final = frozenset(
+    f"charge.dispute.{name}"
+    for name in ("created", "updated", "funds_withdrawn", "funds_reinstated", "closed")
+)
+"""The same: what has become of the money is in the dispute (field notes 3.4)."""
+
+SUPPORTED: Final = (
+    REFUNDS
+    | DISPUTES
+    | frozenset(
+        f"payment_intent.{name}"
+        for name in (
+            "amount_capturable_updated",
+            "canceled",
+            "created",
+            "payment_failed",
+            "processing",
+            "requires_action",
+            "succeeded",
+        )
     )
 )
 
@@ -77,7 +93,7 @@ class StripeWebhooks:
             account=_plain(event.get("account")) or self._account,
             event_id=_plain(event.get("id")) or hashlib.sha256(raw).hexdigest(),
             event_type=_plain(event.get("type")) or "unknown",
-            object_id=_plain(shown.get("payment_intent" if _is_refund(event) else "id")),
+            object_id=_plain(shown.get("payment_intent" if _has_intent(event) else "id")),
             tenant_id=_plain(names["tenant_id"]),
             payment_id=_plain(names["payment_id"]),
             payload=raw,
@@ -101,6 +117,14 @@ class StripeWebhooks:
             return None
         ref = ProviderRef(event.provider, event.account, livemode=False, object_id=event.object_id)
         return refund_notice_of(_snapshot(_object(event.payload)), ref)
+
+    def dispute(self, event: StoredEvent) -> DisputeNotice | None:
+        """The dispute in the event, by its intent; raises ``ValueError``."""
+        if event.event_type not in DISPUTES:
+            return None
+        ref = ProviderRef(event.provider, event.account, livemode=False, object_id=event.object_id)
+        shown = _snapshot(_object(event.payload))
+        return dispute_notice_of(shown, ref, event.event_type.rpartition(".")[2])
 
     def _check_genuine(self, stamp: str, given: list[bytes], raw: bytes) -> None:
         """Compare every secret with every signature, always all of them, in constant time."""
@@ -144,8 +168,9 @@ def _snapshot(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return shown if isinstance(shown, dict) else {}
 
 
-def _is_refund(event: Mapping[str, Any]) -> bool:
-    return _plain(event.get("type")) in REFUNDS
+def _has_intent(event: Mapping[str, Any]) -> bool:
+    """Whether the object is about an intent, and is none."""
+    return _plain(event.get("type")) in REFUNDS | DISPUTES
 
 
 def _plain(value: object) -> str:
@@ -160,10 +185,10 @@ def _status(event: Mapping[str, Any], shown: Mapping[str, Any]) -> InboxStatus:
     kind = _plain(event.get("type"))
     if not (_plain(event.get("id")) and kind and shown):
         return InboxStatus.INVALID
-    known = kind.startswith("payment_intent.") or kind in REFUNDS
+    known = kind in SUPPORTED or kind.startswith("payment_intent.")
     needed = _NEEDED_OF_REFUND if kind in REFUNDS else _NEEDED
     if known and ("status" not in shown or any(shown.get(name) is None for name in needed)):
         return InboxStatus.INVALID
-    if kind in REFUNDS and not _plain(shown.get("payment_intent")):
+    if kind in REFUNDS | DISPUTES and not _plain(shown.get("payment_intent")):
         return InboxStatus.UNSUPPORTED
     return InboxStatus.RECEIVED if kind in SUPPORTED else InboxStatus.UNSUPPORTED

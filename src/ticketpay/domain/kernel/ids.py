@@ -9,6 +9,7 @@ from typing import NewType
 from uuid import UUID
 
 __all__ = [
+    "DisputeId",
     "EventId",
     "OrderId",
     "PaymentId",
@@ -31,5 +32,6 @@ QuoteId = NewType("QuoteId", UUID)
 OrderId = NewType("OrderId", UUID)
 PaymentId = NewType("PaymentId", UUID)
 RefundId = NewType("RefundId", UUID)
+DisputeId = NewType("DisputeId", UUID)
 PayoutId = NewType("PayoutId", UUID)
 SubscriptionId = NewType("SubscriptionId", UUID)

@@ -21,7 +21,9 @@ from ticketpay.domain.ledger.model import (
     Posting,
 )
 from ticketpay.domain.ledger.recipes import (
+    DISPUTE_FACTS,
     REFUND_FACTS,
+    DisputeBooks,
     RefundBooks,
     capture_posting,
     posting_keys,
@@ -38,6 +40,7 @@ from ticketpay.domain.ledger.verification import (
 )
 
 __all__ = [
+    "DISPUTE_FACTS",
     "PLATFORM",
     "REFUND_FACTS",
     "Account",
@@ -45,6 +48,7 @@ __all__ = [
     "Balance",
     "Booked",
     "Bucket",
+    "DisputeBooks",
     "Entry",
     "LedgerError",
     "LedgerReport",

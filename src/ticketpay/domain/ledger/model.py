@@ -30,6 +30,9 @@ class AccountKind(StrEnum):
     REFUND_CLEARING = "refund_clearing"
     PAYOUT_OUT = "payout_out"
     PAYOUT_CLEARING = "payout_clearing"
+    DISPUTE_SUSPENSE = "dispute_suspense"
+    PROCESSOR_FEES = "processor_fees"
+    PROVIDER_FEES = "provider_fees"
     ROUNDING = "rounding"
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from ticketpay.domain.kernel.ids import EventId, PaymentId, RefundId, VenueId
+from ticketpay.domain.kernel.ids import DisputeId, EventId, PaymentId, RefundId, VenueId
 from ticketpay.domain.ledger.model import (
     PLATFORM,
     Account,
@@ -23,7 +23,9 @@ from ticketpay.domain.ledger.model import (
 from ticketpay.domain.money import Currency, Money
 
 __all__ = [
+    "DISPUTE_FACTS",
     "REFUND_FACTS",
+    "DisputeBooks",
     "RefundBooks",
     "capture_posting",
     "posting_keys",
@@ -35,6 +37,9 @@ __all__ = [
 
 REFUND_FACTS: Final = ("refund", "refund_settled", "refund_failed", "refund_returned")
 """What may be booked of a refund; each fact once."""
+
+DISPUTE_FACTS: Final = ("dispute_withdrawn", "dispute_won", "dispute_lost", "dispute_fee")
+"""What may be booked of a dispute; each fact once."""
 
 
 def _provider(provider_account: str, currency: Currency) -> Account:
@@ -192,11 +197,69 @@ class RefundBooks:
         return Posting(key=key, entries=(*one, *other), posted_at=at)
 
 
+@attrs.frozen(kw_only=True)
+class DisputeBooks:
+    """The postings of one dispute about ``amount`` (field notes 3.10).
+
+    Whoever it will belong to, what a bank has withdrawn is in suspense until it is decided; the venue
+    keeps its share until then. Keys ``<fact>:<payment>:<dispute>``.
+    """
+
+    payment_id: PaymentId
+    dispute_id: DisputeId
+    amount: Money
+
+    def withdrawn(self, provider_account: str, at: datetime) -> Posting:
+        """The bank has taken the money from the account that was charged."""
+        there = Entry(_provider(provider_account, self.amount.currency), -self.amount.cents)
+        return self._posting("dispute_withdrawn", at, _negated(self._suspense), (there,))
+
+    def won(self, provider_account: str, at: datetime) -> Posting:
+        """It is back, at the account that the payment is at now (field notes S26)."""
+        there = Entry(_provider(provider_account, self.amount.currency), self.amount.cents)
+        return self._posting("dispute_won", at, self._suspense, (there,))
+
+    def lost(self, taken: tuple[Entry, ...], at: datetime) -> Posting:
+        """It stays away: those bear it whose money it was, ``taken`` being debits."""
+        return self._posting("dispute_lost", at, self._suspense, taken)
+
+    def fee(self, cents: int, at: datetime) -> Posting:
+        """What the provider takes for the dispute; not of the payment's money, which stays gross."""
+        kinds = ((AccountKind.PROCESSOR_FEES, cents), (AccountKind.PROVIDER_FEES, -cents))
+        entries = [
+            Entry(Account(kind=kind, party=PLATFORM, currency=self.amount.currency), each)
+            for kind, each in kinds
+        ]
+        return self._posting("dispute_fee", at, tuple(entries), ())
+
+    @property
+    def _suspense(self) -> tuple[Entry, ...]:
+        account = Account(
+            kind=AccountKind.DISPUTE_SUSPENSE,
+            party=PLATFORM,
+            subject=str(self.payment_id),
+            currency=self.amount.currency,
+        )
+        return (Entry(account, -self.amount.cents),)
+
+    def _posting(
+        self, fact: str, at: datetime, one: tuple[Entry, ...], other: tuple[Entry, ...]
+    ) -> Posting:
+        key = f"{fact}:{self.payment_id}:{self.dispute_id}"
+        return Posting(key=key, entries=(*one, *other), posted_at=at)
+
+
 def _negated(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     return tuple(Entry(entry.account, -entry.cents) for entry in entries)
 
 
-def posting_keys(payment_id: PaymentId, refund_ids: Iterable[RefundId] = ()) -> tuple[str, ...]:
-    """The keys of every posting that there may be of a payment and its refunds."""
+def posting_keys(
+    payment_id: PaymentId,
+    refund_ids: Iterable[RefundId] = (),
+    dispute_ids: Iterable[DisputeId] = (),
+) -> tuple[str, ...]:
+    """The keys of every posting that there may be of a payment, its refunds and its disputes."""
     own = [f"{fact}:{payment_id}" for fact in ("capture", "late_success")]
-    return (*own, *(f"{fact}:{payment_id}:{one}" for one in refund_ids for fact in REFUND_FACTS))
+    back = [f"{fact}:{payment_id}:{one}" for one in refund_ids for fact in REFUND_FACTS]
+    taken = [f"{fact}:{payment_id}:{one}" for one in dispute_ids for fact in DISPUTE_FACTS]
+    return (*own, *back, *taken)

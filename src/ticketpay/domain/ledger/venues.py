@@ -92,14 +92,24 @@ class PayoutBooks:
         """The bank has it."""
         return self._posting("payout_paid", at, self._of(Bucket.IN_TRANSIT), self._out(-1))
 
-    def failed(self, at: datetime, *, sent: bool) -> Posting:
-        """It came to nothing on its way; what was sent is back."""
-        there = self._there() if sent else self._clearing()
-        return self._posting("payout_failed", at, there, self._out(-1), *self._back())
+    def failed(self, at: datetime, *, sent: bool, lost_cents: int = 0) -> Posting:
+        """It came to nothing on its way; what was sent is back, but for what the provider kept."""
+        if not sent:
+            entries = (self._clearing(), self._out(-1), *self._back())
+            return self._posting("payout_failed", at, *entries)
+        taken, back = self._less(lost_cents), self._of(Bucket.IN_TRANSIT)
+        return self._posting("payout_failed", at, *taken, back, self._out(-1))
 
-    def returned(self, at: datetime) -> Posting:
+    def returned(self, at: datetime, *, lost_cents: int = 0) -> Posting:
         """The bank has sent it back after all."""
-        return self._posting("payout_returned", at, self._there(), self._of(Bucket.AVAILABLE, -1))
+        return self._posting("payout_returned", at, *self._less(lost_cents))
+
+    def _less(self, lost_cents: int) -> tuple[Entry, Entry]:
+        """The venue has again what the provider gave back."""
+        there, available = self._there(), self._of(Bucket.AVAILABLE, -1)
+        cents = self.amount.cents - lost_cents
+        assert 0 < cents <= self.amount.cents, "a provider keeps its price, not the payout"
+        return Entry(there.account, cents), Entry(available.account, -cents)
 
     def _posting(self, fact: str, at: datetime, *entries: Entry) -> Posting:
         return Posting(key=f"{fact}:{self.payout_id}", entries=entries, posted_at=at)

@@ -39,7 +39,7 @@ class Booked:
 
 @attrs.frozen(kw_only=True)
 class ProviderTotal:
-    """What the provider holds for one payment: received minus refunded, in cents."""
+    """What the provider holds for one payment: received minus refunded and withdrawn by banks, in cents."""
 
     payment_id: str
     account: str

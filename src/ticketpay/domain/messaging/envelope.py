@@ -25,6 +25,7 @@ class AggregateType(StrEnum):
     ORDER = "order"
     REFUND = "refund"
     PAYOUT = "payout"
+    DISPUTE = "dispute"
 
 
 @attrs.frozen(kw_only=True)

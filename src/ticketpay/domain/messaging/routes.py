@@ -42,7 +42,12 @@ EMITTED: Final = frozenset(
         "order.payment_failed",
         "order.cancelled",
         "order.expired",
+        "order.tickets_frozen",
+        "order.tickets_thawed",
         "order.tickets_voided",
+        "dispute.opened",
+        "dispute.won",
+        "dispute.lost",
         "refund.initiated",
         "refund.completed",
         "refund.failed",
@@ -58,18 +63,19 @@ ROUTES: Final[Mapping[str, Route]] = {
     **dict.fromkeys(EMITTED, Route.JOURNAL),
     "order.paid": Route.TICKET_SERVICE,
     "order.payment_failed": Route.TICKET_SERVICE,
+    "order.tickets_frozen": Route.TICKET_SERVICE,
+    "order.tickets_thawed": Route.TICKET_SERVICE,
     "order.tickets_voided": Route.TICKET_SERVICE,
 }
 
 _ATTEMPTS_DEFAULT: Final = 5
 _ATTEMPTS_PATIENT: Final = 12
+_PATIENT: Final = ("order.tickets_", "refund.", "dispute.")
 
 
 def attempts_max(event_type: str) -> int:
     """How often a message is tried before its stream is parked (S40)."""
-    patient = event_type in ("order.paid", "order.tickets_voided") or event_type.startswith(
-        "refund."
-    )
+    patient = event_type == "order.paid" or event_type.startswith(_PATIENT)
     return _ATTEMPTS_PATIENT if patient else _ATTEMPTS_DEFAULT
 
 

@@ -23,6 +23,7 @@ from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentState
 from ticketpay.domain.processes.provider_facts import Case, open_case, open_order
 from ticketpay.domain.refunds import (
     REFUND_MACHINE,
+    DisputeState,
     Refund,
     Refundable,
     RefundReason,
@@ -142,15 +143,18 @@ class RefundCancelled:
         Whether something is under way. An amount that the provider has not refunded is left to
         people; another one, after somebody refunded a part there, is tried.
         """
-        refunds = tx.refunds.of_payment(case.payment.id)()
+        found = tx.refunds.of_payment(case.payment.id)
+        disputes, refunds = tx.disputes.of_payment(case.payment.id)(), found()
         waiting = [r for r in refunds if r.needs_approval and r.counts]
         self._reject(tx, case, waiting, now)
         begun = [refund for refund in refunds if refund not in waiting]
-        left = refundable_of(case.payment, case.order, begun, everything=True)
+        left = refundable_of(case.payment, case.order, begun, disputes=disputes, everything=True)
         if left.headroom_cents and left.headroom_cents not in _failed_cents(refunds):
             self._begin(tx, case, left, now)
             return True
-        return any(refund.state in _UNDER_WAY for refund in begun)
+        # A bank that gives its money back leaves it to be refunded.
+        held = any(dispute.state is DisputeState.OPEN for dispute in disputes)
+        return held or any(refund.state in _UNDER_WAY for refund in begun)
 
     def _begin(self, tx: Tx, case: Case, left: Refundable, now: datetime) -> None:
         payment, order = case.payment, case.order

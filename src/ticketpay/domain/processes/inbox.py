@@ -21,7 +21,7 @@ from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case,
 
 if TYPE_CHECKING:
     from ticketpay.domain.messaging import StoredEvent
-    from ticketpay.ports.payments import RefundNotice, WebhookReader
+    from ticketpay.ports.payments import DisputeNotice, RefundNotice, WebhookReader
     from ticketpay.ports.system import Alerts, Clock, Random
     from ticketpay.ports.transactions import Tx, UnitOfWork
 
@@ -106,9 +106,11 @@ class ProcessInbox:
         case = open_case(tx, payment_id)
         if not ours():
             return
-        notice = self.reader.refund(claim.event)
-        if notice is not None:
-            note = self._hear_refund(tx, case, notice, now)
+        refund, dispute = self.reader.refund(claim.event), self.reader.dispute(claim.event)
+        if refund is not None:
+            note = self._hear_refund(tx, case, refund, now)
+        elif dispute is not None:
+            note = self._hear_dispute(tx, case, dispute, now)
         else:
             after = self.desk.apply(tx, case, self.reader.fact(claim.event), now)
             note = "applied" if after != case else "known"
@@ -118,6 +120,10 @@ class ProcessInbox:
         whole = open_order(tx, case)
         refund = self.desk.refunds.hear(tx, whole.payment, whole.order, notice, now)
         return f"refund {refund.id} is {refund.state}"
+
+    def _hear_dispute(self, tx: Tx, case: Case, notice: DisputeNotice, now: datetime) -> str:
+        dispute = self.desk.disputes.hear(tx, open_order(tx, case), notice, now)
+        return f"dispute {dispute.id} is {dispute.state}"
 
     def _failed(self, claim: InboxClaim, error: str) -> None:
         if claim.attempts >= ATTEMPTS_MAX:

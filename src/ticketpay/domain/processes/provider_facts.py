@@ -27,6 +27,7 @@ from ticketpay.domain.payments import (
     judge,
 )
 from ticketpay.domain.payments.policy import Ruling
+from ticketpay.domain.processes.dispute_desk import DisputeDesk
 from ticketpay.domain.processes.refund_desk import RefundDesk
 from ticketpay.domain.reconciliation import next_look_at
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundReason
@@ -96,6 +97,11 @@ class FactDesk:
     @refunds.default
     def _(self) -> RefundDesk:
         return RefundDesk(ids=self.ids, alerts=self.alerts)
+
+    @property
+    def disputes(self) -> DisputeDesk:
+        """Where disputes are heard; refunds give way to them."""
+        return DisputeDesk(ids=self.ids, alerts=self.alerts, refunds=self.refunds)
 
     def apply(self, tx: Tx, case: Case, fact: ProviderFact, now: datetime) -> Case:
         """The case after ``fact``; raises ``FactMismatch`` when the fact is about something else."""

@@ -7,7 +7,7 @@ the payment, then the order, then the refund; the order comes with its tickets a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -15,13 +15,15 @@ from uuid import UUID
 import attrs
 
 from ticketpay.domain.audit import ActorKind, AuditEntry
-from ticketpay.domain.kernel.ids import RefundId, UserId
+from ticketpay.domain.kernel.ids import DisputeId, RefundId, UserId
 from ticketpay.domain.ledger import RefundBooks, sale_entries, suspense_entries
 from ticketpay.domain.messaging import AggregateType, Message, TimerKind
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent, OrderState
 from ticketpay.domain.payments import FactMismatch
 from ticketpay.domain.refunds import (
     REFUND_MACHINE,
+    Dispute,
+    DisputeState,
     Refund,
     RefundEvent,
     RefundReason,
@@ -36,9 +38,11 @@ from ticketpay.domain.refunds import (
 )
 
 if TYPE_CHECKING:
+    from ticketpay.domain.catalog import Offer
     from ticketpay.domain.kernel.fsm import Step
     from ticketpay.domain.ledger.model import Entry
     from ticketpay.domain.payments import Payment
+    from ticketpay.ports.later import Later
     from ticketpay.ports.payments import RefundNotice
     from ticketpay.ports.system import Alerts, Ids
     from ticketpay.ports.transactions import Tx
@@ -84,8 +88,8 @@ class RefundDesk:
         now: datetime,
     ) -> Refund:
         """A second person agreed, None for somebody at the provider: the money is taken."""
-        others = tx.refunds.of_payment(payment.id)()
-        whole = voiding_the_rest(refund, payment, order, others)
+        others, disputes = tx.refunds.of_payment(payment.id), tx.disputes.of_payment(payment.id)
+        whole = voiding_the_rest(refund, payment, order, others(), disputes=disputes())
         agreed = tx.refunds.approve(whole, by, now)
         self.take(tx, agreed, payment, order, now)
         return agreed
@@ -162,21 +166,22 @@ class RefundDesk:
 
         Requests that nobody has agreed to yet give way when there is too little left for them.
         """
-        known = tx.refunds.of_payment(payment.id)()
+        found, disputed = tx.refunds.of_payment(payment.id), tx.disputes.of_payment(payment.id)
+        known, disputes = found(), disputed()
         begun = [r for r in known if not r.needs_approval]
         cents = notice.amount.cents
-        if cents > _left(payment, order, begun, everything=True):
+        if cents > _left(payment, order, begun, disputes, everything=True):
             raise FactMismatch(f"{notice.provider_refund_id} is more than what is left")
-        room = max(0, _left(payment, order, begun) - cents)
+        room = max(0, _left(payment, order, begun, disputes) - cents)
         stay, displaced = staying(known, room)
         # Refunds are locked before the stock that this one may give back.
         locked = [tx.refunds.lock(request.id)() for request in displaced]
         given_up = [request for request in locked if request is not None]
         split = None
         if not is_suspended(payment):
-            split = split_of_any(payment, order, [*begun, *stay], cents)
+            split = split_of_any(payment, order, [*begun, *stay], cents, disputes=disputes)
         made = self._made_there(payment, notice, split, now)
-        refund = voiding_the_rest(made, payment, order, begun)
+        refund = voiding_the_rest(made, payment, order, begun, disputes=disputes)
         self.begin(tx, refund, payment, order, now)
         for request in given_up:
             self.reject(tx, request, order, now)
@@ -209,6 +214,30 @@ class RefundDesk:
             provider_refund_id=notice.provider_refund_id,
         )
 
+    def give_way(
+        self,
+        tx: Tx,
+        waiting: Iterable[Refund],
+        headroom_cents: int,
+        voided: Iterable[int],
+        order: Order,
+        now: datetime,
+    ) -> list[Message]:
+        """End the requests that there is too little left for, or whose tickets are ``voided``.
+
+        Returns what is to be told of it.
+        """
+        told = []
+        for request in waiting:
+            left = headroom_cents - request.amount.cents
+            if left >= 0 and not set(request.tickets) & set(voided):
+                headroom_cents = left
+            else:
+                locked = tx.refunds.lock(request.id)()
+                assert locked is not None, "refunds are never deleted"
+                told.append(self._about(_refused(tx, locked, now), order, "refund.failed", now))
+        return told
+
     def _heard(
         self,
         tx: Tx,
@@ -229,8 +258,7 @@ class RefundDesk:
         return self._end_unsent(tx, refund, order, now)
 
     def _end_unsent(self, tx: Tx, refund: Refund, order: Order, now: datetime) -> Refund:
-        step = REFUND_MACHINE.step(refund.state, RefundEvent.FAIL)
-        moved = tx.refunds.move(attrs.evolve(refund, state=step.after), step, now)
+        moved = _refused(tx, refund, now)
         tx.outbox.emit([self._about(moved, order, "refund.failed", now)])
         return moved
 
@@ -240,37 +268,57 @@ class RefundDesk:
         What a refund has voided that failed afterwards is void already.
         """
         others, offer = tx.refunds.of_payment(refund.payment_id), tx.catalog.offer(order.event_id)
-        cancelled = tx.cancellations.get(order.event_id)
         earlier = [r for r in others() if r.id != refund.id and not r.needs_approval]
         gone = {number for other in earlier for number in other.tickets}
         numbers = sorted(set(refund.tickets) - gone)
+        if numbers:
+            why, cause = refund.reason, refund.id
+            told = self.void(tx, order, numbers, offer, now, reason=why, refund_id=cause)
+            tx.outbox.emit([told])
+
+    def void(
+        self,
+        tx: Tx,
+        order: Order,
+        numbers: Sequence[int],
+        offer: Later[Offer | None],
+        now: datetime,
+        *,
+        reason: str,
+        refund_id: RefundId | None = None,
+        dispute_id: DisputeId | None = None,
+    ) -> Message:
+        """Tickets of an order are void, because of a refund or a dispute, and for sale again.
+
+        Returns what the ticket service must be told.
+        """
         lines = [ticket for ticket in order.tickets if ticket.number in numbers]
-        assert len(lines) == len(numbers), "a refund voids tickets of its order"
-        if not numbers:
-            return
-        found = offer()
+        assert len(lines) == len(numbers), "only tickets of the order are voided"
+        cancelled, found = tx.cancellations.get(order.event_id), offer()
         if found is not None and now < found.event.starts_at and cancelled() is None:
             tx.stock.give_back(order.id, lines)
-        message = self._message(
+        return self._message(
             "order.tickets_voided",
             AggregateType.ORDER,
             order.id,
             now,
             orderId=str(order.id),
-            refundId=str(refund.id),
+            refundId=str(refund_id or ""),
+            disputeId=str(dispute_id or ""),
             eventId=str(order.event_id),
-            tickets=numbers,
-            reason=refund.reason,
+            tickets=list(numbers),
+            reason=reason,
         )
-        tx.outbox.emit([message])
 
     def _sync_order(
         self, tx: Tx, payment: Payment, order: Order, moved: Refund, now: datetime
     ) -> None:
         """The order says whether something, or all that could, has reached the buyer (S32)."""
-        others = [r for r in tx.refunds.of_payment(payment.id)() if r.id != moved.id]
+        refunds, disputes = tx.refunds.of_payment(payment.id), tx.disputes.of_payment(payment.id)
+        others = [r for r in refunds() if r.id != moved.id]
+        lost = [d for d in disputes() if d.state is DisputeState.LOST]
         done = [r for r in (*others, moved) if r.state is RefundState.COMPLETED]
-        whole = refundable_of(payment, order, done).headroom_cents == 0
+        whole = refundable_of(payment, order, done, disputes=lost).headroom_cents == 0
         if moved.state is RefundState.COMPLETED:
             events = [OrderEvent.REFUND if whole else OrderEvent.REFUND_PART]
         elif moved.state is RefundState.FAILED and not whole:
@@ -332,6 +380,11 @@ class RefundDesk:
         )
 
 
+def _refused(tx: Tx, refund: Refund, now: datetime) -> Refund:
+    step = REFUND_MACHINE.step(refund.state, RefundEvent.FAIL)
+    return tx.refunds.move(attrs.evolve(refund, state=step.after), step, now)
+
+
 def _match(refunds: Iterable[Refund], notice: RefundNotice) -> Refund | None:
     """Ours by the provider's id, by our own, or by the amount of one that nobody has sent.
 
@@ -366,12 +419,18 @@ def _check_identity(payment: Payment, notice: RefundNotice) -> None:
 
 
 def _left(
-    payment: Payment, order: Order, refunds: Iterable[Refund], *, everything: bool = False
+    payment: Payment,
+    order: Order,
+    refunds: Iterable[Refund],
+    disputes: Iterable[Dispute],
+    *,
+    everything: bool = False,
 ) -> int:
     """Cents that may still go back, of a sale or of what lies in suspense."""
     if is_suspended(payment):
-        return suspended_cents(payment, refunds)
-    return refundable_of(payment, order, refunds, everything=everything).headroom_cents
+        return suspended_cents(payment, refunds, disputes)
+    view = refundable_of(payment, order, refunds, disputes=disputes, everything=everything)
+    return view.headroom_cents
 
 
 def _books(refund: Refund, payment: Payment, order: Order) -> RefundBooks:

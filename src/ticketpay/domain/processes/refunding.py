@@ -33,6 +33,7 @@ from ticketpay.domain.processes.keyed import answered_once
 from ticketpay.domain.processes.provider_facts import Case, open_case, open_order
 from ticketpay.domain.refunds import (
     REFUND_MACHINE,
+    Dispute,
     NothingCaptured,
     Refund,
     Refundable,
@@ -43,6 +44,7 @@ from ticketpay.domain.refunds import (
     RefundWindowExpired,
     SamePerson,
     Split,
+    charged_back_cents,
     check_amount,
     check_window,
     is_suspended,
@@ -64,7 +66,9 @@ __all__ = [
     "Decision",
     "RefundRequest",
     "Refunding",
+    "ShowDisputes",
     "ShowRefund",
+    "dispute_view",
     "refund_view",
 ]
 
@@ -126,6 +130,22 @@ def refund_view(refund: Refund, order: Order) -> dict[str, object]:
     }
 
 
+def dispute_view(dispute: Dispute) -> dict[str, object]:
+    """A dispute for staff; amounts in cents, tickets those that it has voided."""
+    return {
+        "id": str(dispute.id),
+        "paymentId": str(dispute.payment_id),
+        "providerDisputeId": dispute.provider_dispute_id,
+        "status": str(dispute.state),
+        "amountCents": dispute.amount.cents,
+        "feeCents": dispute.fee_cents,
+        "currency": dispute.amount.currency.code,
+        "reason": dispute.reason,
+        "tickets": list(dispute.tickets),
+        "createdAt": rfc3339(dispute.created_at),
+    }
+
+
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class AskRefund:
     """``POST /refunds``."""
@@ -159,10 +179,11 @@ class AskRefund:
 
     def _planned(self, tx: Tx, request: RefundRequest, now: datetime) -> tuple[Case, Refund]:
         case = _open_whole(tx, request.payment_id, request.actor)
-        found = tx.refunds.of_payment(case.payment.id)
-        cancelled = tx.cancellations.get(case.payment.event_id)
-        refunds, everything = found(), cancelled() is not None
-        return case, self._refund(request, case, refunds, now, everything=everything)
+        payment_id = case.payment.id
+        refunds, disputes = tx.refunds.of_payment(payment_id), tx.disputes.of_payment(payment_id)
+        everything = tx.cancellations.get(case.payment.event_id)() is not None
+        refund = self._refund(request, case, refunds(), disputes(), now, everything=everything)
+        return case, refund
 
     def _decide(self, tx: Tx, request: RefundRequest, now: datetime) -> Callable[[], Answer]:
         case, refund = self._planned(tx, request, now)
@@ -185,6 +206,7 @@ class AskRefund:
         request: RefundRequest,
         case: Case,
         refunds: tuple[Refund, ...],
+        disputes: tuple[Dispute, ...],
         now: datetime,
         *,
         everything: bool,
@@ -196,9 +218,11 @@ class AskRefund:
         split: Split | None = None
         tickets: tuple[int, ...] = ()
         if is_suspended(payment):
-            cents = _suspended(request, payment, refunds)
+            cents = _suspended(request, payment, refunds, disputes)
         else:
-            left = refundable_of(payment, case.order, refunds, everything=everything)
+            left = refundable_of(
+                payment, case.order, refunds, disputes=disputes, everything=everything
+            )
             split, tickets = _wanted(request, left)
             self._check_window(request, payment, now)
             cents = split.cents
@@ -217,7 +241,7 @@ class AskRefund:
             requested_by=request.actor.user_id,
             needs_approval=self._needs_approval(request.actor, payment, refunds, cents),
         )
-        return voiding_the_rest(refund, payment, case.order, refunds)
+        return voiding_the_rest(refund, payment, case.order, refunds, disputes=disputes)
 
     def _needs_approval(
         self, actor: Actor, payment: Payment, refunds: tuple[Refund, ...], cents: int
@@ -376,6 +400,24 @@ class SyncRefund:
         return "", RefundState.FAILED
 
 
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ShowDisputes:
+    """``ticketpay disputes list`` for whoever may see the payment."""
+
+    uow: UnitOfWork
+
+    def __call__(self, actor: Actor, payment_id: PaymentId) -> list[dict[str, object]]:
+        """Every dispute of a payment, oldest first; raises ``NotFound``."""
+
+        def show(tx: Tx) -> list[dict[str, object]]:
+            payment = tx.payments.get(payment_id)()
+            if payment is None or not _may_see(actor, payment):
+                raise NotFound(f"there is no payment {payment_id}")
+            return [dispute_view(dispute) for dispute in tx.disputes.of_payment(payment_id)()]
+
+        return self.uow.run(actor.tenant_id, show)
+
+
 @attrs.frozen(kw_only=True)
 class Refunding:
     """Everything that people do about refunds."""
@@ -385,6 +427,7 @@ class Refunding:
     show: ShowRefund
     sync: SyncRefund
     sync_payment: RefundSync
+    disputes: ShowDisputes
 
 
 def _may_see(actor: Actor, payment: Payment) -> bool:
@@ -425,13 +468,18 @@ def _wanted(request: RefundRequest, left: Refundable) -> tuple[Split, tuple[int,
     return left.whole()
 
 
-def _suspended(request: RefundRequest, payment: Payment, refunds: tuple[Refund, ...]) -> int:
+def _suspended(
+    request: RefundRequest,
+    payment: Payment,
+    refunds: tuple[Refund, ...],
+    disputes: tuple[Dispute, ...],
+) -> int:
     """Money of a sale that was over: so many cents of it, or all that is not under way (S30)."""
     if request.tickets is not None:
         raise InvalidInput(errors=(FieldError("tickets", "were not sold: refund an amount"),))
-    left = suspended_cents(payment, refunds)
+    left = suspended_cents(payment, refunds, disputes)
     cents = max(1, left) if request.amount_cents is None else request.amount_cents
-    check_amount(cents, left)
+    check_amount(cents, left, disputed=charged_back_cents(disputes) > 0)
     return cents
 
 

@@ -468,17 +468,18 @@ class PayoutCourier:
         )
         moved = _moved(tx, noted, event, now)
         if step.moves:
-            self._end(tx, moved, books, before, now)
+            self._end(tx, moved, before, fact.lost_cents, now)
         return moved
 
-    def _end(
-        self, tx: Tx, moved: Payout, books: PayoutBooks, before: PayoutState, now: datetime
-    ) -> None:
+    def _end(self, tx: Tx, moved: Payout, before: PayoutState, lost: int, now: datetime) -> None:
+        books = _books(moved)
         if moved.state is PayoutState.PAID:
             tx.ledger.post(books.paid(now))
         elif moved.state is PayoutState.FAILED:
-            late = before is PayoutState.PAID
-            tx.ledger.post(books.returned(now) if late else books.failed(now, sent=moved.sent))
+            if before is PayoutState.PAID:
+                tx.ledger.post(books.returned(now, lost_cents=lost))
+            else:
+                tx.ledger.post(books.failed(now, sent=moved.sent, lost_cents=lost))
             code = moved.failure.code if moved.failure else ""
             self.alerts.raise_alert("payout_failed", code, payout_id=str(moved.id))
         tx.outbox.emit([_message(self.ids, moved, f"payout.{moved.state}", now)])

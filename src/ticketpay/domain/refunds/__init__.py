@@ -1,4 +1,4 @@
-"""Refunds: money that goes back to a buyer (S24, S25).
+"""Refunds and disputes: money that goes back to a buyer, asked for or taken (S24, S25, S27).
 
 Vocabulary: *headroom* is what may still be refunded: captured, less what was sold as not refundable,
 less every refund that has not failed, less what was charged back. A *split* says whose money it is.
@@ -9,8 +9,16 @@ to the amount; what is refunded in the end is exactly what was sold, whatever th
 
 from __future__ import annotations
 
+from ticketpay.domain.refunds.disputes import (
+    DISPUTE_MACHINE,
+    Dispute,
+    DisputeEvent,
+    DisputeState,
+    charged_back_cents,
+)
 from ticketpay.domain.refunds.errors import (
     AlreadyRefunded,
+    ChargedBack,
     NothingCaptured,
     RefundDecided,
     RefundTooLarge,
@@ -25,6 +33,7 @@ from ticketpay.domain.refunds.policy import (
     check_amount,
     check_window,
     is_suspended,
+    lost_split,
     refundable_of,
     split_of_any,
     staying,
@@ -34,8 +43,13 @@ from ticketpay.domain.refunds.policy import (
 from ticketpay.domain.refunds.states import REFUND_MACHINE, RefundEvent, RefundState
 
 __all__ = [
+    "DISPUTE_MACHINE",
     "REFUND_MACHINE",
     "AlreadyRefunded",
+    "ChargedBack",
+    "Dispute",
+    "DisputeEvent",
+    "DisputeState",
     "NothingCaptured",
     "Refund",
     "RefundDecided",
@@ -49,9 +63,11 @@ __all__ = [
     "SamePerson",
     "Split",
     "TicketsRefunded",
+    "charged_back_cents",
     "check_amount",
     "check_window",
     "is_suspended",
+    "lost_split",
     "refundable_of",
     "split_of_any",
     "staying",

@@ -6,6 +6,7 @@ from ticketpay.domain.kernel.errors import Conflict, Forbidden, Rejected
 
 __all__ = [
     "AlreadyRefunded",
+    "ChargedBack",
     "NothingCaptured",
     "RefundDecided",
     "RefundTooLarge",
@@ -27,6 +28,13 @@ class AlreadyRefunded(Conflict):
 
     code = "ALREADY_REFUNDED"
     title = "Payment already refunded"
+
+
+class ChargedBack(AlreadyRefunded):
+    """The buyer's bank has taken what is left (field notes S6): refunded, it would be paid twice."""
+
+    code = "CHARGED_BACK"
+    title = "Payment charged back"
 
 
 class NothingCaptured(Conflict):

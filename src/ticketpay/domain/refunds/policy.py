@@ -17,14 +17,17 @@ from ticketpay.domain.orders import Order
 from ticketpay.domain.payments.model import Payment
 from ticketpay.domain.payments.states import PaymentState
 from ticketpay.domain.pricing.model import Charge, TicketLine
+from ticketpay.domain.refunds.disputes import Dispute, DisputeState, charged_back_cents
 from ticketpay.domain.refunds.errors import (
     AlreadyRefunded,
+    ChargedBack,
     NothingCaptured,
     RefundTooLarge,
     RefundWindowExpired,
     TicketsRefunded,
 )
 from ticketpay.domain.refunds.model import Refund, Split
+from ticketpay.domain.refunds.states import RefundState
 
 __all__ = [
     "RefundRules",
@@ -32,6 +35,7 @@ __all__ = [
     "check_amount",
     "check_window",
     "is_suspended",
+    "lost_split",
     "refundable_of",
     "split_of_any",
     "staying",
@@ -53,8 +57,9 @@ class Refundable:
     """A payment as refunds see it, in cents.
 
     ``sold`` is what can go back at all; ``kept_cents`` was never refundable; ``refunded`` is the sum
-    of all refunds that have not failed, those that are under way included; ``charged_back_cents``
-    went back by disputes. ``voided`` are the numbers of tickets that are refunded already.
+    of all refunds that have not failed, those that are under way included, and of lost disputes;
+    ``charged_back_cents`` are held by open ones. ``voided`` are the numbers of the tickets that are
+    void already; ``disputed`` says that no headroom is left because of disputes.
     """
 
     sold: Split
@@ -63,6 +68,7 @@ class Refundable:
     charged_back_cents: int
     tickets: tuple[TicketLine, ...]
     voided: frozenset[int]
+    disputed: bool = False
 
     @property
     def headroom_cents(self) -> int:
@@ -71,9 +77,12 @@ class Refundable:
         return max(0, left)
 
     def whole(self) -> tuple[Split, tuple[int, ...]]:
-        """Everything that is left, with all tickets that are; raises ``AlreadyRefunded``."""
+        """Everything that is left, with all tickets that are; raises ``AlreadyRefunded``.
+
+        ``ChargedBack``, which is one, when it was a bank that took it.
+        """
         numbers = tuple(t.number for t in self.tickets if t.number not in self.voided)
-        return self.of_amount(_some(self.headroom_cents)), numbers
+        return self.of_amount(_some(self.headroom_cents, disputed=self.disputed)), numbers
 
     def of_amount(self, cents: int) -> Split:
         """Whose the ``cents`` are; raises ``RefundTooLarge`` or ``AlreadyRefunded``."""
@@ -113,7 +122,7 @@ class Refundable:
         return [known[number] for number in numbers]
 
     def _check(self, cents: int) -> None:
-        check_amount(cents, self.headroom_cents)
+        check_amount(cents, self.headroom_cents, disputed=self.disputed)
 
     def _fitted(self, wanted: Split, cents: int) -> Split:
         """``wanted`` within what is left of each part; the venue bears the rest, then the others."""
@@ -142,18 +151,20 @@ class Refundable:
         )
 
 
-def check_amount(cents: int, left_cents: int) -> None:
-    """Whether ``cents`` of what is left can be refunded.
+def check_amount(cents: int, left_cents: int, *, disputed: bool = False) -> None:
+    """Whether ``cents`` of what is left can be refunded; ``disputed`` if a bank took of it.
 
-    Raises ``InvalidInput`` below one cent, ``AlreadyRefunded``, ``RefundTooLarge``.
+    Raises ``InvalidInput`` below one cent, ``AlreadyRefunded``, ``ChargedBack``, ``RefundTooLarge``.
     """
     if cents < 1:
         raise InvalidInput(errors=(FieldError("amountCents", "must be a positive integer"),))
-    if cents > _some(left_cents):
+    if cents > _some(left_cents, disputed=disputed):
         raise RefundTooLarge(f"{left_cents} cents are left, {cents} were asked for")
 
 
-def _some(left_cents: int) -> int:
+def _some(left_cents: int, *, disputed: bool) -> int:
+    if left_cents == 0 and disputed:
+        raise ChargedBack("the buyer's bank has taken what is left")
     if left_cents == 0:
         raise AlreadyRefunded("nothing is left to be refunded")
     return left_cents
@@ -174,17 +185,21 @@ def refundable_of(
     order: Order,
     refunds: Iterable[Refund],
     *,
+    disputes: Iterable[Dispute] = (),
     charged_back_cents: int = 0,
     everything: bool = False,
 ) -> Refundable:
     """What can be refunded of ``payment``; ``order`` with its tickets, ``refunds`` all of its own.
 
+    So are ``disputes``; ``charged_back_cents`` went back beside them, in nobody's name.
     ``everything`` gives back what was sold as not refundable, too: the event did not take place.
     Raises ``NothingCaptured`` unless the payment is completed.
     """
     if payment.state is not PaymentState.COMPLETED:
         raise NothingCaptured(f"payment {payment.id} is {payment.state}")
     counted = [refund for refund in refunds if refund.counts]
+    taken = [dispute for dispute in disputes if dispute.counts]
+    gone: list[Refund | Dispute] = [*counted, *taken]
     charges = [attrs.evolve(c, refundable=c.refundable or everything) for c in order.charges]
     tickets = [
         attrs.evolve(
@@ -199,25 +214,33 @@ def refundable_of(
     return Refundable(
         sold=sold,
         kept_cents=payment.received_cents - sold.cents,
-        refunded=sum((refund.split for refund in counted if refund.split), Split()),
-        charged_back_cents=charged_back_cents,
+        refunded=sum((each.split for each in gone if each.split), Split()),
+        charged_back_cents=charged_back_cents + _held_cents(taken),
         tickets=tuple(tickets),
-        voided=frozenset(number for refund in counted for number in refund.tickets),
+        voided=frozenset(number for each in gone for number in each.tickets),
+        disputed=bool(taken) or charged_back_cents > 0,
     )
 
 
-def split_of_any(payment: Payment, order: Order, refunds: Iterable[Refund], cents: int) -> Split:
+def split_of_any(
+    payment: Payment,
+    order: Order,
+    refunds: Iterable[Refund],
+    cents: int,
+    *,
+    disputes: Iterable[Dispute] = (),
+) -> Split:
     """Whose the ``cents`` of a refund are that nobody here was asked about.
 
     Charges that were sold as not refundable give only what is beyond the refundable. Raises as
     ``refundable_of`` and ``Refundable.of_amount``.
     """
-    known = tuple(refunds)
-    usual = refundable_of(payment, order, known)
+    known, taken = tuple(refunds), tuple(disputes)
+    usual = refundable_of(payment, order, known, disputes=taken)
     first = usual.of_amount(min(cents, usual.headroom_cents)) if usual.headroom_cents else Split()
     if first.cents == cents:
         return first
-    all_of_it = refundable_of(payment, order, known, everything=True)
+    all_of_it = refundable_of(payment, order, known, disputes=taken, everything=True)
     rest = attrs.evolve(all_of_it, refunded=all_of_it.refunded + first)
     return first + rest.of_amount(cents - first.cents)
 
@@ -243,7 +266,12 @@ def staying(
 
 
 def voiding_the_rest(
-    refund: Refund, payment: Payment, order: Order, others: Iterable[Refund]
+    refund: Refund,
+    payment: Payment,
+    order: Order,
+    others: Iterable[Refund],
+    *,
+    disputes: Iterable[Dispute] = (),
 ) -> Refund:
     """``refund``, with every ticket that is not void yet when it leaves nothing to be refunded.
 
@@ -253,7 +281,9 @@ def voiding_the_rest(
     if refund.split is None:
         return refund
     begun = [one for one in others if one.id != refund.id and not one.needs_approval]
-    left = refundable_of(payment, order, [*begun, refund])
+    # An open dispute may be won: then there is something left.
+    lost = [dispute for dispute in disputes if dispute.state is DisputeState.LOST]
+    left = refundable_of(payment, order, [*begun, refund], disputes=lost)
     if left.headroom_cents:
         return refund
     rest = (t.number for t in left.tickets if t.number not in left.voided)
@@ -265,9 +295,44 @@ def is_suspended(payment: Payment) -> bool:
     return payment.state is PaymentState.CANCELLED and payment.received_cents > 0
 
 
-def suspended_cents(payment: Payment, refunds: Iterable[Refund]) -> int:
-    """What is left of money in suspense, less every refund that has not failed; never below 0."""
-    return max(0, payment.received_cents - sum(r.amount.cents for r in refunds if r.counts))
+def suspended_cents(
+    payment: Payment, refunds: Iterable[Refund], disputes: Iterable[Dispute] = ()
+) -> int:
+    """What is left of money in suspense, in cents and never below 0.
+
+    Less every refund that has not failed, and what a bank has taken, for the buyer has it already.
+    """
+    back = sum(refund.amount.cents for refund in refunds if refund.counts)
+    return max(0, payment.received_cents - back - charged_back_cents(disputes))
+
+
+def _held_cents(taken: Iterable[Dispute]) -> int:
+    """What open disputes hold: nobody knows yet whose money it will have been."""
+    return sum(each.amount.cents for each in taken if each.state is DisputeState.OPEN)
+
+
+def lost_split(
+    payment: Payment,
+    order: Order,
+    refunds: Iterable[Refund],
+    others: Iterable[Dispute],
+    cents: int,
+) -> Split:
+    """Whose ``cents`` a lost dispute has taken; ``refunds`` and ``others`` of the same payment.
+
+    They are shared like a refund of everything that was sold; what is more than is left of the sale
+    is the platform's, under its fees. A refund that cannot be made any more, because the bank was
+    there first, does not count. Raises ``NothingCaptured`` unless the payment is completed.
+    """
+    begun = [refund for refund in refunds if not refund.needs_approval]
+    lost = [dispute for dispute in others if dispute.state is DisputeState.LOST]
+    left = refundable_of(payment, order, begun, disputes=lost, everything=True)
+    if left.headroom_cents < cents:
+        sent = [r for r in begun if r.provider_refund_id or r.state is not RefundState.PENDING]
+        left = refundable_of(payment, order, sent, disputes=lost, everything=True)
+    shared = min(cents, left.headroom_cents)
+    split = left.of_amount(shared) if shared else Split()
+    return split + Split(fees_cents=cents - shared)
 
 
 def check_window(payment: Payment, rules: RefundRules, now: datetime) -> None:

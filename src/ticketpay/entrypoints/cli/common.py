@@ -56,7 +56,7 @@ limited = click.option(
 of_aggregate = click.option(
     "--type",
     "kind",
-    type=click.Choice(["order", "payment", "refund", "payout"]),
+    type=click.Choice(["order", "payment", "refund", "payout", "dispute"]),
     default="order",
     show_default=True,
     help="What it is about.",

@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "catalog": Lazy("catalog", "What is for sale."),
     "completion": Lazy("completion", "Print the script that completes commands in a shell."),
     "demo": Lazy("running", "Sell tickets on embedded servers, and check the books."),
+    "disputes": Lazy("disputes", "The disputes of a payment."),
     "events": Lazy("events", "What becomes of an event that does not take place."),
     "inbox": Lazy("listing", "The provider's events that came in."),
     "ledger": Lazy("ledger", "The books of a tenant."),

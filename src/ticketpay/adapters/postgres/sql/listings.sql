@@ -40,6 +40,9 @@ WITH subjects (kind, id) AS (
     UNION ALL
     SELECT 'refund', r.id FROM refunds r
     WHERE r.tenant_id = %(tenant)s AND r.payment_id = %(payment)s
+    UNION ALL
+    SELECT 'dispute', d.id FROM disputes d
+    WHERE d.tenant_id = %(tenant)s AND d.payment_id = %(payment)s
 )
 SELECT a.sent_at, 'attempt', 'payment', a.payment_id, 'charge', coalesce(a.object_id, ''),
        a.number::bigint
@@ -63,7 +66,10 @@ WHERE p.tenant_id = %(tenant)s
   AND (p.key = ANY(%(keys)s::text[])
        OR p.key IN (SELECT f.fact || ':' || %(payment)s || ':' || s.id
                     FROM subjects s, unnest(%(facts)s::text[]) AS f (fact)
-                    WHERE s.kind = 'refund'))
+                    WHERE s.kind = 'refund')
+       OR p.key IN (SELECT f.fact || ':' || %(payment)s || ':' || s.id
+                    FROM subjects s, unnest(%(dispute_facts)s::text[]) AS f (fact)
+                    WHERE s.kind = 'dispute'))
 UNION ALL
 SELECT o.occurred_at, 'message', s.kind, s.id, o.type, '', o.seq
 FROM subjects s

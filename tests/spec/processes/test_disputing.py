@@ -1,0 +1,446 @@
+"""Disputes from beginning to end: what a bank asks, takes and gives back, in whatever order it is told."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import attrs
+import pytest
+
+from tests.spec.processes.test_refunding import (
+    KEPT,
+    ask,
+    decide,
+    order_state,
+    owed,
+    refunds,
+    sell,
+    somebody,
+    work,
+)
+from tests.support.sandboxed import Sandboxed, bank, refund_at_provider
+from ticketpay.adapters.sandbox.banking import DISPUTE_FEE
+from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.ledger import AccountKind, Posting, suspense_posting
+from ticketpay.domain.messaging import InboxStatus, Outcome
+from ticketpay.domain.money import Currency, Money
+from ticketpay.domain.orders import OrderState
+from ticketpay.domain.parties import Role
+from ticketpay.domain.payments import FactMismatch, Payment, PaymentState, ProviderRef
+from ticketpay.domain.processes.provider_facts import open_case, open_order
+from ticketpay.domain.refunds import (
+    Dispute,
+    DisputeState,
+    NothingCaptured,
+    RefundState,
+)
+from ticketpay.ports.payments import DisputeNotice
+
+pytestmark = pytest.mark.spec("S27")
+
+
+def act(system: Sandboxed, payment: Payment, verb: str = "dispute", **given: object) -> None:
+    """What the bank does; then everybody works."""
+    assert payment.ref is not None
+    assert bank(system.model, payment.ref.object_id, verb, **given) == 200
+    work(system)
+
+
+def disputes(system: Sandboxed) -> list[Dispute]:
+    table = system.uow.store.of(system.scenery.tenant).disputes
+    return sorted(table.values(), key=lambda d: (d.created_at, d.id))
+
+
+def told(system: Sandboxed, payment: Payment) -> list[str]:
+    """What the order's stream says of its tickets, and the disputes' streams of the rest."""
+    messages = system.uow.store.of(system.scenery.tenant).messages.items()
+    mine = {payment.order_id, *(d.id for d in disputes(system))}
+    return [
+        m.type
+        for (key, _), m in messages
+        if key.aggregate_id in mine and not m.type.startswith("order.pa")
+    ]
+
+
+def verified(system: Sandboxed) -> int:
+    """What is at the provider, in cents; ledger and provider agree."""
+    report = system.app.verify_ledger(system.scenery.tenant)
+    assert report.differences == ()
+    return report.provider_cents.get("USD", 0)
+
+
+def posting(system: Sandboxed, fact: str) -> Posting:
+    found = system.uow.store.of(system.scenery.tenant).postings.values()
+    (one,) = [p for p in found if p.key.startswith(f"{fact}:")]
+    return one
+
+
+def notice(payment: Payment, **changes: Any) -> DisputeNotice:
+    """The bank has taken the whole."""
+    assert payment.ref is not None
+    full = DisputeNotice(
+        ref=payment.ref,
+        provider_dispute_id="dp_1",
+        state=DisputeState.OPEN,
+        amount=payment.amount,
+        fee_cents=0,
+        reason="fraudulent",
+    )
+    return attrs.evolve(full, **changes)
+
+
+def hear(system: Sandboxed, payment: Payment, heard: DisputeNotice) -> Dispute:
+    """An event of the provider, without the provider."""
+    desk, now = system.app.process_inbox.desk.disputes, system.clock.now()
+
+    def run(tx: Any) -> Dispute:
+        return desk.hear(tx, open_order(tx, open_case(tx, payment.id)), heard, now)
+
+    return system.uow.run(system.scenery.tenant, run)
+
+
+def test_an_inquiry_moves_nothing(system: Sandboxed) -> None:
+    """A bank that asks takes no money and freezes nothing; when it is satisfied, the matter is closed."""
+    payment = sell(system)
+    before = system.app.trial_balance(system.scenery.tenant)
+    act(system, payment, inquiry=True)
+    (dispute,) = disputes(system)
+    assert (dispute.state, dispute.fee_cents) == (DisputeState.INQUIRY, 0)
+    assert "dispute_inquiry" in system.alerts.kinds()
+    assert verified(system) == payment.amount.cents
+    act(system, payment, "win")
+    (dispute,) = disputes(system)
+    assert dispute.state is DisputeState.CLOSED
+    assert told(system, payment) == []
+    assert system.app.trial_balance(system.scenery.tenant) == before
+    assert ask(system, payment, amount_cents=1).outcome is Outcome.COMPLETED
+
+
+@pytest.mark.spec("S24")
+def test_withdrawn_money_is_in_suspense_and_tickets_are_frozen(system: Sandboxed) -> None:
+    """An inquiry that escalates takes the money; everybody keeps a share until it is decided."""
+    payment = sell(system)
+    act(system, payment, inquiry=True)
+    act(system, payment, "escalate")
+    (dispute,) = disputes(system)
+    assert (dispute.state, dispute.fee_cents) == (DisputeState.OPEN, DISPUTE_FEE)
+    assert verified(system) == 0
+    assert owed(system, AccountKind.DISPUTE_SUSPENSE) == -payment.amount.cents
+    assert owed(system, AccountKind.PROCESSOR_FEES) == -DISPUTE_FEE
+    assert owed(system, AccountKind.PROVIDER_FEES) == DISPUTE_FEE
+    assert owed(system, AccountKind.VENUE_PAYABLE) == 10_000
+    assert told(system, payment) == ["dispute.opened", "order.tickets_frozen"]
+    assert "dispute_opened" in system.alerts.kinds()
+    refused = ask(system, payment)
+    assert (refused.outcome, refused.body["code"]) == (Outcome.REFUSED, "CHARGED_BACK")
+
+
+def test_a_won_dispute_leaves_the_sale_as_it_was(system: Sandboxed) -> None:
+    """The money is back, the tickets are good again and can be refunded; the fee is lost."""
+    payment = sell(system)
+    act(system, payment)
+    act(system, payment, "win")
+    (dispute,) = disputes(system)
+    assert dispute.state is DisputeState.WON
+    assert verified(system) == payment.amount.cents
+    assert owed(system, AccountKind.DISPUTE_SUSPENSE) == 0
+    assert owed(system, AccountKind.PROVIDER_FEES) == DISPUTE_FEE
+    assert told(system, payment) == [
+        "dispute.opened",
+        "order.tickets_frozen",
+        "dispute.won",
+        "order.tickets_thawed",
+    ]
+    ask(system, payment)
+    work(system)
+    assert refunds(system)[0].state is RefundState.COMPLETED
+    assert verified(system) == KEPT * 2
+
+
+def test_a_won_dispute_credits_the_current_account(system: Sandboxed) -> None:
+    """What was withdrawn from one account comes back to that which the payment is at now."""
+    payment = sell(system)
+    hear(system, payment, notice(payment))
+    moved = attrs.evolve(
+        payment, ref=ProviderRef("stripe", "acct_new", livemode=False, object_id="pi_new")
+    )
+    now = system.clock.now()
+    system.uow.run(system.scenery.tenant, lambda tx: tx.payments.save(moved, None, now))
+    hear(system, payment, notice(payment, state=DisputeState.WON))
+    withdrawn, won = posting(system, "dispute_withdrawn"), posting(system, "dispute_won")
+    assert [e.account.party for e in withdrawn.entries if e.cents < 0] == ["platform"]
+    assert [e.account.party for e in won.entries if e.cents > 0] == ["acct_new"]
+    assert owed(system, AccountKind.DISPUTE_SUSPENSE) == 0
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_lost_dispute_voids_the_tickets(system: Sandboxed, count: int) -> None:
+    """Venue, platform and taxman bear it in full, what was sold as not refundable, too; seats are free."""
+    payment = sell(system, "A1", count=count)
+    act(system, payment)
+    act(system, payment, "lose")
+    (dispute,) = disputes(system)
+    assert (dispute.state, dispute.tickets) == (DisputeState.LOST, tuple(range(1, count + 2)))
+    assert dispute.split is not None
+    assert dispute.split.cents == payment.amount.cents
+    assert verified(system) == 0
+    for kind in (AccountKind.VENUE_PAYABLE, AccountKind.PLATFORM_REVENUE, AccountKind.TAX_PAYABLE):
+        assert owed(system, kind) == 0
+    assert told(system, payment)[2:] == ["dispute.lost", "order.tickets_voided"]
+    assert system.stock() == (0, 0)
+    (voided,) = [m for m in system.tickets.delivered if m.type == "order.tickets_voided"]
+    assert (voided.data["disputeId"], voided.data["refundId"]) == (str(dispute.id), "")
+    assert ask(system, payment).body["code"] == "CHARGED_BACK"
+
+
+@pytest.mark.spec("S24")
+def test_a_part_that_is_lost_leaves_the_rest_to_refund(system: Sandboxed) -> None:
+    """Of a part the shares are those of a refund; tickets stay good; refund and charge-back are the whole."""
+    payment = sell(system)
+    act(system, payment, amount=4_000)
+    assert verified(system) == payment.amount.cents - 4_000
+    assert (
+        ask(system, payment, amount_cents=payment.amount.cents - 3_999).outcome is Outcome.REFUSED
+    )
+    act(system, payment, "lose")
+    (dispute,) = disputes(system)
+    assert dispute.split is not None
+    assert dispute.split.fees_cents == 920 * 4_000 // payment.amount.cents
+    assert told(system, payment)[-1] == "order.tickets_thawed"
+    rest = ask(system, payment)
+    assert rest.body["amountCents"] == payment.amount.cents - 4_000 - KEPT * 2
+    assert rest.body["tickets"] == [1, 2]
+
+
+@pytest.mark.spec("S24")
+def test_a_refund_beside_a_dispute_is_not_sent_twice(system: Sandboxed) -> None:
+    """A refund that the bank has forestalled fails, and gives its money back to those who had it."""
+    payment = sell(system)
+    ask(system, payment, amount_cents=5_000)
+    assert payment.ref is not None
+    assert bank(system.model, payment.ref.object_id) == 200
+    work(system)
+    (refund,) = refunds(system)
+    assert refund.state is RefundState.FAILED
+    assert verified(system) == 0
+    assert owed(system, AccountKind.VENUE_PAYABLE) == 10_000
+    act(system, payment, "lose")
+    assert verified(system) == 0
+    assert owed(system, AccountKind.VENUE_PAYABLE) == owed(system, AccountKind.TAX_PAYABLE) == 0
+
+
+@pytest.mark.spec("S24")
+def test_a_dispute_that_is_lost_before_the_refund_fails(system: Sandboxed) -> None:
+    """The platform bears nothing that a refund, which can never be made, seems to have taken."""
+    payment = sell(system)
+    ask(system, payment, amount_cents=5_000)
+    hear(system, payment, notice(payment, state=DisputeState.LOST))
+    assert payment.ref is not None
+    bank(system.model, payment.ref.object_id)
+    bank(system.model, payment.ref.object_id, "lose")
+    system.app.janitor()
+    assert refunds(system)[0].state is RefundState.FAILED
+    assert verified(system) == 0
+    for kind in (AccountKind.VENUE_PAYABLE, AccountKind.PLATFORM_REVENUE, AccountKind.TAX_PAYABLE):
+        assert owed(system, kind) == 0
+
+
+@pytest.mark.spec("S24")
+def test_what_a_refund_has_left_can_be_disputed(system: Sandboxed) -> None:
+    """After a partial refund the bank takes the rest; lost, nothing is left and the tickets are void."""
+    payment = sell(system)
+    ask(system, payment, tickets=(1,))
+    work(system)
+    assert order_state(system, payment) is OrderState.PARTIALLY_REFUNDED
+    rest = payment.amount.cents - refunds(system)[0].amount.cents
+    act(system, payment, amount=rest)
+    act(system, payment, "lose")
+    (dispute,) = disputes(system)
+    assert dispute.tickets == (2,)
+    assert verified(system) == 0
+    assert owed(system, AccountKind.VENUE_PAYABLE) == 0
+    voided = [m.data["tickets"] for m in system.tickets.delivered if m.type.endswith("voided")]
+    assert voided == [[1], [2]]
+
+
+def test_requests_give_way(system: Sandboxed) -> None:
+    """What a buyer has asked for and nobody agreed to ends when the bank takes the money."""
+    payment = sell(system)
+    buyer = somebody(system, Role.CUSTOMER, user_id=payment.user_id)
+    first = ask(system, payment, buyer, amount_cents=7_000)
+    small = ask(system, payment, buyer, amount_cents=1_000)
+    act(system, payment, amount=5_000)
+    states = {str(r.id): r.state for r in refunds(system)}
+    assert states[str(first.body["id"])] is RefundState.FAILED
+    assert states[str(small.body["id"])] is RefundState.PENDING
+    refused = decide(system, str(first.body["id"]), somebody(system))
+    assert refused.body["code"] == "REFUND_DECIDED"
+
+
+def test_more_than_was_sold_is_the_platforms(system: Sandboxed) -> None:
+    """A bank that takes more than is left of the sale takes the difference from the platform."""
+    payment = sell(system)
+    much = Money(payment.amount.cents + 300, payment.amount.currency)
+    lost = hear(system, payment, notice(payment, amount=much, state=DisputeState.LOST))
+    assert lost.split is not None
+    assert owed(system, AccountKind.PLATFORM_REVENUE) == -300
+    assert owed(system, AccountKind.VENUE_PAYABLE) == 0
+
+
+@pytest.mark.spec("S27", "S35")
+@pytest.mark.parametrize("end", ["win", "lose"])
+@pytest.mark.parametrize("order", range(12))
+def test_any_order_and_any_number_of_events_end_the_same(
+    system: Sandboxed, end: str, order: int
+) -> None:
+    """Backwards, shuffled, twice: state, books, tickets and the dispute's own events are the same."""
+    payment = sell(system)
+    work(system)
+    assert payment.ref is not None
+    bank(system.model, payment.ref.object_id, inquiry=True)
+    bank(system.model, payment.ref.object_id, "escalate")
+    bank(system.model, payment.ref.object_id, end)
+    system.clock.advance(5)
+    deliveries = system.model.due_deliveries() * 2
+    random.Random(order).shuffle(deliveries)  # noqa: S311 - repeatable, not secret
+    for delivery in deliveries:
+        system.app.receive_webhook(delivery.body, delivery.headers["stripe-signature"])
+        system.app.process_inbox()
+    work(system)
+    (dispute,) = disputes(system)
+    won = end == "win"
+    assert dispute.state is (DisputeState.WON if won else DisputeState.LOST)
+    assert dispute.fee_cents == DISPUTE_FEE
+    assert verified(system) == (payment.amount.cents if won else 0)
+    assert owed(system, AccountKind.DISPUTE_SUSPENSE) == 0
+    ended = (
+        ["dispute.won", "order.tickets_thawed"] if won else ["dispute.lost", "order.tickets_voided"]
+    )
+    assert told(system, payment) == ["dispute.opened", "order.tickets_frozen", *ended]
+
+
+def test_a_fee_that_is_told_late_is_booked_once(system: Sandboxed) -> None:
+    """Whatever the state by then, the fee is booked when it is first told, and not again."""
+    payment = sell(system)
+    hear(system, payment, notice(payment, state=DisputeState.LOST))
+    for _ in range(2):
+        heard = hear(system, payment, notice(payment, fee_cents=1_500))
+        assert (heard.state, heard.fee_cents) == (DisputeState.LOST, 1_500)
+    assert owed(system, AccountKind.PROVIDER_FEES) == 1_500
+
+
+def test_what_contradicts_is_kept_as_evidence(system: Sandboxed) -> None:
+    """Another amount, another currency, or two ends: nothing moves."""
+    payment = sell(system)
+    won = hear(system, payment, notice(payment, state=DisputeState.WON))
+    for wrong in (
+        notice(payment, amount=Money(5, payment.amount.currency)),
+        notice(payment, state=DisputeState.LOST),
+        notice(payment, provider_dispute_id="dp_2", amount=Money(5, Currency.of("eur"))),
+    ):
+        with pytest.raises(FactMismatch):
+            hear(system, payment, wrong)
+    assert disputes(system) == [won]
+
+
+def test_a_dispute_waits_for_its_payment(system: Sandboxed) -> None:
+    """Nothing is booked of a payment whose own success has not been heard; the event comes again."""
+    payment = sell(system, card="threeDSecureRequired")
+    with pytest.raises(NothingCaptured):
+        hear(system, payment, notice(payment))
+    assert issubclass(NothingCaptured, Conflict)
+    assert disputes(system) == []
+
+
+def test_two_disputes_of_one_payment(system: Sandboxed) -> None:
+    """Tickets are frozen once, stay so while one is open, and are void when both have taken all."""
+    payment = sell(system, card="createMultipleDisputes")
+    work(system)
+    assert [d.state for d in disputes(system)] == [DisputeState.OPEN] * 2
+    left = payment.amount.cents % 2
+    assert verified(system) == left
+    for dispute in list(disputes(system)):
+        path = f"/_sandbox/disputes/{dispute.provider_dispute_id}/lose"
+        assert system.model.request("POST", path, {}, b"{}").status == 200
+        work(system)
+    assert verified(system) == left
+    tickets = [kind for kind in told(system, payment) if kind.startswith("order.tickets")]
+    assert tickets == ["order.tickets_frozen", "order.tickets_voided"]
+
+
+@pytest.mark.parametrize(
+    ("card", "state"),
+    [
+        ("createDispute", DisputeState.OPEN),
+        ("createDisputeProductNotReceived", DisputeState.OPEN),
+        ("createDisputeInquiry", DisputeState.INQUIRY),
+    ],
+)
+def test_cards_that_dispute(system: Sandboxed, card: str, state: DisputeState) -> None:
+    """A card that disputes at once; without an answer the bank has won after nine days."""
+    payment = sell(system, card=card)
+    work(system)
+    assert [d.state for d in disputes(system)] == [state]
+    verified(system)
+    work(system, 9 * 86_400 + 1)
+    opened = state is DisputeState.OPEN
+    (dispute,) = disputes(system)
+    assert dispute.state is (DisputeState.LOST if opened else DisputeState.CLOSED)
+    assert verified(system) == (0 if opened else payment.amount.cents)
+
+
+def test_a_late_success_that_is_disputed(system: Sandboxed) -> None:
+    """Money of a sale that was over is taken from where it lies; its refund fails, no ticket hears of it."""
+    payment = sell(system)
+    cancelled = attrs.evolve(payment, state=PaymentState.CANCELLED)
+    late = suspense_posting(
+        payment_id=payment.id,
+        provider_account="",
+        amount=payment.amount,
+        posted_at=system.clock.now(),
+    )
+    tables = system.uow.store.of(system.scenery.tenant)
+    lost = notice(payment, state=DisputeState.LOST)
+
+    def run(tx: Any) -> Dispute:
+        tx.ledger.post(late)
+        tables.payments.put(payment.id, cancelled)
+        case = open_order(tx, open_case(tx, payment.id))
+        return system.app.process_inbox.desk.disputes.hear(tx, case, lost, system.clock.now())
+
+    dispute = system.uow.run(system.scenery.tenant, run)
+    assert (dispute.state, dispute.split, dispute.tickets) == (DisputeState.LOST, None, ())
+    assert owed(system, AccountKind.SUSPENSE) == owed(system, AccountKind.DISPUTE_SUSPENSE) == 0
+    assert told(system, payment) == ["dispute.opened", "dispute.lost"]
+    assert ask(system, payment).body["code"] == "CHARGED_BACK"
+
+
+@pytest.mark.spec("S24", "S27")
+def test_a_dashboard_refund_that_failed_before_the_dispute(system: Sandboxed) -> None:
+    """Heard of behind the dispute it is adopted as failed, and moves nothing."""
+    payment = sell(system, sandbox_refund="fails_later")
+    assert payment.ref is not None
+    assert refund_at_provider(system.model, payment.ref.object_id, 1_500) == 200
+    system.clock.advance(15)
+    late = system.model.due_deliveries()
+    act(system, payment)
+    for delivery in reversed(late):
+        system.receive(delivery)
+        system.app.process_inbox()
+    work(system)
+    (refund,) = refunds(system)
+    assert (refund.state, refund.split) == (RefundState.FAILED, None)
+    assert verified(system) == 0
+    assert owed(system, AccountKind.SUSPENSE) == 0
+
+
+def test_a_settled_inbox(system: Sandboxed) -> None:
+    """Every event of a dispute says in the inbox what came of it."""
+    payment = sell(system)
+    act(system, payment)
+    rows = system.uow.store.platform.settled.values()
+    notes = [row.note for row in rows if row.event.event_type.startswith("charge.dispute.")]
+    (dispute,) = disputes(system)
+    assert notes == [f"dispute {dispute.id} is open"] * 2
+    assert all(row.status is InboxStatus.PROCESSED for row in rows)
