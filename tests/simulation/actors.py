@@ -465,7 +465,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
     _task(release, "worker", 1, lambda world: world.has_paid()),
     _task(pay_out, "api", 2, lambda world: world.has_paid()),
     _task(call_off, "api", 3, lambda world: bool(world.payouts())),
-    _event(bank, 6, lambda world: any(p.provider_payout_id for p in world.payouts())),
+    _event(bank, 25, lambda world: any(p.provider_payout_id for p in world.payouts())),
     _task(decide, "api", 3, lambda world: bool(world.refunds())),
     _task(cancel_event, "api", 2, lambda world: world.may_cancel and world.has_paid()),
     _event(dashboard, 1, lambda world: world.has_paid() and not world.webhooks_lost),
