@@ -85,6 +85,9 @@ bench: $(STAMP) ## ratios against baselines in the same run
 	$(BIN)/python -m bench.imports
 	$(BIN)/python -m bench.ledger
 	$(BIN)/python -m bench.limits
+	$(BIN)/python -m bench.balances
+	$(BIN)/python -m bench.refunds
+	$(BIN)/python -m bench.payouts
 	$(BIN)/python -m bench.sales
 	$(BIN)/python -m bench.mass_refund
 	$(BIN)/python -m bench.soak

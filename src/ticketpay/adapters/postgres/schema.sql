@@ -743,3 +743,7 @@ END
 $$;
 
 GRANT SELECT, INSERT, UPDATE ON venue_accounts, payouts TO ticketpay_app, ticketpay_worker;
+
+-- How many payments of a venue were completed lately: counted for every balance and every payout.
+CREATE INDEX payments_venue_completed ON payments (tenant_id, venue_id, created_at)
+    WHERE state = 'completed';

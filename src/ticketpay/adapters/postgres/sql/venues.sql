@@ -29,9 +29,16 @@ ORDER BY b.party, b.currency, b.subject
 LIMIT %(limit)s
 
 -- name: history
-SELECT min(created_at), count(*) FILTER (WHERE state = 'completed' AND created_at >= %(since)s)
-FROM payments
-WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s
+-- Two questions, each with an index of its own: the first payment is one row, however many there are.
+SELECT (
+    SELECT created_at FROM payments
+    WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s
+    ORDER BY created_at LIMIT 1
+), (
+    SELECT count(*) FROM payments
+    WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND state = 'completed'
+      AND created_at >= %(since)s
+)
 
 -- name: add_payout
 INSERT INTO payouts (tenant_id, id, venue_id, amount_cents, fee_cents, currency, speed, state,
