@@ -8,6 +8,7 @@ from uuid import uuid4
 import attrs
 import pytest
 
+from tests.contracts.test_disputes import a_dispute
 from tests.support.backend import Backend
 from tests.support.scenery import a_payout
 from ticketpay.domain.kernel.errors import Conflict
@@ -23,6 +24,7 @@ from ticketpay.domain.payouts import (
     VenueAccount,
     VenueHistory,
 )
+from ticketpay.domain.refunds import DISPUTE_MACHINE, DisputeEvent
 from ticketpay.ports.payouts import Due
 from ticketpay.ports.transactions import Tx
 
@@ -82,7 +84,7 @@ def test_pending_money_is_due_when_its_event_is_over(backend: Backend) -> None:
 
 @pytest.mark.spec("S21")
 def test_a_history_counts_what_was_paid(backend: Backend) -> None:
-    """Days since the first payment, and the completed payments since then."""
+    """Days since the first payment, and the completed payments and chargebacks since then."""
     venue, now = backend.home.venue_id, backend.now()
     none = VenueHistory(age_days=0, paid_count=0, disputed_count=0)
     other = VenueId(uuid4())
@@ -93,7 +95,15 @@ def test_a_history_counts_what_was_paid(backend: Backend) -> None:
     backend.run(lambda tx: tx.payments.save(paid, step, now))
     before, later = now - timedelta(days=1), now + timedelta(days=100)
     seen = backend.run(lambda tx: tx.venue_accounts.history(venue, before, later)())
-    assert (seen.age_days, seen.paid_count) == (100, 1)
+    assert (seen.age_days, seen.paid_count, seen.disputed_count) == (100, 1, 0)
+    dispute = a_dispute(payment, now)
+    backend.run(lambda tx: tx.disputes.add(dispute))
+    assert backend.run(lambda tx: tx.venue_accounts.history(venue, before, later)()) == seen
+    opened = DISPUTE_MACHINE.step(dispute.state, DisputeEvent.WITHDRAW)
+    taken = attrs.evolve(dispute, state=opened.after)
+    backend.run(lambda tx: tx.disputes.move(taken, opened, now))
+    seen = backend.run(lambda tx: tx.venue_accounts.history(venue, before, later)())
+    assert (seen.paid_count, seen.disputed_count) == (1, 1)
     seen = backend.run(lambda tx: tx.venue_accounts.history(venue, later, later)())
     assert seen.paid_count == 0
 

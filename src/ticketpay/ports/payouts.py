@@ -54,7 +54,10 @@ class VenueAccounts(Protocol):
         ...
 
     def history(self, venue_id: VenueId, since: datetime, now: datetime) -> Later[VenueHistory]:
-        """The venue's age from its first payment, and its payments since then."""
+        """The venue's age from its first payment, its payments and chargebacks since then.
+
+        Payments are counted up to a thousand a chargeback and a thousand more: no rate needs others.
+        """
         ...
 
 

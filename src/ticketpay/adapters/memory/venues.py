@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import attrs
@@ -22,8 +23,12 @@ from ticketpay.domain.payouts import (
     VenueAccount,
     VenueHistory,
 )
+from ticketpay.domain.refunds import DisputeState
 from ticketpay.ports.later import Later
 from ticketpay.ports.payouts import Due
+
+CHARGEBACKS: Final = (DisputeState.OPEN, DisputeState.WON, DisputeState.LOST)
+COUNTED_PER_DISPUTE: Final = 1_000
 
 __all__ = ["MemoryPayouts", "MemoryVenueAccounts"]
 
@@ -79,7 +84,14 @@ class MemoryVenueAccounts:
         first = min((p.created_at for p in mine), default=now)
         paid = [p for p in mine if p.state is PaymentState.COMPLETED and p.created_at >= since]
         age = max(0, (now - first).days)
-        return known(VenueHistory(age_days=age, paid_count=len(paid), disputed_count=0))
+        ids = {payment.id for payment in mine}
+        disputed = [
+            d
+            for d in self.tables.disputes.values()
+            if d.payment_id in ids and d.state in CHARGEBACKS and d.created_at >= since
+        ]
+        count = min(len(paid), COUNTED_PER_DISPUTE * (len(disputed) + 1))
+        return known(VenueHistory(age_days=age, paid_count=count, disputed_count=len(disputed)))
 
 
 @attrs.frozen

@@ -75,9 +75,9 @@ class PostgresVenueAccounts:
         values = {"tenant": self.session.tenant_id, "venue": venue_id, "since": since}
 
         def parse(rows: Sequence[tuple[Any, ...]]) -> VenueHistory:
-            first, paid = rows[0]
+            first, paid, disputed = rows[0]
             age = (now - first).days if first else 0
-            return VenueHistory(age_days=max(0, age), paid_count=paid, disputed_count=0)
+            return VenueHistory(age_days=max(0, age), paid_count=paid, disputed_count=disputed)
 
         return self.session.read(_SQL["history"], values, parse)
 

@@ -29,16 +29,25 @@ ORDER BY b.party, b.currency, b.subject
 LIMIT %(limit)s
 
 -- name: history
--- Two questions, each with an index of its own: the first payment is one row, however many there are.
+-- Each question has an index of its own. Beyond a thousand payments a dispute no rate is missed.
+WITH disputed AS (
+    SELECT count(*) AS n FROM disputes d
+    JOIN payments p ON p.tenant_id = d.tenant_id AND p.id = d.payment_id
+    WHERE d.tenant_id = %(tenant)s AND p.venue_id = %(venue)s
+      AND d.state IN ('open', 'won', 'lost') AND d.created_at >= %(since)s
+)
 SELECT (
     SELECT created_at FROM payments
     WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s
     ORDER BY created_at LIMIT 1
 ), (
-    SELECT count(*) FROM payments
-    WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND state = 'completed'
-      AND created_at >= %(since)s
-)
+    SELECT count(*) FROM (
+        SELECT 1 FROM payments
+        WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND state = 'completed'
+          AND created_at >= %(since)s
+        LIMIT (SELECT 1000 * (n + 1) FROM disputed)
+    ) AS counted
+), (SELECT n FROM disputed)
 
 -- name: add_payout
 INSERT INTO payouts (tenant_id, id, venue_id, amount_cents, fee_cents, currency, speed, state,
