@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.backend import Backend
 from tests.support.databases import Database
-from tests.support.scenery import Scenery, a_payout, audit_entry, chain, ref
+from tests.support.scenery import Scenery, a_payout, a_subscription, audit_entry, chain, ref
 from ticketpay.adapters.postgres.errors import CONSTRAINTS
 from ticketpay.domain.inventory import SeatUnavailable, SoldOut
 from ticketpay.domain.kernel.errors import Conflict, TicketpayError
@@ -176,6 +176,22 @@ def moved_payout(backend: Backend) -> Act:
     return lambda tx: tx.payouts.move(done, step, backend.now())
 
 
+def add_subscription(backend: Backend) -> Act:
+    held = a_subscription(backend.home.venue_id, backend.now())
+    return lambda tx: tx.subscriptions.add(held)
+
+
+def subscription_without_venue(backend: Backend) -> Act:
+    held = a_subscription(VenueId(uuid4()), backend.now())
+    return lambda tx: tx.subscriptions.add(held)
+
+
+def saved_subscription(backend: Backend) -> Act:
+    held = a_subscription(backend.home.venue_id, backend.now())
+    backend.run(lambda tx: tx.subscriptions.add(held))
+    return lambda tx: tx.subscriptions.save(held)
+
+
 def unsold_ticket(backend: Backend) -> Act:
     order = backend.stored_order()
     return lambda tx: tx.stock.give_back(order.id, order.tickets)
@@ -270,6 +286,9 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "payout_version": Refusal(Conflict, twice(moved_payout)),
     "payouts_tenant_id_venue_id_fkey": Refusal(Conflict, payout_without_venue),
     "venue_accounts_tenant_id_venue_id_fkey": Refusal(Conflict, guard_without_venue),
+    "venue_subscriptions_pkey": Refusal(Conflict, twice(add_subscription)),
+    "venue_subscriptions_tenant_id_venue_id_fkey": Refusal(Conflict, subscription_without_venue),
+    "subscription_version": Refusal(Conflict, twice(saved_subscription)),
     "refunds_provider": Refusal(Conflict, refund_of_another),
     "stock_returned": Refusal(Conflict, twice(sold_ticket)),
     "stock_sold": Refusal(Conflict, unsold_ticket),
@@ -342,6 +361,7 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
         "stock_holds_quantity_check",
         "stock_holds_state_check",
         "ticket_types_price_cents_check",
+        "venue_subscriptions_state_check",
         "webhook_inbox_status_check",
     ),
     "only migrations write there": (

@@ -33,6 +33,7 @@ TENANT: Final = frozenset(
         "refunds",
         "venue_accounts",
         "payouts",
+        "venue_subscriptions",
         "state_moves",
         "idempotency_keys",
         "outbox",

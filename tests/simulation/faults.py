@@ -33,6 +33,7 @@ _IN_TX: Final = (
     "refunds.",
     "stock.",
     "streams.",
+    "subscriptions.",
     "timers.",
     "venue_accounts.",
     "tx.before_commit",

@@ -23,6 +23,7 @@ from ticketpay.ports.payouts import Payouts, VenueAccounts
 from ticketpay.ports.pricing import Quotes
 from ticketpay.ports.refunds import Refunds
 from ticketpay.ports.sales import Sales
+from ticketpay.ports.subscriptions import Subscriptions
 
 __all__ = ["PlatformTx", "Tx", "UnitOfWork"]
 
@@ -63,6 +64,8 @@ class Tx(PlatformTx, Protocol):
     def venue_accounts(self) -> VenueAccounts: ...
     @property
     def payouts(self) -> Payouts: ...
+    @property
+    def subscriptions(self) -> Subscriptions: ...
     @property
     def sales(self) -> Sales: ...
     @property

@@ -17,11 +17,20 @@ import pytest
 
 from tests.support.databases import Database
 from tests.support.leaks import Probe, Recorded, Recording, named_statements, strip
-from tests.support.scenery import START, Scenery, a_payout, audit_entry, chain, message, ref
+from tests.support.scenery import (
+    START,
+    Scenery,
+    a_payout,
+    a_subscription,
+    audit_entry,
+    chain,
+    message,
+    ref,
+)
 from ticketpay.adapters.postgres import catalog as catalog_adapter
 from ticketpay.adapters.postgres.session import RoundTrips
 from ticketpay.adapters.postgres.uow import PostgresTx
-from ticketpay.domain.kernel.ids import RefundId, TenantId, UserId
+from ticketpay.domain.kernel.ids import QuoteId, RefundId, TenantId, UserId
 from ticketpay.domain.ledger import capture_posting
 from ticketpay.domain.messaging import (
     AggregateType,
@@ -60,6 +69,7 @@ NOTHING_TO_CUT: Final = {
     "payments.add": "an insert names its tenant",
     "payments.add_move": "an insert names its tenant",
     "payments.add_refund": "an insert names its tenant",
+    "subscriptions.add_subscription": "an insert names its tenant",
     "venues.add_payout": "an insert names its tenant",
     "venues.ensure_account": "an insert names its tenant",
 }
@@ -112,6 +122,7 @@ def sale(home: Scenery) -> Iterator[Op]:
     yield from books(home, paid.amount, order, paid)
     yield from after_the_sale(paid)
     yield from venue_money(home)
+    yield from plans(home, quote.id)
 
 
 def sale_reads(home: Scenery) -> Iterator[Op]:
@@ -226,6 +237,17 @@ def venue_money(home: Scenery) -> Iterator[Op]:
     yield lambda tx: tx.payouts.lock(payout.id)()
     yield lambda tx: tx.payouts.of_venue(venue, START, 9)()
     yield lambda tx: tx.payouts.move(payout, step, START)
+
+
+def plans(home: Scenery, quote_id: QuoteId) -> Iterator[Op]:
+    held = a_subscription(home.venue_id, START)
+    yield lambda tx: tx.subscriptions.add(held)
+    yield lambda tx: tx.subscriptions.get(home.venue_id)()
+    yield lambda tx: tx.subscriptions.of_event(home.event_id)()
+    yield lambda tx: tx.subscriptions.of_quote(quote_id)()
+    yield lambda tx: tx.subscriptions.lock(home.venue_id)()
+    yield lambda tx: tx.subscriptions.tickets_sold(home.venue_id, START)()
+    yield lambda tx: tx.subscriptions.save(held)
 
 
 @attrs.define

@@ -45,6 +45,7 @@ from ticketpay.domain.payments import Payment
 from ticketpay.domain.payouts import Payout, VenueAccount
 from ticketpay.domain.pricing import Quote
 from ticketpay.domain.refunds import Refund
+from ticketpay.domain.subscriptions import Subscription
 from ticketpay.ports.later import Later
 
 __all__ = [
@@ -300,6 +301,7 @@ class TenantTables:
         self.refunds: Table[RefundId, Refund] = Table(store)
         self.guards: Table[tuple[VenueId, Currency], VenueAccount] = Table(store)
         self.payouts: Table[PayoutId, Payout] = Table(store)
+        self.subscriptions: Table[VenueId, Subscription] = Table(store)
         self.moves: Table[int, Move] = Table(store)
         self.keys: Table[KeyScope, KeyRow] = Table(store)
         self.messages: Table[tuple[StreamKey, int], Message] = Table(store)

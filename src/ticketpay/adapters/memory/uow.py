@@ -31,6 +31,7 @@ from ticketpay.adapters.memory.refunds import MemoryRefunds
 from ticketpay.adapters.memory.sales import MemorySales
 from ticketpay.adapters.memory.stock import MemoryStock
 from ticketpay.adapters.memory.store import SerializationFailure, Store, Transaction
+from ticketpay.adapters.memory.subscriptions import MemorySubscriptions
 from ticketpay.adapters.memory.venues import MemoryPayouts, MemoryVenueAccounts
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import TenantId
@@ -70,6 +71,7 @@ class MemoryTx:
     refunds: MemoryRefunds
     venue_accounts: MemoryVenueAccounts
     payouts: MemoryPayouts
+    subscriptions: MemorySubscriptions
     sales: MemorySales
     listings: MemoryListings
     ledger: MemoryLedger
@@ -177,6 +179,7 @@ class MemoryUnitOfWork:
             refunds=MemoryRefunds(store, tables),
             venue_accounts=MemoryVenueAccounts(store, tables),
             payouts=MemoryPayouts(store, tables),
+            subscriptions=MemorySubscriptions(tables),
             sales=MemorySales(tables),
             listings=MemoryListings(tables),
             ledger=MemoryLedger(store, tables),
