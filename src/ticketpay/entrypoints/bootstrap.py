@@ -42,6 +42,7 @@ from ticketpay.domain.processes.refunding import (
     SyncRefund,
 )
 from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
+from ticketpay.domain.processes.subscribing import ShowSubscription, Subscribe, VenuePlans
 from ticketpay.domain.processes.taxing import ListEstimatedTaxes, TaxDesk
 from ticketpay.domain.processes.venue_money import (
     AskPayout,
@@ -145,6 +146,7 @@ class App:
     verify_ledger: VerifyLedger
     refunding: Refunding
     venue_money: VenueMoney
+    plans: VenuePlans
     payment_desk: PaymentDesk
     inbox_desk: InboxDesk
     chain_audit: ChainAudit
@@ -171,7 +173,6 @@ def assemble(
     desk = FactDesk(ids=ids, alerts=alerts)
     prices = PriceBook(fees=parts.fees, taxes=tax_table())
     taxing = TaxDesk(rates=parts.tax_rates, alerts=alerts)
-    checkout = _checkout(parts, desk, prices, taxing)
     return App(
         parts=parts,
         admit=parts.admit,
@@ -184,7 +185,7 @@ def assemble(
         list_sales=ListSales(uow=uow),
         list_estimated_taxes=ListEstimatedTaxes(uow=uow),
         show_stats=ShowStats(uow=uow, clock=clock),
-        checkout=checkout,
+        checkout=_checkout(parts, desk, prices, taxing),
         confirm_payment=ConfirmPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         cancel_payment=CancelPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         show_payment=ShowPayment(uow=uow),
@@ -199,6 +200,7 @@ def assemble(
         verify_ledger=VerifyLedger(uow=uow, gateway=gateway, payouts=parts.payouts),
         refunding=_refunding(parts, desk),
         venue_money=_venue_money(parts),
+        plans=_plans(parts, prices),
         payment_desk=PaymentDesk(uow=uow, gateway=gateway, desk=desk, clock=clock),
         inbox_desk=InboxDesk(uow=uow, clock=clock),
         chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),
@@ -243,6 +245,15 @@ def _venue_money(parts: Parts) -> VenueMoney:
         cancel=CancelPayout(uow=uow, clock=clock, ids=ids),
         connect=ConnectVenue(uow=uow, clock=clock),
         show=ShowVenue(uow=uow, clock=clock, rules=rules),
+    )
+
+
+def _plans(parts: Parts, prices: PriceBook) -> VenuePlans:
+    uow, clock, plans = parts.uow, parts.clock, prices.plans
+    return VenuePlans(
+        plans=plans,
+        subscribe=Subscribe(uow=uow, clock=clock, ids=parts.ids, plans=plans),
+        show=ShowSubscription(uow=uow, clock=clock, plans=plans),
     )
 
 

@@ -70,6 +70,37 @@ def test_no_oversell_under_parallel_buyers(till: Till, database: Database | Spre
     assert database.rows(taken, till.shop.tenant.id) == [(5,)]
 
 
+@pytest.mark.spec("S19", "S19 D1", "S03")
+def test_no_sale_passes_the_cap_of_a_plan(till: Till, database: Database | Spread) -> None:
+    """Six buyers at once of 60, of 30 and of 10 tickets under a cap of 100: 100 are never passed.
+
+    A plan costs a sale a third wait, and only where it has a cap.
+    """
+    types = "UPDATE stock SET capacity = 1000 WHERE NOT seated AND tenant_id = %s RETURNING 1"
+    assert database.rows(types, till.shop.tenant.id) == [(1,)]
+    till.subscribe("enterprise")
+    till.buy()
+    till.trips.clear()
+    assert till.buy().outcome is Outcome.COMPLETED
+    assert till.trips == [2, 2]
+    till.subscribe("starter")
+    till.trips.clear()
+    assert till.buy().outcome is Outcome.COMPLETED
+    assert till.trips == [3, 2]
+    barrier = threading.Barrier(6)
+
+    def buy(quantity: int) -> Outcome:
+        barrier.wait()
+        return till.buy(quantity=quantity).outcome
+
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = list(pool.map(buy, (60, 60, 30, 30, 10, 10)))
+    assert Outcome.REFUSED in outcomes
+    sold = "SELECT ticket_count FROM orders WHERE tenant_id = %s"
+    tickets = sum(int(str(n)) for (n,) in database.rows(sold, till.shop.tenant.id))
+    assert 83 <= tickets <= 100
+
+
 @pytest.mark.spec("S16")
 def test_one_seat_has_one_buyer(till: Till, database: Database | Spread) -> None:
     """Six buyers want the same seat: one gets it, and the provider charged once."""

@@ -122,6 +122,7 @@ class World:
             replay_stream=unused,
             refunding=unused,
             venue_money=unused,
+            plans=unused,
             payment_desk=unused,
             inbox_desk=unused,
             janitor=unused,
