@@ -252,6 +252,22 @@ def test_an_active_plan_sets_the_fee_of_quote_purchase_and_estimate(
     assert (estimate["tier"], estimate["platformCents"]) == (plan, cents)
 
 
+@pytest.mark.spec("K02", "S18 D3")
+@pytest.mark.parametrize("state", [SubscriptionState.PAST_DUE, SubscriptionState.CANCELLED])
+def test_without_an_active_plan_the_sales_of_the_month_decide(
+    system: Sandboxed, state: SubscriptionState
+) -> None:
+    """More than 10,000.00 were sold: 7.9 %, whatever plan it was once."""
+    subscribe(system, "enterprise")
+    found = held(system)
+    assert found is not None
+    over = attrs.evolve(found, state=state)
+    system.uow.run(system.scenery.tenant, lambda tx: tx.subscriptions.save(over))
+    assert buy(system, 200).outcome is Outcome.COMPLETED
+    system.clock.advance(301.0)
+    assert fee(system) == 395
+
+
 @pytest.mark.spec("K02", "S18 D4")
 def test_a_quote_keeps_its_fee(system: Sandboxed) -> None:
     """What was quoted before the plan changed is what is taken."""
