@@ -20,7 +20,7 @@ import pytest
 from tests.contracts.test_disputes import a_dispute
 from tests.support.backend import Backend
 from tests.support.databases import Database
-from tests.support.scenery import Scenery, a_payout, audit_entry, chain, ref
+from tests.support.scenery import Scenery, a_payout, a_subscription, audit_entry, chain, ref
 from ticketpay.adapters.postgres.errors import CONSTRAINTS
 from ticketpay.domain.catalog import Cancellation, EventCancelled
 from ticketpay.domain.inventory import SeatUnavailable, SoldOut
@@ -216,6 +216,22 @@ def moved_dispute(backend: Backend) -> Act:
     return lambda tx: tx.disputes.move(dispute, step, backend.now())
 
 
+def add_subscription(backend: Backend) -> Act:
+    held = a_subscription(backend.home.venue_id, backend.now())
+    return lambda tx: tx.subscriptions.add(held)
+
+
+def subscription_without_venue(backend: Backend) -> Act:
+    held = a_subscription(VenueId(uuid4()), backend.now())
+    return lambda tx: tx.subscriptions.add(held)
+
+
+def saved_subscription(backend: Backend) -> Act:
+    held = a_subscription(backend.home.venue_id, backend.now())
+    backend.run(lambda tx: tx.subscriptions.add(held))
+    return lambda tx: tx.subscriptions.save(held)
+
+
 def unsold_ticket(backend: Backend) -> Act:
     order = backend.stored_order()
     return lambda tx: tx.stock.give_back(order.id, order.tickets)
@@ -325,6 +341,9 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "payout_version": Refusal(Conflict, twice(moved_payout)),
     "payouts_tenant_id_venue_id_fkey": Refusal(Conflict, payout_without_venue),
     "venue_accounts_tenant_id_venue_id_fkey": Refusal(Conflict, guard_without_venue),
+    "venue_subscriptions_pkey": Refusal(Conflict, twice(add_subscription)),
+    "venue_subscriptions_tenant_id_venue_id_fkey": Refusal(Conflict, subscription_without_venue),
+    "subscription_version": Refusal(Conflict, twice(saved_subscription)),
     "refunds_provider": Refusal(Conflict, refund_of_another),
     "disputes_pkey": Refusal(Conflict, twice(add_dispute)),
     "disputes_provider": Refusal(Conflict, dispute_of_another),
@@ -404,6 +423,7 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
         "stock_holds_quantity_check",
         "stock_holds_state_check",
         "ticket_types_price_cents_check",
+        "venue_subscriptions_state_check",
         "webhook_inbox_status_check",
     ),
     "only migrations write there": (

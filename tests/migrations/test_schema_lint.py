@@ -34,6 +34,7 @@ TENANT: Final = frozenset(
         "venue_accounts",
         "payouts",
         "disputes",
+        "venue_subscriptions",
         "state_moves",
         "idempotency_keys",
         "outbox",

@@ -23,8 +23,10 @@ from ticketpay.domain.money import USD, Money
 from ticketpay.domain.parties import Role
 from ticketpay.domain.payments import Payment, PaymentState
 from ticketpay.domain.payouts import PayoutSpeed
+from ticketpay.domain.pricing import Tier
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 from ticketpay.domain.processes.refunding import Decision, RefundRequest
+from ticketpay.domain.processes.subscribing import SubscribeOrder
 from ticketpay.domain.processes.venue_money import HoldRules, PayoutOrder, PayoutWish
 
 __all__ = [
@@ -266,6 +268,21 @@ def pay_out(world: World, process: Process) -> str:
     return f"{wish.amount} {wish.speed}: {answer.body.get('code', answer.outcome)}"
 
 
+def subscribe(world: World, process: Process) -> str:
+    """The venue wants a plan, or another one."""
+    actor = attrs.evolve(world.scenery.actor(world.uuid()), role=Role.ADMIN)
+    answer = process.app.plans.subscribe(
+        SubscribeOrder(
+            actor=actor,
+            key=KeyScope(actor.user_id, world.uuid()),
+            request_hash="subscribe",
+            venue_id=world.scenery.venue_id,
+            plan_id=world.rng.choice(tuple(Tier)),
+        )
+    )
+    return f"{answer.body.get('code', answer.body.get('plan'))}"
+
+
 def call_off(world: World, process: Process) -> str:
     """An operator calls a payout off, perhaps too late."""
     payout, entry = (
@@ -462,6 +479,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
     _task(roll_up, "worker", 1),
     _task(chain, "worker", 1),
     _task(refund, "api", 2, lambda world: world.has_paid()),
+    _task(subscribe, "api", 1),
     _task(release, "worker", 1, lambda world: world.has_paid()),
     _task(pay_out, "api", 2, lambda world: world.has_paid()),
     _task(call_off, "api", 3, lambda world: bool(world.payouts())),

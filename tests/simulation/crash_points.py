@@ -115,6 +115,7 @@ def _end(world: World) -> End:
         ),
         "sent back": len(refunds),
         "payouts": sorted(str(payout.state) for payout in tables.payouts.values()),
+        "plans": sorted((s.plan_id, s.version) for s in tables.subscriptions.values()),
         "sent out": len(world.model._world.account("").of("transfer")._items),
         "cancelled": [c.finished_at is not None for c in tables.cancellations.values()],
         "told": sorted(tuple(types) for types in streams.values()),

@@ -35,6 +35,7 @@ _IN_TX: Final = (
     "refunds.",
     "stock.",
     "streams.",
+    "subscriptions.",
     "timers.",
     "venue_accounts.",
     "tx.before_commit",

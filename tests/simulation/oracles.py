@@ -67,6 +67,7 @@ class Auditor:
             (self._tables.holds,),
             (self._tables.stock,),
             (self._tables.seats,),
+            (self._tables.subscriptions,),
             (platform.streams,),
             (self._tables.audit_head,),
         )

@@ -25,6 +25,7 @@ from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.processes.listing import SalesQuery
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 from ticketpay.domain.processes.refunding import Decision, RefundRequest
+from ticketpay.domain.processes.subscribing import SubscribeOrder
 from ticketpay.domain.processes.venue_money import PayoutOrder, PayoutWish
 from ticketpay.ports.transactions import PlatformTx
 
@@ -225,6 +226,24 @@ def ask_payout(world: World, process: Process) -> str:
     answer = process.app.venue_money.ask(order)
     process.app.venue_money.show.balance(actor, scenery.venue_id)
     return str(answer.body.get("status"))
+
+
+def subscribe(world: World, process: Process) -> str:
+    """The venue's manager wants the starter's plan."""
+    scenery = world.scenery
+    venues = frozenset({scenery.venue_id})
+    actor = attrs.evolve(scenery.actor(scenery.event_id), role=Role.VENUE_MANAGER, venues=venues)
+    answer = process.app.plans.subscribe(
+        SubscribeOrder(
+            actor=actor,
+            key=KeyScope(actor.user_id, scenery.standing),
+            request_hash="subscribe",
+            venue_id=scenery.venue_id,
+            plan_id="starter",
+        )
+    )
+    shown = process.app.plans.show(actor, scenery.venue_id)
+    return f"{answer.body['plan']} {answer.body['status']}, {shown['ticketsSold']} sold"
 
 
 def call_off(world: World, process: Process) -> str:
@@ -559,6 +578,9 @@ SCENARIOS: Final = (
         (*PAID, done(relay), bank(), received, done(inbox)),
     ),
     Scenario("relay_outbox", "tickets are voided", relay, (*PAID, done(relay), done(ask_refund))),
+    Scenario("plans", "a venue subscribes", subscribe, PAID),
+    Scenario("checkout", "a venue with a plan", pay, (done(subscribe), order())),
+    Scenario("checkout", "a quote of a venue with a plan", pay, (done(subscribe), quoted)),
     Scenario("venue_money", "an event is over", release_all, PAID),
     Scenario("venue_money", "a payout is asked for", ask_payout, RICH),
     Scenario("venue_money", "a payout is called off", call_off, (*RICH, done(ask_payout))),

@@ -63,6 +63,7 @@ SUITES: Final[dict[str, tuple[str, ...]]] = {
     "Sales": ("test_sales",),
     "Stock": ("test_stock",),
     "Streams": ("test_streams",),
+    "Subscriptions": ("test_subscriptions",),
     "TaxRates": ("test_tax",),
     "TicketService": ("test_ticket_service",),
     "Timers": ("test_timers",),

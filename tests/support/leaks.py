@@ -33,6 +33,7 @@ CONTEXTS: Final = (
     "payments",
     "sales",
     "stock",
+    "subscriptions",
     "venues",
 )
 # Comparisons with ``excluded`` guard a row of the platform's directory, not a tenant's rows.

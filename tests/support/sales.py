@@ -25,6 +25,7 @@ from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import PaymentMethod
 from ticketpay.domain.pricing import Demand, DemandLine
 from ticketpay.domain.processes.checkout import PlaceOrder
+from ticketpay.domain.processes.subscribing import SubscribeOrder
 from ticketpay.entrypoints.bootstrap import App, Parts, assemble
 from ticketpay.ports.messaging import TicketDelivery
 
@@ -92,6 +93,7 @@ class Till:
             give_quote=api.give_quote,
             receive_webhook=api.receive_webhook,
             show_order=api.show_order,
+            plans=api.plans,
         )
         actor = Actor(tenant_id=shop.tenant.id, user_id=UserId(uuid4()), role=Role.CUSTOMER)
         try:
@@ -123,6 +125,19 @@ class Till:
                 quote_id=None,
                 method=PaymentMethod(type="card", method_id=method),
                 device_fingerprint="device",
+            )
+        )
+
+    def subscribe(self, plan: str) -> Answer:
+        """An admin chooses a plan for the venue."""
+        admin = attrs.evolve(self.actor, role=Role.ADMIN)
+        return self.app.plans.subscribe(
+            SubscribeOrder(
+                actor=admin,
+                key=KeyScope(admin.user_id, uuid4()),
+                request_hash=plan,
+                venue_id=self.shop.event.venue_id,
+                plan_id=plan,
             )
         )
 

@@ -17,6 +17,7 @@ from ticketpay.domain.kernel.ids import (
     PaymentId,
     PayoutId,
     QuoteId,
+    SubscriptionId,
     TenantId,
     TicketTypeId,
     UserId,
@@ -37,9 +38,19 @@ from ticketpay.domain.pricing import (
     price_demand,
     tax_table,
 )
+from ticketpay.domain.subscriptions import Subscription, plan_of, subscribe
 from ticketpay.ports.transactions import Tx
 
-__all__ = ["START", "Scenery", "a_payout", "audit_entry", "chain", "message", "ref"]
+__all__ = [
+    "START",
+    "Scenery",
+    "a_payout",
+    "a_subscription",
+    "audit_entry",
+    "chain",
+    "message",
+    "ref",
+]
 
 START: Final = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 STANDING: Final = 5
@@ -65,6 +76,17 @@ def a_payout(venue_id: VenueId, at: datetime) -> Payout:
         requested_by=UserId(uuid4()),
         account="acct_venue",
         created_at=at,
+    )
+
+
+def a_subscription(venue_id: VenueId, at: datetime, plan: str = "pro") -> Subscription:
+    """A venue's new subscription, stored nowhere."""
+    return subscribe(
+        plan_of(plan),
+        subscription_id=SubscriptionId(uuid4()),
+        venue_id=venue_id,
+        provider_id="",
+        now=at,
     )
 
 

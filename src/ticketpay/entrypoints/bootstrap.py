@@ -45,6 +45,7 @@ from ticketpay.domain.processes.refunding import (
     SyncRefund,
 )
 from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
+from ticketpay.domain.processes.subscribing import ShowSubscription, Subscribe, VenuePlans
 from ticketpay.domain.processes.taxing import ListEstimatedTaxes, TaxDesk
 from ticketpay.domain.processes.venue_money import (
     AskPayout,
@@ -149,6 +150,7 @@ class App:
     refunding: Refunding
     venue_money: VenueMoney
     cancel_event: CancelEvent
+    plans: VenuePlans
     payment_desk: PaymentDesk
     inbox_desk: InboxDesk
     chain_audit: ChainAudit
@@ -203,6 +205,7 @@ def assemble(
         refunding=_refunding(parts, desk),
         venue_money=_venue_money(parts),
         cancel_event=CancelEvent(uow=uow, clock=clock),
+        plans=_plans(parts, prices),
         payment_desk=PaymentDesk(uow=uow, gateway=gateway, desk=desk, clock=clock),
         inbox_desk=InboxDesk(uow=uow, clock=clock),
         chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),
@@ -249,6 +252,15 @@ def _venue_money(parts: Parts) -> VenueMoney:
         cancel=CancelPayout(uow=uow, clock=clock, ids=ids),
         connect=ConnectVenue(uow=uow, clock=clock),
         show=ShowVenue(uow=uow, clock=clock, rules=rules),
+    )
+
+
+def _plans(parts: Parts, prices: PriceBook) -> VenuePlans:
+    uow, clock, plans = parts.uow, parts.clock, prices.plans
+    return VenuePlans(
+        plans=plans,
+        subscribe=Subscribe(uow=uow, clock=clock, ids=parts.ids, plans=plans),
+        show=ShowSubscription(uow=uow, clock=clock, plans=plans),
     )
 
 

@@ -25,6 +25,7 @@ from ticketpay.ports.payouts import Payouts, VenueAccounts
 from ticketpay.ports.pricing import Quotes
 from ticketpay.ports.refunds import Refunds
 from ticketpay.ports.sales import Sales
+from ticketpay.ports.subscriptions import Subscriptions
 
 __all__ = ["PlatformTx", "Tx", "UnitOfWork"]
 
@@ -69,6 +70,8 @@ class Tx(PlatformTx, Protocol):
     def cancellations(self) -> Cancellations: ...
     @property
     def disputes(self) -> Disputes: ...
+    @property
+    def subscriptions(self) -> Subscriptions: ...
     @property
     def sales(self) -> Sales: ...
     @property

@@ -26,6 +26,7 @@ ONE_ROW: Final = {
     "orders.lock_order_of_payment": "a payment has one order",
     "payments.lock_payment": "a whole primary key",
     "payments.lock_refund": "a whole primary key",
+    "subscriptions.lock_subscription": "a whole primary key",
     "venues.lock_account": "a whole primary key",
     "venues.lock_payout": "a whole primary key",
 }

@@ -5,14 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
 from tests.support.databases import Database, Spread, make_shop
 from tests.support.sales import Till
+from ticketpay.adapters.postgres.uow import PostgresTx
 from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.ids import OrderId
 from ticketpay.domain.messaging import Outcome
+from ticketpay.domain.orders import Order
+from ticketpay.domain.pricing import Demand, DemandLine
 
 pytestmark = pytest.mark.server
 
@@ -68,6 +73,67 @@ def test_no_oversell_under_parallel_buyers(till: Till, database: Database | Spre
     assert sorted(outcomes) == [Outcome.COMPLETED] * 5 + [Outcome.REFUSED] * 7
     taken = "SELECT taken FROM stock WHERE NOT seated AND tenant_id = %s"
     assert database.rows(taken, till.shop.tenant.id) == [(5,)]
+
+
+@pytest.mark.spec("S19", "S19 D1", "S03")
+def test_no_sale_passes_the_cap_of_a_plan(till: Till, database: Database | Spread) -> None:
+    """Six buyers at once of 60, of 30 and of 10 tickets under a cap of 100: 100 are never passed.
+
+    A plan costs a sale a third wait, and only where it has a cap.
+    """
+    types = "UPDATE stock SET capacity = 1000 WHERE NOT seated AND tenant_id = %s RETURNING 1"
+    assert database.rows(types, till.shop.tenant.id) == [(1,)]
+    till.subscribe("enterprise")
+    till.buy()
+    till.trips.clear()
+    assert till.buy().outcome is Outcome.COMPLETED
+    assert till.trips == [2, 2]
+    till.subscribe("starter")
+    till.trips.clear()
+    assert till.buy().outcome is Outcome.COMPLETED
+    assert till.trips == [3, 2]
+    barrier = threading.Barrier(6)
+
+    def buy(quantity: int) -> Outcome:
+        barrier.wait()
+        return till.buy(quantity=quantity).outcome
+
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = list(pool.map(buy, (60, 60, 30, 30, 10, 10)))
+    assert Outcome.REFUSED in outcomes
+    sold = "SELECT ticket_count FROM orders WHERE tenant_id = %s"
+    tickets = sum(int(str(n)) for (n,) in database.rows(sold, till.shop.tenant.id))
+    assert 83 <= tickets <= 100
+
+
+@pytest.mark.spec("S19 D1")
+def test_a_sale_waits_for_the_one_that_may_reach_the_cap(till: Till) -> None:
+    """Other tickets of the venue, other rows of stock: who holds the subscription is counted first."""
+    till.subscribe("starter")
+    line = DemandLine(till.shop.standing.id, 100)
+    quote = till.app.give_quote.preview(till.actor, Demand(till.shop.event.id, (line,)))
+    now = datetime.now(UTC)
+    order = Order.of(quote, order_id=OrderId(uuid4()), now=now, expires_at=now)
+    venue, count, waited = till.shop.event.venue_id, threading.Event(), threading.Event()
+    outcomes: list[Outcome] = []
+
+    def buy_a_seat() -> None:
+        count.wait()
+        outcomes.append(till.buy(seat="A1").outcome)
+        waited.set()
+
+    def sell_all(tx: PostgresTx) -> None:
+        tx.subscriptions.lock(venue)()
+        tx.orders.add(order)
+        count.set()
+        # The buyer must not come to an end before this commits.
+        assert not waited.wait(0.5)
+
+    buyer = threading.Thread(target=buy_a_seat)
+    buyer.start()
+    till.uow.run(till.shop.tenant.id, sell_all)
+    buyer.join()
+    assert outcomes == [Outcome.REFUSED]
 
 
 @pytest.mark.spec("S16")

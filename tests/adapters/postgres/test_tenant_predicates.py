@@ -18,12 +18,21 @@ import pytest
 from tests.contracts.test_disputes import a_dispute
 from tests.support.databases import Database
 from tests.support.leaks import Probe, Recorded, Recording, named_statements, strip
-from tests.support.scenery import START, Scenery, a_payout, audit_entry, chain, message, ref
+from tests.support.scenery import (
+    START,
+    Scenery,
+    a_payout,
+    a_subscription,
+    audit_entry,
+    chain,
+    message,
+    ref,
+)
 from ticketpay.adapters.postgres import catalog as catalog_adapter
 from ticketpay.adapters.postgres.session import RoundTrips
 from ticketpay.adapters.postgres.uow import PostgresTx
 from ticketpay.domain.catalog import Cancellation
-from ticketpay.domain.kernel.ids import EventId, RefundId, TenantId, UserId
+from ticketpay.domain.kernel.ids import EventId, QuoteId, RefundId, TenantId, UserId
 from ticketpay.domain.ledger import capture_posting
 from ticketpay.domain.messaging import (
     AggregateType,
@@ -70,6 +79,7 @@ NOTHING_TO_CUT: Final = {
     "payments.add": "an insert names its tenant",
     "payments.add_move": "an insert names its tenant",
     "payments.add_refund": "an insert names its tenant",
+    "subscriptions.add_subscription": "an insert names its tenant",
     "venues.add_payout": "an insert names its tenant",
     "venues.ensure_account": "an insert names its tenant",
 }
@@ -123,6 +133,7 @@ def sale(home: Scenery) -> Iterator[Op]:
     yield from after_the_sale(paid)
     yield from venue_money(home)
     yield from cancelled(home.event_id)
+    yield from plans(home, quote.id)
 
 
 def sale_reads(home: Scenery) -> Iterator[Op]:
@@ -260,6 +271,17 @@ def cancelled(event_id: EventId) -> Iterator[Op]:
     yield lambda tx: tx.cancellations.save(attrs.evolve(cancellation, finished_at=START))
     yield lambda tx: tx.cancellations.to_look_at(event_id, None, 9)()
     yield lambda tx: tx.cancellations.progress(event_id)()
+
+
+def plans(home: Scenery, quote_id: QuoteId) -> Iterator[Op]:
+    held = a_subscription(home.venue_id, START)
+    yield lambda tx: tx.subscriptions.add(held)
+    yield lambda tx: tx.subscriptions.get(home.venue_id)()
+    yield lambda tx: tx.subscriptions.of_event(home.event_id)()
+    yield lambda tx: tx.subscriptions.of_quote(quote_id)()
+    yield lambda tx: tx.subscriptions.lock(home.venue_id)()
+    yield lambda tx: tx.subscriptions.tickets_sold(home.venue_id, START)()
+    yield lambda tx: tx.subscriptions.save(held)
 
 
 @attrs.define

@@ -123,6 +123,7 @@ class World:
             refunding=unused,
             venue_money=unused,
             cancel_event=unused,
+            plans=unused,
             payment_desk=unused,
             inbox_desk=unused,
             janitor=unused,

@@ -69,13 +69,15 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place() -> Place:
-    """A shop where the owner has bought a ticket."""
+    """A shop where the owner has bought a ticket, and whose venue has a plan."""
     shop = Shop.open()
     sale, scenery = shop.buy(user=OWNER), shop.scenery
     ids = (scenery.event_id, scenery.venue_id, scenery.standing)
     asked = {"paymentId": sale["id"], "amountCents": 1}
     refund = shop.send("POST", "/api/v1/refunds", shop.token(user=OWNER), body=asked).json()
     event, venue, kind = map(str, ids)
+    path, admin = f"/api/v1/venues/{venue}/subscription", shop.token(role=Role.ADMIN)
+    assert shop.send("POST", path, admin, body={"plan": "pro"}).status_code == 201
     return Place(shop, Target(sale["id"], sale["orderId"], event, venue, kind, refund["id"]))
 
 
@@ -112,6 +114,9 @@ SCENES: dict[str, Scene] = {
     "venue_balance": lambda of: {"id": of.venue},
     "venue_payouts": lambda of: {"id": of.venue},
     "pay_out": lambda of: {"id": of.venue, "body": {"amountCents": 100}},
+    "plans": lambda _: {},
+    "venue_subscription": lambda of: {"id": of.venue},
+    "subscribe": lambda of: {"id": of.venue, "body": {"plan": "enterprise"}},
     "calculate_fees": _estimate,
     "transactions": lambda of: {"params": {"venueId": of.venue}},
     "stats": lambda _: {},

@@ -49,10 +49,8 @@ UNSPOKEN = {
     "LEDGER_ERROR",
     "METHOD_NOT_ALLOWED",
     "MONEY_ERROR",
-    "PLAN_UNKNOWN",
     "POSTING_UNBALANCED",
     "REJECTED",
-    "TICKET_CAP_REACHED",
     "TICKETPAY_ERROR",
     "UNROUTED_EVENT",
     "ZERO_WEIGHTS",
@@ -179,6 +177,11 @@ def venue_answers(shop: Shop, ask: Any) -> Iterator[tuple[str, httpx.Response]]:
     yield ask("venue_balance", venue, role=Role.SUPPORT)
     yield ask("venue_balance", uuid4(), role=Role.SUPPORT)
     yield ask("venue_payouts", venue, role=Role.SUPPORT)
+    yield ask("plans", role=Role.SUPPORT)
+    yield ask("venue_subscription", venue, role=Role.SUPPORT)
+    for plan in ({}, {"plan": "gold"}, {"plan": "enterprise"}):
+        yield ask("subscribe", venue, body=plan, role=Role.ADMIN)
+    yield ask("venue_subscription", venue, role=Role.SUPPORT)
 
 
 def asked_by_its_buyer(shop: Shop) -> str:

@@ -13,6 +13,7 @@ from ticketpay.entrypoints.http.endpoints import Endpoints
 from ticketpay.entrypoints.http.health import Health
 from ticketpay.entrypoints.http.openapi import Documents
 from ticketpay.entrypoints.http.operations import OPERATIONS, Operation
+from ticketpay.entrypoints.http.plans import PlanEndpoints
 from ticketpay.entrypoints.http.refunds import RefundEndpoints
 from ticketpay.entrypoints.http.routing import routes
 from ticketpay.entrypoints.http.venues import VenueEndpoints
@@ -31,7 +32,14 @@ def test_every_endpoint_is_an_operation() -> None:
     named = sorted(operation.endpoint for operation in OPERATIONS)
     assert named == sorted(
         name
-        for servant in (Endpoints, RefundEndpoints, VenueEndpoints, Health, Documents)
+        for servant in (
+            Endpoints,
+            RefundEndpoints,
+            VenueEndpoints,
+            PlanEndpoints,
+            Health,
+            Documents,
+        )
         for name, found in vars(servant).items()
         if iscoroutinefunction(found) and not name.startswith("_")
     )

@@ -24,9 +24,12 @@ from ticketpay.domain.subscriptions import (
     fee_tier,
     month_of,
     next_billing,
+    period_end,
     plan_fee_rate,
+    plan_held,
     plan_of,
     plans_at,
+    switch,
 )
 
 INSTANT = timedelta(microseconds=1)
@@ -204,3 +207,48 @@ def test_an_unknown_plan_pays_the_starters_fee(
     assert plan_fee_rate(name, schedule) == schedule.starter
     assert fee_tier(subscription(plan_id=name), volume, schedule) is Tier.STARTER
     assert fee_rate(subscription(plan_id=name), volume, schedule) == schedule.starter
+
+
+@pytest.mark.spec("S19")
+@given(st.timedeltas(timedelta(days=-400), timedelta(days=4_000)))
+def test_a_period_ends_after_now_and_whole_periods_after_it_began(passed: timedelta) -> None:
+    """Paid for 30 days at a time, the next payment is never due in the past, nor a period early."""
+    held = subscription()
+    end = period_end(held, held.current_period_end + passed)
+    late, ran_out = end - held.current_period_end, passed >= timedelta()
+    assert late % timedelta(days=BILLING_DAYS) == timedelta()
+    assert (passed < late <= passed + timedelta(days=BILLING_DAYS)) if ran_out else not late
+
+
+@pytest.mark.spec("S19")
+@pytest.mark.parametrize("state", [SubscriptionState.PAST_DUE, SubscriptionState.CANCELLED])
+def test_only_an_active_subscription_goes_on(state: SubscriptionState) -> None:
+    """One that is not active ends when its period ends, and grants nothing (K02)."""
+    held = subscription(state=state)
+    assert period_end(held, held.current_period_end + timedelta(days=1)) == held.current_period_end
+    assert plan_held(held) is None
+
+
+@pytest.mark.spec("S19", "S19 D1", "K02")
+@given(SCHEDULES)
+def test_what_a_venue_holds_is_what_its_fee_is_of(schedule: FeeSchedule) -> None:
+    """The plan whose cap counts is the one whose fee is taken; a plan of the past is the starter."""
+    plans = plans_at(schedule)
+    assert plan_held(None, plans) is None
+    for plan_id in (*Tier, "gold"):
+        plan = plan_held(subscription("pro", plan_id=plan_id), plans)
+        assert plan is not None
+        assert plan.fee_rate == plan_fee_rate(plan_id, schedule)
+        assert plan.id == (Tier.STARTER if plan_id == "gold" else plan_id)
+
+
+@pytest.mark.spec("S19")
+@given(st.sampled_from(PLANS), INSTANTS)
+def test_a_switch_changes_the_plan_at_once(plan: Plan, now: datetime) -> None:
+    """The subscription stays the same one; its new plan is paid for 30 days from now on."""
+    held = subscription("pro", version=7)
+    moved = switch(held, plan, now)
+    assert (moved.id, moved.venue_id, moved.version) == (held.id, held.venue_id, 7)
+    assert (moved.plan_id, moved.current_period_end) == (plan.id, next_billing(now))
+    assert type(moved.plan_id) is str
+    assert moved.is_active

@@ -33,6 +33,7 @@ from ticketpay.adapters.memory.refunds import MemoryRefunds
 from ticketpay.adapters.memory.sales import MemorySales
 from ticketpay.adapters.memory.stock import MemoryStock
 from ticketpay.adapters.memory.store import SerializationFailure, Store, Transaction
+from ticketpay.adapters.memory.subscriptions import MemorySubscriptions
 from ticketpay.adapters.memory.venues import MemoryPayouts, MemoryVenueAccounts
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import TenantId
@@ -74,6 +75,7 @@ class MemoryTx:
     payouts: MemoryPayouts
     cancellations: MemoryCancellations
     disputes: MemoryDisputes
+    subscriptions: MemorySubscriptions
     sales: MemorySales
     listings: MemoryListings
     ledger: MemoryLedger
@@ -183,6 +185,7 @@ class MemoryUnitOfWork:
             payouts=MemoryPayouts(store, tables),
             cancellations=MemoryCancellations(tables),
             disputes=MemoryDisputes(store, tables),
+            subscriptions=MemorySubscriptions(tables),
             sales=MemorySales(tables),
             listings=MemoryListings(tables),
             ledger=MemoryLedger(store, tables),

@@ -37,6 +37,8 @@ CONSTRAINTS: Final[dict[str, type[TicketpayError]]] = {
     "refund_version": Conflict,
     "payout_version": Conflict,
     "payouts_tenant_id_venue_id_fkey": Conflict,
+    "subscription_version": Conflict,
+    "venue_subscriptions_tenant_id_venue_id_fkey": Conflict,
     "venue_accounts_tenant_id_venue_id_fkey": Conflict,
     "refunds_provider": Conflict,
     "disputes_tenant_id_payment_id_fkey": Conflict,

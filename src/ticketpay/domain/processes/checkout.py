@@ -57,12 +57,14 @@ from ticketpay.domain.pricing import (
 from ticketpay.domain.processes.answers import answer_of, refusal
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_claimed
 from ticketpay.domain.processes.quoting import PriceBook, taken_quote
+from ticketpay.domain.processes.subscribing import check_tickets_left
 from ticketpay.domain.processes.taxing import TaxDesk
 from ticketpay.domain.reconciliation import HOLD_SECONDS, KEY_SECONDS_MAX, first_look_at
 
 if TYPE_CHECKING:
     from ticketpay.domain.catalog import Offer
     from ticketpay.domain.inventory import StockView
+    from ticketpay.domain.subscriptions import Subscription
     from ticketpay.ports.later import Later
     from ticketpay.ports.payments import PaymentGateway
     from ticketpay.ports.system import Clock, Ids
@@ -148,7 +150,7 @@ class Checkout:
         claimed = tx.idempotency.claim(command.key, command.request_hash, now)
         # The stock first: whoever cancels the event holds it until the event is off sale.
         stock = _lock_stock(tx, command)
-        offer = _read_offer(tx, command)
+        offer, held = _read_offer(tx, command), _read_plan(tx, command)
         quoted = tx.quotes.get(command.quote_id) if command.quote_id else None
         claim = claimed()
         claim.refuse_if_not_ours()
@@ -158,9 +160,12 @@ class Checkout:
             return _Opened(claim)
         try:
             _check_method(command.method)
-            quote = self._quote(tx, command, offer(), quoted() if quoted else None, now, inquiry)
+            quote = self._quote(
+                tx, command, offer(), held(), quoted() if quoted else None, now, inquiry
+            )
             _check_total(quote, command.expected_total_cents)
             check_available(stock(), quote.demand())
+            self._check_cap(tx, offer(), held(), quote, now)
             order = self._new_order(quote, command, now)
             payment = self._new_payment(order, command, now)
         except (Rejected, Conflict, NotFound) as error:
@@ -172,6 +177,7 @@ class Checkout:
         tx: Tx,
         command: PlaceOrder,
         offer: Offer | None,
+        held: Subscription | None,
         quoted: Quote | None,
         now: datetime,
         inquiry: TaxInquiry | None,
@@ -182,7 +188,21 @@ class Checkout:
                 raise EventNotOnSale(f"event {offer.event.id} is not on sale")
             return quote
         assert command.demand is not None, "a purchase names a quote or a demand"
-        return self.prices.price(tx, offer, command.demand, command.actor, self.ids, now, inquiry)
+        return self.prices.price(
+            tx, offer, held, command.demand, command.actor, self.ids, now, inquiry
+        )
+
+    def _check_cap(
+        self,
+        tx: Tx,
+        offer: Offer | None,
+        held: Subscription | None,
+        quote: Quote,
+        now: datetime,
+    ) -> None:
+        """The venue's plan sells that many tickets this month (S19 D1)."""
+        assert offer is not None, "what is priced is offered"
+        check_tickets_left(tx, held, offer.venue, len(quote.tickets), now, self.prices.plans)
 
     def _refuse(self, tx: Tx, claim: Claim, error: TicketpayError, now: datetime) -> _Opened:
         answer = refusal(error)
@@ -335,6 +355,13 @@ def _read_offer(tx: Tx, command: PlaceOrder) -> Later[Offer | None]:
         return tx.catalog.offer(command.demand.event_id)
     assert command.quote_id is not None, "a purchase names a quote or a demand"
     return tx.catalog.offer_of_quote(command.quote_id)
+
+
+def _read_plan(tx: Tx, command: PlaceOrder) -> Later[Subscription | None]:
+    if command.quote_id is not None:
+        return tx.subscriptions.of_quote(command.quote_id)
+    assert command.demand is not None, "a purchase names a quote or a demand"
+    return tx.subscriptions.of_event(command.demand.event_id)
 
 
 def _lock_stock(tx: Tx, command: PlaceOrder) -> Later[StockView]:

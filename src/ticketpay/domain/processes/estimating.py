@@ -35,7 +35,8 @@ class EstimateFees:
         """The estimate; raises ``NotFound`` and ``TaxJurisdictionUnknown``."""
 
         def ask(tx: Tx) -> Estimate:
-            place = tx.catalog.place(venue_id)()
+            found, held = tx.catalog.place(venue_id), tx.subscriptions.get(venue_id)
+            place = found()
             if place is None:
                 raise NotFound(f"there is no venue {venue_id}")
             now = self.clock.now()
@@ -43,7 +44,7 @@ class EstimateFees:
                 place,
                 ticket_cents,
                 ticket_count,
-                tier=self.prices.tier(tx, place.venue, now),
+                tier=self.prices.tier(tx, place.venue, held(), now),
                 fees=self.prices.fees,
                 taxes=self.prices.taxes,
                 day=day_in(now, place.venue.time_zone),

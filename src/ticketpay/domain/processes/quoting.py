@@ -20,12 +20,14 @@ from ticketpay.domain.pricing import (
     TicketTypeUnknown,
     price_demand,
 )
+from ticketpay.domain.subscriptions import Plan, fee_tier, plans_at
 
 if TYPE_CHECKING:
     from ticketpay.domain.catalog import Offer, Venue
     from ticketpay.domain.parties import Actor
     from ticketpay.domain.pricing import Address, TaxInquiry, Tier
     from ticketpay.domain.processes.taxing import TaxDesk
+    from ticketpay.domain.subscriptions import Subscription
     from ticketpay.ports.system import Clock, Ids
     from ticketpay.ports.transactions import Tx, UnitOfWork
 
@@ -46,13 +48,17 @@ class PriceBook:
         self,
         tx: Tx,
         offer: Offer | None,
+        held: Subscription | None,
         demand: Demand,
         actor: Actor,
         ids: Ids,
         now: datetime,
         inquiry: TaxInquiry | None = None,
     ) -> Quote:
-        """Price ``demand`` from the server's own data; raises what ``price_demand`` raises."""
+        """Price ``demand`` from the server's own data; raises what ``price_demand`` raises.
+
+        ``held`` is the subscription of the venue, if it has one.
+        """
         if offer is None:
             raise TicketTypeUnknown(f"there is no event {demand.event_id}")
         return price_demand(
@@ -60,16 +66,22 @@ class PriceBook:
             demand,
             quote_id=QuoteId(ids.new()),
             user_id=actor.user_id,
-            tier=self.tier(tx, offer.venue, now),
+            tier=self.tier(tx, offer.venue, held, now),
             fees=self.fees,
             taxes=self.taxes,
             now=now,
             inquiry=inquiry,
         )
 
-    def tier(self, tx: Tx, venue: Venue, now: datetime) -> Tier:
-        """The fee tier of a venue by what it has sold this month."""
-        return self.fees.tier(self._volume(tx, venue, now))
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """The plans, with the fees that are taken."""
+        return plans_at(self.fees)
+
+    def tier(self, tx: Tx, venue: Venue, held: Subscription | None, now: datetime) -> Tier:
+        """The fee tier of a venue: its active plan's, else by what it has sold this month (K02)."""
+        decided = held is not None and held.is_active
+        return fee_tier(held, 0 if decided else self._volume(tx, venue, now), self.fees)
 
     def _volume(self, tx: Tx, venue: Venue, now: datetime) -> int:
         known = self._volumes.get(venue.id)
@@ -127,8 +139,9 @@ class GiveQuote:
 
         def give(tx: Tx, inquiry: TaxInquiry | None) -> Quote:
             now = self.clock.now()
-            offer = tx.catalog.offer(demand.event_id)()
-            quote = self.prices.price(tx, offer, demand, actor, self.ids, now, inquiry)
+            offer = tx.catalog.offer(demand.event_id)
+            held = tx.subscriptions.of_event(demand.event_id)
+            quote = self.prices.price(tx, offer(), held(), demand, actor, self.ids, now, inquiry)
             tx.quotes.add(quote)
             return quote
 
@@ -141,7 +154,9 @@ class GiveQuote:
         """The same prices, kept nowhere: a look that changes nothing."""
 
         def price(tx: Tx) -> Quote:
-            offer = tx.catalog.offer(demand.event_id)()
-            return self.prices.price(tx, offer, demand, actor, self.ids, self.clock.now())
+            now = self.clock.now()
+            offer = tx.catalog.offer(demand.event_id)
+            held = tx.subscriptions.of_event(demand.event_id)
+            return self.prices.price(tx, offer(), held(), demand, actor, self.ids, now)
 
         return self.uow.run(actor.tenant_id, price)

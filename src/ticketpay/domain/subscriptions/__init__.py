@@ -25,8 +25,11 @@ from ticketpay.domain.subscriptions.policy import (
     fee_tier,
     month_of,
     next_billing,
+    period_end,
     plan_fee_rate,
+    plan_held,
     subscribe,
+    switch,
 )
 from ticketpay.domain.subscriptions.states import (
     SUBSCRIPTION_MACHINE,
@@ -50,8 +53,11 @@ __all__ = [
     "fee_tier",
     "month_of",
     "next_billing",
+    "period_end",
     "plan_fee_rate",
+    "plan_held",
     "plan_of",
     "plans_at",
     "subscribe",
+    "switch",
 ]

@@ -90,8 +90,9 @@ def plan_of(plan_id: str, plans: Sequence[Plan] = PLANS) -> Plan:
 class Subscription:
     """A venue's plan at the provider; a venue has at most one (S19).
 
-    ``provider_id`` (``sub_...``) is the id that others are told (D2). ``plan_id`` is stored text:
-    it may name a plan that is no longer offered. ``version`` grows by one with every change.
+    ``provider_id`` (``sub_...``) is the id that others are told (D2), or ``id`` as long as no
+    provider bills it and it is empty. ``plan_id`` is stored text: it may name a plan that is no
+    longer offered. ``current_period_end`` is that of the last period that was written down. ``version`` grows by one with every change.
     """
 
     id: SubscriptionId
@@ -101,6 +102,11 @@ class Subscription:
     state: SubscriptionState
     current_period_end: datetime
     version: int = 1
+
+    @property
+    def told_id(self) -> str:
+        """The id that others are told."""
+        return self.provider_id or str(self.id)
 
     @property
     def is_active(self) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
+
+import attrs
 
 from ticketpay.domain.kernel.ids import SubscriptionId, VenueId
 from ticketpay.domain.kernel.time import day_in, require_utc
 from ticketpay.domain.money import Rate
 from ticketpay.domain.pricing import FeeSchedule, Tier
 from ticketpay.domain.subscriptions.errors import TicketCapReached
-from ticketpay.domain.subscriptions.model import Month, Plan, Subscription
+from ticketpay.domain.subscriptions.model import PLANS, Month, Plan, Subscription, plan_of
 from ticketpay.domain.subscriptions.states import SUBSCRIPTION_MACHINE
 
 __all__ = [
@@ -20,8 +23,11 @@ __all__ = [
     "fee_tier",
     "month_of",
     "next_billing",
+    "period_end",
     "plan_fee_rate",
+    "plan_held",
     "subscribe",
+    "switch",
 ]
 
 BILLING_DAYS: Final = 30
@@ -52,6 +58,32 @@ def subscribe(
         state=SUBSCRIPTION_MACHINE.initial,
         current_period_end=next_billing(now),
     )
+
+
+def period_end(subscription: Subscription, now: datetime) -> datetime:
+    """When the period that is running at ``now`` (UTC) ends; computed, nothing is written for it.
+
+    An active subscription goes on, 30 days at a time; any other one ends where it says.
+    """
+    end, period = subscription.current_period_end, timedelta(days=BILLING_DAYS)
+    if not subscription.is_active or require_utc(now) < end:
+        return end
+    return end + ((now - end) // period + 1) * period
+
+
+def switch(subscription: Subscription, plan: Plan, now: datetime) -> Subscription:
+    """An active subscription with another plan: it counts at once, and is paid for 30 days anew."""
+    return attrs.evolve(subscription, plan_id=plan.id.value, current_period_end=next_billing(now))
+
+
+def plan_held(subscription: Subscription | None, plans: Sequence[Plan] = PLANS) -> Plan | None:
+    """What a venue sells by: its active subscription's plan, None without one (K02).
+
+    A plan that is no longer offered caps like the starter's, whose fee it pays.
+    """
+    if subscription is None or not subscription.is_active:
+        return None
+    return plan_of(_tier_of(subscription.plan_id), plans)
 
 
 def month_of(at: datetime, zone: str) -> Month:

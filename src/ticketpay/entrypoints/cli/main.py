@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "outbox": Lazy("listing", "The streams of outgoing messages."),
     "payments": Lazy("operating", "The payments of a tenant."),
     "payouts": Lazy("payouts", "What venues have, and what they are paid."),
+    "plans": Lazy("plans", "What venues subscribe to, and what it grants them."),
     "quote": Lazy("operating", "Price a demand and print its lines; nothing is kept."),
     "refunds": Lazy("refunds", "The refunds of a payment."),
     "sandbox": Lazy("sandbox", "The payment sandbox: its clock and its deliveries."),

@@ -20,6 +20,7 @@ from ticketpay.entrypoints.http.logs import Logger, request_logger
 from ticketpay.entrypoints.http.openapi import Documents
 from ticketpay.entrypoints.http.operations import OPERATIONS
 from ticketpay.entrypoints.http.paging import Cursors
+from ticketpay.entrypoints.http.plans import PlanEndpoints
 from ticketpay.entrypoints.http.pools import Pools
 from ticketpay.entrypoints.http.refunds import RefundEndpoints
 from ticketpay.entrypoints.http.routing import routes
@@ -62,7 +63,9 @@ def create_app(
 
     refunds = RefundEndpoints(app=app, pools=pools)
     venues = VenueEndpoints(app=app, pools=pools)
-    served = routes(OPERATIONS, (endpoints, refunds, venues, health, Documents()), guard)
+    plans = PlanEndpoints(app=app, pools=pools)
+    servants = (endpoints, refunds, venues, plans, health, Documents())
+    served = routes(OPERATIONS, servants, guard)
     router: ASGIApp = Router(served, redirect_slashes=False, lifespan=lifespan)
     if app.admit is not None:
         router = RateLimits.of(router, app.admit, guard, settings)

@@ -13,6 +13,7 @@ import attrs
 
 from ticketpay.domain.parties import Role
 from ticketpay.entrypoints.http.payout_shapes import PAYOUT
+from ticketpay.entrypoints.http.plan_shapes import SUBSCRIPTION
 from ticketpay.entrypoints.http.query import Check
 from ticketpay.entrypoints.http.refund_shapes import REFUND, REFUND_OF_SALE
 from ticketpay.entrypoints.http.transactions import SALES_QUERY
@@ -127,6 +128,7 @@ OPERATIONS: Final = (
             *_PRICING,
             *_AT_THE_PROVIDER,
             "SOLD_OUT",
+            "TICKET_CAP_REACHED",
             "PRICE_CHANGED",
             "QUOTE_EXPIRED",
             "PURCHASE_IN_PROGRESS",
@@ -291,6 +293,34 @@ OPERATIONS: Final = (
             "DAILY_LIMIT",
             "VENUE_NOT_CONNECTED",
         ),
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/plans",
+        endpoint="plans",
+        summary="List the plans of venues",
+        roles=_DECIDERS,
+        answers={200: "Plans"},
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/venues/{id}/subscription",
+        endpoint="venue_subscription",
+        summary="Show the plan of a venue, and what it has sold this month",
+        roles=_DECIDERS,
+        answers={200: "Subscription"},
+        refusals=("NOT_FOUND",),
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/venues/{id}/subscription",
+        endpoint="subscribe",
+        summary="Give a venue a plan, or another one",
+        roles=_PAYEES,
+        idempotent=True,
+        body=SUBSCRIPTION,
+        answers={201: "Subscription"},
+        refusals=("NOT_FOUND", "CONFLICT", "PLAN_UNKNOWN"),
     ),
     Operation(
         method="POST",

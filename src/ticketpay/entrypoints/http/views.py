@@ -16,6 +16,7 @@ from ticketpay.domain.payouts import PayoutSpeed, PayoutState
 from ticketpay.domain.pricing import Tier
 from ticketpay.domain.pricing.model import ChargeKind
 from ticketpay.domain.refunds import RefundReason, RefundState
+from ticketpay.domain.subscriptions import SubscriptionState
 
 __all__ = ["PROBLEM", "VIEWS", "Schema", "ref"]
 
@@ -24,6 +25,7 @@ Schema = Mapping[str, Any]
 _ID: Final[Schema] = {"type": "string", "format": "uuid"}
 _TEXT: Final[Schema] = {"type": "string"}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+_CAP: Final[Schema] = {"type": ["integer", "null"], "description": "Tickets of a month; null: any"}
 _CENTS: Final[Schema] = {"type": "integer", "minimum": 0, "description": "Cents"}
 _OWED: Final[Schema] = {"type": "integer", "description": "Cents; below zero what is owed"}
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
@@ -216,6 +218,37 @@ VIEWS: Final[Mapping[str, Schema]] = {
                 )
             ),
         }
+    ),
+    "Plans": _object(
+        {
+            "plans": _many(
+                _object(
+                    {
+                        "id": _words(Tier),
+                        "name": _TEXT,
+                        "priceCents": _CENTS,
+                        "currency": _CURRENCY,
+                        "billingDays": _COUNT,
+                        "feePercentage": _PERCENT,
+                        "ticketsMax": _CAP,
+                        "features": _many(_TEXT),
+                    }
+                )
+            )
+        }
+    ),
+    "Subscription": _object(
+        {
+            "subscriptionId": _TEXT,
+            "venueId": _ID,
+            "plan": _TEXT,
+            "status": _words(SubscriptionState),
+            "nextBillingDate": _TIME,
+            "ticketsMax": _CAP,
+            "ticketsSold": _COUNT,
+        },
+        "ticketsMax",
+        "ticketsSold",
     ),
     "Sale": _object(
         {

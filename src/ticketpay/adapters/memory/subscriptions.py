@@ -1,0 +1,67 @@
+"""Subscriptions in memory."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import attrs
+
+from ticketpay.adapters.memory.store import TenantTables, known
+from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.ids import EventId, QuoteId, VenueId
+from ticketpay.domain.orders import OrderState
+from ticketpay.domain.subscriptions import Subscription
+from ticketpay.ports.later import Later
+
+__all__ = ["MemorySubscriptions"]
+
+_ENDED_UNPAID: Final = (OrderState.CANCELLED, OrderState.EXPIRED)
+
+
+@attrs.frozen
+class MemorySubscriptions:
+    """``Subscriptions`` over the tables of one tenant."""
+
+    tables: TenantTables
+
+    def get(self, venue_id: VenueId) -> Later[Subscription | None]:
+        return known(self.tables.subscriptions.get(venue_id))
+
+    def of_event(self, event_id: EventId) -> Later[Subscription | None]:
+        event = self.tables.events.get(event_id)
+        return known(self.tables.subscriptions.get(event.venue_id) if event else None)
+
+    def of_quote(self, quote_id: QuoteId) -> Later[Subscription | None]:
+        quote = self.tables.quotes.get(quote_id)
+        return self.of_event(quote.event_id) if quote else known(None)
+
+    def lock(self, venue_id: VenueId) -> Later[Subscription | None]:
+        return known(self.tables.subscriptions.lock_found(venue_id))
+
+    def tickets_sold(self, venue_id: VenueId, since: datetime) -> Later[int]:
+        return known(
+            sum(
+                order.ticket_count
+                for order in self.tables.orders.values()
+                if order.venue_id == venue_id
+                and order.created_at >= since
+                and order.state not in _ENDED_UNPAID
+            )
+        )
+
+    def add(self, subscription: Subscription) -> None:
+        venue_id = subscription.venue_id
+        if venue_id not in self.tables.venues:
+            raise Conflict(f"there is no venue {venue_id}")
+        if self.tables.subscriptions.lock(venue_id) is not None:
+            raise Conflict(f"venue {venue_id} has a subscription already")
+        self.tables.subscriptions.put(venue_id, subscription)
+
+    def save(self, subscription: Subscription) -> Subscription:
+        stored = self.tables.subscriptions.lock_found(subscription.venue_id)
+        if stored is None or stored.version != subscription.version:
+            raise Conflict(f"the subscription of {subscription.venue_id} has changed")
+        saved = attrs.evolve(subscription, version=subscription.version + 1)
+        self.tables.subscriptions.put(saved.venue_id, saved)
+        return saved

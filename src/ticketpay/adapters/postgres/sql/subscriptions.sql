@@ -1,0 +1,46 @@
+-- name: of_venue
+SELECT id, venue_id, plan_id, provider_id, state, current_period_end, version
+FROM venue_subscriptions
+WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s
+
+-- name: of_event
+SELECT s.id, s.venue_id, s.plan_id, s.provider_id, s.state, s.current_period_end, s.version
+FROM events e
+JOIN venue_subscriptions s ON s.tenant_id = e.tenant_id AND s.venue_id = e.venue_id
+WHERE e.tenant_id = %(tenant)s AND e.id = %(event)s
+
+-- name: of_quote
+SELECT s.id, s.venue_id, s.plan_id, s.provider_id, s.state, s.current_period_end, s.version
+FROM quotes q
+JOIN events e ON e.tenant_id = q.tenant_id AND e.id = q.event_id
+JOIN venue_subscriptions s ON s.tenant_id = e.tenant_id AND s.venue_id = e.venue_id
+WHERE q.tenant_id = %(tenant)s AND q.id = %(quote)s
+
+-- name: lock_subscription
+SELECT id, venue_id, plan_id, provider_id, state, current_period_end, version
+FROM venue_subscriptions
+WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s
+FOR UPDATE
+
+-- name: tickets_sold
+-- An order that has failed may still be paid; one that has ended never comes back.
+SELECT coalesce(sum(ticket_count), 0)::bigint
+FROM orders
+WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND created_at >= %(since)s
+  AND state NOT IN ('cancelled', 'expired')
+
+-- name: add_subscription
+INSERT INTO venue_subscriptions (tenant_id, venue_id, id, plan_id, provider_id, state,
+    current_period_end, version)
+VALUES (%(tenant)s, %(venue)s, %(id)s, %(plan)s, %(provider_id)s, %(state)s, %(period_end)s,
+    %(version)s)
+
+-- name: save_subscription
+WITH saved AS (
+    UPDATE venue_subscriptions
+    SET id = %(id)s, plan_id = %(plan)s, provider_id = %(provider_id)s, state = %(state)s,
+        current_period_end = %(period_end)s, version = version + 1
+    WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND version = %(version)s
+    RETURNING 1
+)
+SELECT tp_expect(count(*), 1, 'subscription_version') FROM saved

@@ -1,0 +1,110 @@
+"""``ticketpay plans``: what is offered, what a venue has; a change needs ``--yes``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import attrs
+import click
+
+from ticketpay.domain.kernel.errors import NotFound
+from ticketpay.domain.kernel.ids import VenueId
+from ticketpay.entrypoints.cli.common import (
+    acting,
+    cents_of,
+    entry_of,
+    of_tenant,
+    once,
+    opened,
+    operator_of,
+    say_done,
+    say_dry,
+    support_of,
+    taken,
+)
+from ticketpay.entrypoints.cli.shell import Group, emit, emit_table
+
+if TYPE_CHECKING:
+    from ticketpay.entrypoints.bootstrap import App
+
+__all__ = ["plans"]
+
+
+@click.group(cls=Group)
+def plans() -> None:
+    """The plans that venues sell by."""
+
+
+@plans.command("list")
+def plans_list() -> None:
+    """Print the plans: price for 30 days, fee, tickets of a month."""
+    with opened(reading=True) as app:
+        view: Any = app.plans.offered()
+    rows = [
+        (
+            one["id"],
+            cents_of(one["priceCents"]),
+            one["currency"],
+            f"{one['feePercentage']} %",
+            "any" if one["ticketsMax"] is None else one["ticketsMax"],
+        )
+        for one in view["plans"]
+    ]
+    emit_table(view, ("plan", "price", "currency", "fee", "tickets"), rows)
+
+
+@plans.command("show")
+@click.argument("venue", type=click.UUID)
+@of_tenant
+def plans_show(venue: UUID, tenant: UUID) -> None:
+    """Print the plan of a venue, and what it has sold this month."""
+    with opened(tenant, reading=True) as app:
+        view = app.plans.show(support_of(tenant), VenueId(venue))
+    cap = "any number" if view["ticketsMax"] is None else view["ticketsMax"]
+    lines = [
+        f"{view['plan']}, {view['status']}, until {view['nextBillingDate']}",
+        f"{view['ticketsSold']} of {cap} tickets sold this month",
+    ]
+    emit(view, lines)
+
+
+@plans.command("subscribe")
+@click.argument("venue", type=click.UUID)
+@click.argument("plan")
+@of_tenant
+@acting
+def plans_subscribe(
+    venue: UUID, plan: str, tenant: UUID, *, yes: bool, name: str, reason: str
+) -> None:
+    """Give a venue a plan, or another one; it counts at once. Nobody is billed for it yet."""
+    from ticketpay.domain.parties import Role
+    from ticketpay.domain.processes.subscribing import SubscribeOrder
+
+    entry = entry_of("plan.subscribe", "venue", venue, name=name, reason=reason)
+    who = attrs.evolve(operator_of(tenant, entry), role=Role.ADMIN)
+    order = SubscribeOrder(
+        actor=who,
+        key=once(who, entry),
+        request_hash="cli",
+        venue_id=VenueId(venue),
+        plan_id=plan,
+        entry=entry,
+    )
+    with opened(tenant) as app:
+        before = _before(app, tenant, venue)
+        planned = app.plans.subscribe.preview(order)
+        if not yes:
+            would = f"sell by {planned['plan']} until {planned['nextBillingDate']}"
+            say_dry("plan.subscribe", venue, before, would)
+            return
+        view = taken(app.plans.subscribe(order))
+    say_done("plan.subscribe", venue, before, str(view["plan"]))
+
+
+def _before(app: App, tenant: UUID, venue: UUID) -> str:
+    """The plan that a venue has, in a word."""
+    try:
+        return str(app.plans.show(support_of(tenant), VenueId(venue))["plan"])
+    except NotFound:
+        return "without a plan"

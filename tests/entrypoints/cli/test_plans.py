@@ -1,0 +1,55 @@
+"""Plans by hand: listed, given to a venue, shown; dry unless ``--yes``."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from tests.entrypoints.cli.desk import Desk
+
+pytestmark = [pytest.mark.server, pytest.mark.spec("S19")]
+
+
+def test_the_plans_are_listed(desk: Desk) -> None:
+    """With price, fee and cap, as a table and as JSON."""
+    shown = desk.run("plans", "list").stdout
+    assert all(word in shown for word in ("starter", "99.00", "8.2 %", "1000", "any"))
+    assert [one["id"] for one in desk.json("plans", "list")["plans"]] == [
+        "starter",
+        "pro",
+        "enterprise",
+    ]
+
+
+def test_a_venue_is_given_a_plan(desk: Desk) -> None:
+    """The dry run keeps nothing; the plan that was given is shown, and in the audit trail."""
+    venue = desk.buy("visa").venue_id
+    assert desk.refused("plans", "show", venue, *desk.tenant, code=3)["code"] == "NOT_FOUND"
+    give = ("plans", "subscribe", venue, "starter", *desk.tenant)
+    counts = desk.database.counts()
+    dry = desk.json(*give)
+    assert (dry["before"], dry["would"][:24]) == ("without a plan", "sell by starter until 20")
+    assert desk.database.counts() == counts
+    done = desk.json(*give, "--yes", "--as", "ada", "--reason", "by telephone")
+    assert (done["before"], done["after"]) == ("without a plan", "starter")
+    view = desk.json("plans", "show", venue, *desk.tenant)
+    assert (view["plan"], view["status"], view["ticketsMax"]) == ("starter", "active", 100)
+    assert view["ticketsSold"] == 1
+    assert "1 of 100 tickets" in desk.run("plans", "show", venue, *desk.tenant).stdout
+    more = ("plans", "subscribe", venue, "enterprise", *desk.tenant)
+    assert desk.json(*more)["before"] == "starter"
+    assert desk.json(*more, "--yes")["after"] == "enterprise"
+    assert "1 of any number" in desk.run("plans", "show", venue, *desk.tenant).stdout
+    assert [action for action, *_ in desk.trail()] == ["plan.subscribe"] * 2
+
+
+def test_what_there_is_not_is_refused(desk: Desk) -> None:
+    """A plan that nobody offers, and a venue that nobody knows, dry or not."""
+    venue = desk.buy("visa").venue_id
+    for rest in ((), ("--yes",)):
+        gold = ("plans", "subscribe", venue, "gold", *desk.tenant, *rest)
+        assert desk.refused(*gold, code=4)["code"] == "PLAN_UNKNOWN"
+        lost = ("plans", "subscribe", uuid4(), "pro", *desk.tenant, *rest)
+        assert desk.refused(*lost, code=3)["code"] == "NOT_FOUND"
+    assert desk.trail() == []
