@@ -55,6 +55,7 @@ from ticketpay.domain.processes.venue_money import (
     PayoutCourier,
     ReleaseVenueMoney,
     ShowVenue,
+    SyncPayout,
     VenueMoney,
 )
 from ticketpay.domain.refunds import RefundRules
@@ -171,12 +172,9 @@ def assemble(
     close: Callable[[], None] = lambda: None,
 ) -> App:
     """Wire the use cases; raises ``UnroutedEvent`` when an emitted type has no route."""
-    check_routes(EMITTED, ROUTES)
-    uow, clock, ids = parts.uow, parts.clock, parts.ids
-    gateway, alerts = parts.gateway, parts.alerts
-    desk = FactDesk(ids=ids, alerts=alerts)
-    prices = PriceBook(fees=parts.fees, taxes=tax_table())
-    taxing = TaxDesk(rates=parts.tax_rates, alerts=alerts)
+    uow, clock, ids, gateway = parts.uow, parts.clock, parts.ids, parts.gateway
+    desk = FactDesk(ids=ids, alerts=parts.alerts)
+    prices, taxing = PriceBook(fees=parts.fees, taxes=tax_table()), _taxing(parts)
     return App(
         parts=parts,
         admit=parts.admit,
@@ -194,7 +192,9 @@ def assemble(
         cancel_payment=CancelPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         show_payment=ShowPayment(uow=uow),
         show_order=ShowOrder(uow=uow),
-        receive_webhook=ReceiveWebhook(uow=uow, reader=parts.reader, clock=clock, alerts=alerts),
+        receive_webhook=ReceiveWebhook(
+            uow=uow, reader=parts.reader, clock=clock, alerts=parts.alerts
+        ),
         process_inbox=_inbox(parts, desk),
         relay_outbox=_relay(parts),
         replay_stream=ReplayStream(uow=uow, clock=clock),
@@ -251,6 +251,7 @@ def _venue_money(parts: Parts) -> VenueMoney:
         ask=AskPayout(uow=uow, release=release, clock=clock, ids=ids, rules=rules),
         cancel=CancelPayout(uow=uow, clock=clock, ids=ids),
         connect=ConnectVenue(uow=uow, clock=clock),
+        sync=SyncPayout(uow=uow, clock=clock),
         show=ShowVenue(uow=uow, clock=clock, rules=rules),
     )
 
@@ -287,7 +288,12 @@ def _inbox(parts: Parts, desk: FactDesk) -> ProcessInbox:
     )
 
 
+def _taxing(parts: Parts) -> TaxDesk:
+    return TaxDesk(rates=parts.tax_rates, alerts=parts.alerts)
+
+
 def _relay(parts: Parts) -> RelayOutbox:
+    check_routes(EMITTED, ROUTES)
     return RelayOutbox(
         uow=parts.uow,
         tickets=parts.tickets,

@@ -262,6 +262,34 @@ def test_a_cancelled_payout(system: Sandboxed) -> None:
     verify(system)
 
 
+@pytest.mark.spec("S21")
+def test_a_payout_is_asked_about_at_once(system: Sandboxed) -> None:
+    """An operator need not wait for the next look; one that came to nothing is left alone."""
+    rich(system)
+    ask(system, 100_000)
+    work(system)
+    at_provider(system, "pay")
+    payout, tenant, entry = (
+        payouts(system)[0],
+        system.scenery.tenant,
+        audit_entry(system.clock.now()),
+    )
+    work(system)
+    assert payouts(system)[0].state is PayoutState.PROCESSING
+    sync = system.app.venue_money.sync
+    assert sync(tenant, payout.id, entry).state is PayoutState.PROCESSING
+    work(system)
+    assert payouts(system)[0].state is PayoutState.PAID
+    at_provider(system, "fail")
+    sync(tenant, payout.id, audit_entry(system.clock.now()))
+    work(system)
+    assert payouts(system)[0].state is PayoutState.FAILED
+    sync(tenant, payout.id, audit_entry(system.clock.now()))
+    assert len(system.uow.store.platform.timers) == 0
+    with pytest.raises(NotFound):
+        sync(tenant, PayoutId(uuid4()), audit_entry(system.clock.now()))
+
+
 def at_provider(system: Sandboxed, verb: str) -> None:
     """The bank takes the payout, or sends it back."""
     ident = payouts(system)[0].provider_payout_id

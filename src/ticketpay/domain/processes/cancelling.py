@@ -174,8 +174,8 @@ class RefundCancelled:
         self.desk.begin(tx, refund, payment, order, now)
 
     def _reject(self, tx: Tx, case: Case, waiting: Iterable[Refund], now: datetime) -> None:
-        for request in waiting:
-            locked = tx.refunds.lock(request.id)()
+        # All of them are locked before any stream is.
+        for locked in [tx.refunds.lock(request.id)() for request in waiting]:
             assert locked is not None, "refunds are never deleted"
             self.desk.reject(tx, locked, case.order, now)
 

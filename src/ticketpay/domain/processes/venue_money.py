@@ -66,6 +66,7 @@ __all__ = [
     "PayoutWish",
     "ReleaseVenueMoney",
     "ShowVenue",
+    "SyncPayout",
     "VenueMoney",
     "payout_view",
 ]
@@ -308,6 +309,27 @@ class CancelPayout:
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
+class SyncPayout:
+    """``ticketpay payouts sync``: the worker asks the provider about a payout now."""
+
+    uow: UnitOfWork
+    clock: Clock
+
+    def __call__(self, tenant: TenantId, payout_id: PayoutId, entry: AuditEntry) -> Payout:
+        """The payout as it is before the worker has asked; raises ``NotFound``."""
+
+        def look(tx: Tx) -> Payout:
+            now = self.clock.now()
+            payout = _found(tx.payouts.lock(payout_id)(), payout_id)
+            tx.audit.record(attrs.evolve(entry, at=now))
+            if not payout.state.is_undone:
+                tx.timers.set(tx.tenant_id, TimerKind.PAYOUT, payout_id, now)
+            return payout
+
+        return self.uow.run(tenant, look)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConnectVenue:
     """``ticketpay payouts connect``: where a venue's money goes."""
 
@@ -493,6 +515,7 @@ class VenueMoney:
     ask: AskPayout
     cancel: CancelPayout
     connect: ConnectVenue
+    sync: SyncPayout
     show: ShowVenue
 
 

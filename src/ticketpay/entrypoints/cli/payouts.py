@@ -150,6 +150,23 @@ def payouts_cancel(payout: UUID, tenant: UUID, *, yes: bool, name: str, reason: 
     say_done("payout.cancel", payout, before, str(after.state))
 
 
+@payouts.command("sync")
+@click.argument("payout", type=click.UUID)
+@of_tenant
+@acting
+def payouts_sync(payout: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
+    """Have the worker ask the provider about a payout now, also long after it was paid."""
+    ident = PayoutId(payout)
+    entry = entry_of("payout.sync", "payout", payout, name=name, reason=reason)
+    with opened(tenant) as app:
+        before = str(app.venue_money.show.payout(support_of(tenant), ident)["status"])
+        if not yes:
+            say_dry("payout.sync", payout, before, "have the worker ask the provider")
+            return
+        app.venue_money.sync(TenantId(tenant), ident, entry)
+    say_done("payout.sync", payout, before, "the worker asks the provider")
+
+
 def _order(
     tenant: UUID, venue: VenueId, amount: Any, entry: AuditEntry, *, instant: bool
 ) -> PayoutOrder:

@@ -18,6 +18,7 @@ from ticketpay.entrypoints.catalog_file import read_catalog
 from ticketpay.entrypoints.cli.books import balance_rows
 from ticketpay.entrypoints.cli.tokens import token_for
 from ticketpay.entrypoints.demo import CATALOG
+from ticketpay.entrypoints.demo.aftermath import Aftermath
 from ticketpay.entrypoints.demo.audit import Audit, plant_one_cent
 from ticketpay.entrypoints.demo.shop import Shop
 from ticketpay.entrypoints.demo.show import Screen
@@ -65,9 +66,9 @@ def run_demo() -> bool:
             return _sell_and_audit(screen, audit)
 
 
-def _signer(settings: Settings, catalog: Catalog) -> Callable[[UUID], str]:
+def _signer(settings: Settings, catalog: Catalog) -> Callable[[UUID, str], str]:
     tenant = catalog.tenant.id
-    return lambda user: token_for(settings, tenant=tenant, user=user, role="customer", minutes=60)
+    return lambda user, role: token_for(settings, tenant=tenant, user=user, role=role, minutes=60)
 
 
 def _sell_and_audit(screen: Screen, audit: Audit) -> bool:
@@ -76,16 +77,21 @@ def _sell_and_audit(screen: Screen, audit: Audit) -> bool:
     screen.step(f"{len(purchases)} orders are paid; waiting for the worker")
     waited = audit.wait(purchases)
     screen.step(f"the worker needed {waited:.1f} s more")
+    checks = audit.checks(purchases)
+    screen.step("after the sale: a refund, two disputes, a cancelled event, a payout")
+    after = Aftermath(shop=audit.shop, app=audit.app).run()
+    audit.wait(())
     tenant = audit.shop.catalog.tenant.id
     if os.environ.get(_PLANT) == "one-cent":
         plant_one_cent(audit.owner_dsn, tenant)
-    checks, differences = audit.checks(purchases), audit.differences()
+    differences = audit.differences()
     screen.results(results)
+    screen.results(after, title="After the sale", what="what")
     if receipt := _longest(purchases):
         screen.receipt(receipt.buyer.order(receipt.order))
     screen.books(balance_rows(audit.app.trial_balance(tenant)))
     screen.checks(checks)
-    ok = all(r.ok for r in results) and all(c.ok for c in checks) and not differences
+    ok = all(r.ok for r in (*results, *after)) and all(c.ok for c in checks) and not differences
     screen.verdict(differences, ok=ok)
     return ok
 

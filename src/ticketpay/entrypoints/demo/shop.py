@@ -10,6 +10,7 @@ import attrs
 import httpx
 
 from ticketpay.domain.catalog import Catalog, StockedType
+from ticketpay.domain.kernel.ids import EventId
 
 __all__ = ["Buyer", "Shop"]
 
@@ -19,12 +20,12 @@ _API: Final = "/api/v1"
 
 @attrs.frozen(kw_only=True)
 class Shop:
-    """Where to buy and what; ``token`` signs in a user of the demo's tenant."""
+    """Where to buy and what; ``token`` signs in a user of the demo's tenant in a role."""
 
     api: httpx.Client
     sandbox: httpx.Client
     catalog: Catalog
-    token: Callable[[UUID], str]
+    token: Callable[[UUID, str], str]
 
     @classmethod
     def at(
@@ -33,7 +34,7 @@ class Shop:
         sandbox_url: str,
         key: str,
         catalog: Catalog,
-        token: Callable[[UUID], str],
+        token: Callable[[UUID, str], str],
     ) -> Shop:
         """The shop at ``api_url``, whose provider believes ``key``."""
         limits = httpx.Limits(max_connections=64)
@@ -53,20 +54,29 @@ class Shop:
 
     def buyer(self) -> Buyer:
         """Somebody new."""
-        return Buyer(self, {"authorization": f"Bearer {self.token(uuid4())}"})
+        return Buyer(self, {"authorization": f"Bearer {self.token(uuid4(), 'customer')}"})
 
     def kind(self, *, seated: bool) -> StockedType:
         """The first ticket type of that sort."""
         return next(found for found in self.catalog.types if found.type.seated is seated)
 
-    def basket(self, quantity: int = 1, seat: str = "") -> dict[str, Any]:
-        """What to buy: general admission, or one named seat."""
+    def basket(
+        self, quantity: int = 1, seat: str = "", *, event: EventId | None = None
+    ) -> dict[str, Any]:
+        """What to buy: general admission, of an event if there is one named, or one named seat."""
         kind = self.kind(seated=bool(seat)).type
-        event = next(found for found in self.catalog.events if found.id == kind.event_id)
+        if event is not None:
+            of_event = (found.type for found in self.catalog.types if found.type.event_id == event)
+            kind = next(found for found in of_event if not found.seated)
+        event_of_kind = next(found for found in self.catalog.events if found.id == kind.event_id)
         line: dict[str, Any] = {"ticketTypeId": str(kind.id), "quantity": quantity}
         if seat:
             line["seats"] = [seat]
-        return {"venueId": str(event.venue_id), "eventId": str(event.id), "tickets": [line]}
+        return {
+            "venueId": str(event_of_kind.venue_id),
+            "eventId": str(kind.event_id),
+            "tickets": [line],
+        }
 
     def charged(self) -> dict[str, int]:
         """The successful charges at the provider: cents per intent."""
@@ -82,6 +92,25 @@ class Shop:
                     cents = found.get(charge["payment_intent"], 0) + charge["amount"]
                     found[charge["payment_intent"]] = cents
         return found
+
+    def staff(self, method: str, path: str, role: str, body: object = None) -> httpx.Response:
+        """A request of somebody who works for the tenant; raises for a refusal."""
+        headers = {"authorization": f"Bearer {self.token(uuid4(), role)}"}
+        if body is not None:
+            headers["idempotency-key"] = str(uuid4())
+        answer = self.api.request(method, f"{_API}/{path}", json=body, headers=headers)
+        return answer.raise_for_status()
+
+    def intent_of(self, payment: str) -> dict[str, Any]:
+        """The intent of a payment at the provider."""
+        answer = self.sandbox.get("/v1/payment_intents", params={"limit": "100"})
+        found = answer.raise_for_status().json()["data"]
+        mine = (intent for intent in found if intent["metadata"].get("payment_id") == payment)
+        return dict(next(mine))
+
+    def control(self, path: str, **given: object) -> None:
+        """Make something happen at the provider, such as ``disputes/{id}/win``."""
+        self.sandbox.post(f"/_sandbox/{path}", json=given).raise_for_status()
 
     def pass_challenge(self, intent: str) -> None:
         """Do what a buyer does on the bank's page."""

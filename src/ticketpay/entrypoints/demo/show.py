@@ -35,10 +35,12 @@ class Screen:
         """One line of progress with the seconds since the start."""
         self.console.print(f"[dim]{time.monotonic() - self.began:5.1f} s[/]  {escape(text)}")
 
-    def results(self, results: Iterable[Result]) -> None:
+    def results(
+        self, results: Iterable[Result], title: str = "Buyers", what: str = "buyer"
+    ) -> None:
         """Buyers, what should have come and what came."""
         rows = [(r.story, r.expected, r.actual, r.ok) for r in results]
-        self._compared("Buyers", "buyer", rows)
+        self._compared(title, what, rows)
 
     def checks(self, checks: Iterable[Check]) -> None:
         """The questions of the audit."""
