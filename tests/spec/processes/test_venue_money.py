@@ -214,15 +214,33 @@ def test_what_cannot_be_paid_out(system: Sandboxed) -> None:
             ask(system, cents)
     assert ask(system, 50_000, currency=Currency("EUR")).body["code"] == "INSUFFICIENT_FUNDS"
     assert ask(system, 9_999_999).body["code"] == "INSUFFICIENT_FUNDS"
-    rules = attrs.evolve(system.app.venue_money.ask.rules, daily_max_cents=20_000)
-    strict = attrs.evolve(system.app.venue_money.ask, rules=rules)
-    system.app = attrs.evolve(
-        system.app, venue_money=attrs.evolve(system.app.venue_money, ask=strict)
-    )
+    limit_day(system, 20_000)
     assert ask(system, 20_001).body["code"] == "DAILY_LIMIT"
     connect(system, "")
     assert ask(system, 20_000).body["code"] == "VENUE_NOT_CONNECTED"
     assert system.app.trial_balance(system.scenery.tenant) == before
+
+
+def limit_day(system: Sandboxed, cents: int) -> None:
+    """No more than so much leaves in a day."""
+    venue_money = system.app.venue_money
+    rules = attrs.evolve(venue_money.ask.rules, daily_max_cents=cents)
+    strict = attrs.evolve(venue_money.ask, rules=rules)
+    system.app = attrs.evolve(system.app, venue_money=attrs.evolve(venue_money, ask=strict))
+
+
+@pytest.mark.spec("S21 D2")
+def test_earlier_payouts_are_part_of_the_day(system: Sandboxed) -> None:
+    """What was asked for an hour ago counts against today's limit, and tomorrow no longer."""
+    rich(system)
+    limit_day(system, 20_000)
+    assert ask(system, 15_000).outcome is Outcome.COMPLETED
+    system.clock.advance(3_600)
+    assert ask(system, 5_001).body["code"] == "DAILY_LIMIT"
+    assert ask(system, 5_000).outcome is Outcome.COMPLETED
+    assert ask(system, 1).body["code"] == "DAILY_LIMIT"
+    system.clock.advance(DAY)
+    assert ask(system, 15_000).outcome is Outcome.COMPLETED
 
 
 def test_whose_venue_it_is(system: Sandboxed) -> None:
