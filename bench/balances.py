@@ -29,7 +29,7 @@ FEW, MANY = 1_000, 1_000_000
 LINES = 4
 SALES_PER_EVENT = 250
 ROUNDS = 300
-GATE = 8
+GATE = 3
 
 TABLES = """
 CREATE TEMP TABLE sold (id uuid, event bigint, at timestamptz) ON COMMIT DROP;

@@ -12,6 +12,7 @@ from tests.support.scenery import START, a_payout
 from ticketpay.adapters.memory import VirtualClock
 from ticketpay.adapters.sandbox import SandboxModel
 from ticketpay.adapters.stripe.payouts import StripePayouts
+from ticketpay.domain.kernel.errors import OutcomeUnknown
 from ticketpay.domain.kernel.ids import TenantId, VenueId
 from ticketpay.domain.payouts import Payout, PayoutState
 from ticketpay.ports.payouts import PayoutGateway
@@ -78,8 +79,11 @@ def test_an_old_payout_is_looked_for_first(desk: Desk) -> None:
 
 
 def test_an_old_payout_that_never_arrived_has_failed(desk: Desk) -> None:
-    """Nobody sends it now: its age says that whoever asked has been told long ago."""
+    """Nobody sends it now; while the last request may be on its way, nobody says that it failed."""
     payout = desk.payout()
+    desk.clock.advance(24 * 3_600)
+    with pytest.raises(OutcomeUnknown):
+        desk.gateway().send(TENANT, payout)
     desk.clock.advance(3 * 86_400)
     fact = desk.gateway().send(TENANT, payout)
     assert (fact.state, desk.totals()) == (PayoutState.FAILED, [])
@@ -91,6 +95,9 @@ def test_a_payout_that_failed_is_brought_back(desk: Desk) -> None:
     sent = desk.gateway().send(TENANT, payout)
     path = f"/_sandbox/payouts/{sent.provider_payout_id}/fail"
     assert desk.model.request("POST", path, {}, b"{}").status == 200
+    (transfer,) = desk.model._world.account("").of("transfer")._items
+    by_hand = f"/v1/transfers/{transfer}/reversals"
+    assert desk.model.request("POST", by_hand, HEADERS, b"amount=1").status == 200
     for known in ("", sent.provider_payout_id):
         fact = desk.gateway().send(TENANT, attrs.evolve(payout, provider_payout_id=known))
         assert fact.state is PayoutState.FAILED

@@ -11,9 +11,10 @@ import pytest
 from tests.contracts.test_disputes import a_dispute
 from tests.support.backend import Backend
 from tests.support.scenery import a_payout
+from ticketpay.domain.catalog import Cancellation
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import EventId, PaymentId, PayoutId, VenueId
-from ticketpay.domain.ledger import capture_posting
+from ticketpay.domain.ledger import VenueBooks, capture_posting
 from ticketpay.domain.money import USD, Currency, Money
 from ticketpay.domain.payments import PAYMENT_MACHINE, Failure, PaymentEvent
 from ticketpay.domain.payouts import (
@@ -55,7 +56,7 @@ def test_a_guard_row_is_made_once_and_keeps_what_was_saved(backend: Backend) -> 
 
 @pytest.mark.spec("S20 D4")
 def test_pending_money_is_due_when_its_event_is_over(backend: Backend) -> None:
-    """What is pending under an event that began before then, for one venue or for all."""
+    """What is pending under an event that began before then, for one venue or for all; a debt always."""
     home = backend.home
     posting = capture_posting(
         payment_id=PaymentId(uuid4()),
@@ -80,6 +81,33 @@ def test_pending_money_is_due_when_its_event_is_over(backend: Backend) -> None:
     assert backend.run(lambda tx: tx.venue_accounts.due(after, VenueId(uuid4()), 9)()) == ()
     assert backend.run(lambda tx: tx.venue_accounts.due(after, home.venue_id, 0)()) == ()
     assert backend.run_as_other(lambda tx: tx.venue_accounts.due(after, home.venue_id, 9)()) == ()
+    euro = Currency("EUR")
+    assert backend.run(lambda tx: tx.venue_accounts.due(after, home.venue_id, 9, euro)()) == ()
+    assert backend.run(lambda tx: tx.venue_accounts.due(after, home.venue_id, 9, USD)()) == (due,)
+    books = VenueBooks(venue_id=home.venue_id, currency=USD)
+    too_much = books.released(home.event_id, 2_000, 1, backend.now())
+    backend.run(lambda tx: tx.ledger.post(too_much))
+    debt = attrs.evolve(due, cents=-1_150)
+    assert backend.run(lambda tx: tx.venue_accounts.due(starts, home.venue_id, 9)()) == (debt,)
+
+
+@pytest.mark.spec("S20 D4", "S24")
+def test_money_of_a_cancelled_event_waits_for_its_refunds(backend: Backend) -> None:
+    """It is not due until the cancellation is finished."""
+    home = backend.home
+    books = VenueBooks(venue_id=home.venue_id, currency=USD)
+    backend.run(lambda tx: tx.ledger.post(books.released(home.event_id, -700, 1, backend.now())))
+    far = backend.now() + timedelta(days=4_000)
+    due = Due(venue_id=home.venue_id, event_id=home.event_id, currency=USD, cents=700)
+    assert backend.run(lambda tx: tx.venue_accounts.due(far, home.venue_id, 9)()) == (due,)
+    ended = Cancellation(
+        event_id=home.event_id, reason="rain", requested_by="kim", started_at=backend.now()
+    )
+    backend.run(lambda tx: tx.cancellations.start(ended))
+    assert backend.run(lambda tx: tx.venue_accounts.due(far, home.venue_id, 9)()) == ()
+    done = attrs.evolve(ended, finished_at=backend.now())
+    backend.run(lambda tx: tx.cancellations.save(done))
+    assert backend.run(lambda tx: tx.venue_accounts.due(far, home.venue_id, 9)()) == (due,)
 
 
 @pytest.mark.spec("S21")

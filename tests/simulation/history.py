@@ -35,7 +35,7 @@ LAST_MOVES: Final = 6
 DAWDLING: Final = (0.0, 60.0, 300.0, 600.0)
 """How many seconds later than due the workers look."""
 
-HEALED_SECONDS_MAX: Final = 5 * 24 * 3600
+HEALED_SECONDS_MAX: Final = 14 * 24 * 3600
 BANK_SECONDS: Final = 4 * 24 * 3600
 """What a bank will do later than this is not waited for: a dispute may stay open."""
 

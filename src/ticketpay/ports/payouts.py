@@ -48,9 +48,17 @@ class VenueAccounts(Protocol):
         ...
 
     def due(
-        self, over_before: datetime, venue_id: VenueId | None, limit: int
+        self,
+        over_before: datetime,
+        venue_id: VenueId | None,
+        limit: int,
+        currency: Currency | None = None,
     ) -> Later[tuple[Due, ...]]:
-        """What is pending under events that began before then, of one venue or of all."""
+        """What is pending under events that began before then, of one venue or currency, or of all.
+
+        A debt is due whenever its event is, and comes first; money of an event whose cancellation is
+        not finished is not due.
+        """
         ...
 
     def history(self, venue_id: VenueId, since: datetime, now: datetime) -> Later[VenueHistory]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import attrs
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests.spec.payouts.venues import balances, payout
 from tests.spec.shapes import by_name, words
 from ticketpay.domain.kernel.errors import FieldError, TicketpayError
+from ticketpay.domain.kernel.ids import VenueId
 from ticketpay.domain.ledger import Bucket
 from ticketpay.domain.money import EUR, CurrencyMismatch, Money, Rate
 from ticketpay.domain.payouts import (
@@ -30,7 +32,9 @@ from ticketpay.domain.payouts import (
     PayoutState,
     Portion,
     RiskLevel,
+    VenueAccount,
     VenueHistory,
+    VenueNotConnected,
 )
 
 
@@ -56,6 +60,11 @@ def test_the_words_of_a_payout() -> None:
             "Payouts are blocked while the balance is negative",
         ),
         (PayoutAmountInvalid("is wrong"), "VALIDATION_ERROR", "Validation failed"),
+        (
+            VenueNotConnected(),
+            "VENUE_NOT_CONNECTED",
+            "The venue has no account to be paid out to",
+        ),
     ],
 )
 def test_codes(error: TicketpayError, code: str, title: str) -> None:
@@ -74,10 +83,21 @@ def test_a_wrong_amount_keeps_its_field() -> None:
 
 
 @pytest.mark.spec("S21", "S22")
-@pytest.mark.parametrize("value", [PayoutRules, VenueHistory, Balances, Payable, Payout, Portion])
+@pytest.mark.parametrize(
+    "value", [PayoutRules, VenueAccount, VenueHistory, Balances, Payable, Payout, Portion]
+)
 def test_values_are_built_by_name(value: type[attrs.AttrsInstance]) -> None:
     """Of the figures of a payout no two can be swapped."""
     assert by_name(value)
+
+
+@pytest.mark.spec("S20", "S21")
+def test_what_is_new_is_blank() -> None:
+    """A new guard row has no account and no postings; a new payout has gone nowhere."""
+    fresh = VenueAccount(venue_id=VenueId(UUID(int=1)), currency=EUR)
+    assert (fresh.provider_account, fresh.postings) == ("", 0)
+    asked = {field.name: field.default for field in attrs.fields(Payout)}
+    assert (asked["account"], asked["sent"], asked["version"]) == ("", False, 1)
 
 
 @pytest.mark.spec("S21", "S22")

@@ -13,6 +13,7 @@ from tests.support.sandboxed import Sandboxed, place_order
 from tests.support.scenery import audit_entry
 from ticketpay.domain.kernel.errors import Conflict, NotFound
 from ticketpay.domain.kernel.ids import PaymentId, PayoutId, VenueId
+from ticketpay.domain.ledger import VenueBooks
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome, request_hash
 from ticketpay.domain.money import USD, Currency, Money
 from ticketpay.domain.parties import Actor, Role
@@ -172,7 +173,7 @@ def test_a_payout_from_request_to_bank(system: Sandboxed) -> None:
     (payout,) = payouts(system)
     assert (payout.state, payout.sent) == (PayoutState.PROCESSING, True)
     verify(system)
-    work(system, *[DAY] * 4)
+    work(system, *[DAY] * 12)
     (payout,) = payouts(system)
     assert payout.state is PayoutState.PAID
     assert balance(system)["inTransit"] == 0
@@ -359,6 +360,40 @@ def test_what_the_provider_keeps_is_the_venues_loss(system: Sandboxed) -> None:
     held = balance(system)
     assert held["available"] + held["reserved"] == before["available"] - 50
     verify(system)
+
+
+@pytest.mark.spec("S21", "S22")
+def test_nothing_that_was_kept_is_forgotten(system: Sandboxed) -> None:
+    """Also when the bank has failed a payout before anybody heard that it was sent."""
+    rich(system)
+    before = balance(system)["available"]
+    body = b'{"operation": "POST v1/payouts", "fault": "timeout_after", "times": 1}'
+    assert system.model.request("POST", "/_sandbox/faults", {}, body).status == 200
+    ask(system, 100_000, speed=PayoutSpeed.INSTANT)
+    work(system)
+    assert not payouts(system)[0].sent
+    (theirs,) = system.model._world.account("acct_venue").of("payout")._items
+    failed = system.model.request("POST", f"/_sandbox/payouts/{theirs}/fail", {}, b"{}")
+    assert failed.status == 200
+    spent = system.model._world.account("acct_venue").ledger
+    spent._available["usd"] -= 10  # what the provider's own rounding left there
+    work(system, 3_600)
+    assert payouts(system)[0].state is PayoutState.FAILED
+    held = balance(system)
+    assert held["available"] + held["reserved"] == before - 1_000
+    verify(system)
+
+
+@pytest.mark.spec("S20 D5")
+def test_each_currency_is_released_by_itself(system: Sandboxed) -> None:
+    """A venue that sells in two currencies holds up nobody."""
+    sell(system)
+    scenery = system.scenery
+    books = VenueBooks(venue_id=scenery.venue_id, currency=Currency("EUR"))
+    euros = books.released(scenery.event_id, -900, 99, system.clock.now())
+    system.uow.run(scenery.tenant, lambda tx: tx.ledger.post(euros))
+    system.clock.advance(OVER)
+    assert release(system) == 2
 
 
 @pytest.mark.spec("S21", "S36")

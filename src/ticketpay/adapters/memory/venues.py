@@ -57,7 +57,11 @@ class MemoryVenueAccounts:
         self.tables.guards.put((account.venue_id, account.currency), account)
 
     def due(
-        self, over_before: datetime, venue_id: VenueId | None, limit: int
+        self,
+        over_before: datetime,
+        venue_id: VenueId | None,
+        limit: int,
+        currency: Currency | None = None,
     ) -> Later[tuple[Due, ...]]:
         found = []
         for balance in MemoryLedger(self.store, self.tables).balances()():
@@ -66,9 +70,8 @@ class MemoryVenueAccounts:
             if account.kind is not AccountKind.VENUE_PAYABLE or not pending:
                 continue
             venue, event_id = VenueId(UUID(account.party)), EventId(UUID(account.subject))
-            event = self.tables.events.get(event_id)
-            over = event is not None and event.starts_at < over_before
-            if over and venue_id in (None, venue):
+            over = balance.cents > 0 or self._is_over(event_id, over_before)
+            if over and venue_id in (None, venue) and currency in (None, account.currency):
                 due = Due(
                     venue_id=venue,
                     event_id=event_id,
@@ -76,8 +79,20 @@ class MemoryVenueAccounts:
                     cents=-balance.cents,
                 )
                 found.append(due)
-        found.sort(key=lambda one: (str(one.venue_id), one.currency.code, str(one.event_id)))
+        found.sort(
+            key=lambda one: (
+                one.cents > 0,
+                str(one.venue_id),
+                one.currency.code,
+                str(one.event_id),
+            )
+        )
         return known(tuple(found[:limit]))
+
+    def _is_over(self, event_id: EventId, over_before: datetime) -> bool:
+        event, ended = self.tables.events.get(event_id), self.tables.cancellations.get(event_id)
+        waits = ended is not None and ended.finished_at is None
+        return event is not None and event.starts_at < over_before and not waits
 
     def history(self, venue_id: VenueId, since: datetime, now: datetime) -> Later[VenueHistory]:
         mine = [p for p in self.tables.payments.values() if p.venue_id == venue_id]

@@ -61,12 +61,17 @@ class PostgresVenueAccounts:
         return {"tenant": tenant, "venue": venue_id, "currency": currency.code}
 
     def due(
-        self, over_before: datetime, venue_id: VenueId | None, limit: int
+        self,
+        over_before: datetime,
+        venue_id: VenueId | None,
+        limit: int,
+        currency: Currency | None = None,
     ) -> Later[tuple[Due, ...]]:
         values = {
             "tenant": self.session.tenant_id,
             "over_before": over_before,
             "venue": str(venue_id) if venue_id else None,
+            "currency": currency.code if currency else None,
             "limit": limit,
         }
         return self.session.read(_SQL["due"], values, lambda rows: tuple(map(_due, rows)))

@@ -17,6 +17,7 @@ import stripe
 from ticketpay.adapters.stripe.errors import failure_of, translated
 from ticketpay.adapters.stripe.gateway import KEY_SECONDS_MAX, sendable
 from ticketpay.adapters.stripe.transport import InProcessClient, PooledClient, Transport
+from ticketpay.domain.kernel.errors import OutcomeUnknown
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.domain.ledger import ProviderTotal
 from ticketpay.domain.money import Currency
@@ -25,6 +26,9 @@ from ticketpay.domain.payouts import Payout, PayoutState
 from ticketpay.ports.payouts import PayoutFact
 
 __all__ = ["StripePayouts"]
+
+_OVER: Final = timedelta(hours=25)
+"""From then on no request under a payout's keys can take effect any more."""
 
 _STATES: Final = {
     "paid": PayoutState.PAID,
@@ -75,8 +79,8 @@ class StripePayouts:
         try:
             sent = self._pay_out(payout)
         except stripe.InvalidRequestError as error:
-            self._bring_back(payout, transfer)
-            return PayoutFact(state=PayoutState.FAILED, failure=failure_of(error))
+            lost = self._bring_back(payout, transfer)
+            return PayoutFact(state=PayoutState.FAILED, failure=failure_of(error), lost_cents=lost)
         return self._fact(payout, transfer, sent)
 
     def totals(self, tenant_id: TenantId) -> Iterator[ProviderTotal]:
@@ -118,7 +122,7 @@ class StripePayouts:
     def _transfer(self, tenant_id: TenantId, payout: Payout) -> Mapping[str, Any] | None:
         """The transfer, made or found; None when the provider will not make it."""
         if self._is_old(payout):
-            return self._known_transfer(payout)
+            return self._old_transfer(payout)
         params: Any = {
             "amount": payout.amount.cents,
             "currency": payout.amount.currency.code.lower(),
@@ -131,13 +135,28 @@ class StripePayouts:
                 made = self._client.v1.transfers.create(params, options)
             except stripe.InvalidRequestError:
                 return self._known_transfer(payout)
+        # Not a refusal of the transfer, whatever the answer to this is.
+        with translated():
             return _plain(self._client.v1.transfers.retrieve(made.id))
+
+    def _old_transfer(self, payout: Payout) -> Mapping[str, Any] | None:
+        """What was made as long as its key was good; None once nothing can come of it any more."""
+        known = self._known_transfer(payout)
+        if known is None:
+            self._await_the_last(payout)
+        return known
+
+    def _await_the_last(self, payout: Payout) -> None:
+        """Raise ``OutcomeUnknown`` while the last request under the key may be on its way."""
+        if self._is_old(payout) and self._now() - payout.created_at < _OVER:
+            raise OutcomeUnknown(f"a request of payout {payout.id} may be on its way")
 
     def _pay_out(self, payout: Payout) -> Mapping[str, Any]:
         """The payout; raises ``InvalidRequestError`` when the provider will not make it."""
         known = self._known_payout(payout) if self._is_old(payout) else None
         if known is not None:
             return known
+        self._await_the_last(payout)
         params: Any = {
             "amount": payout.net.cents,
             "currency": payout.amount.currency.code.lower(),
@@ -147,25 +166,26 @@ class StripePayouts:
         options: Any = {"stripe_account": payout.account, "idempotency_key": sendable(payout.key)}
         with translated(but=(stripe.InvalidRequestError,)):
             made = self._client.v1.payouts.create(params, options)
-            found = self._client.v1.payouts.retrieve(
-                made.id, options={"stripe_account": payout.account}
-            )
-            return _plain(found)
+        there: Any = {"stripe_account": payout.account}
+        with translated():
+            return _plain(self._client.v1.payouts.retrieve(made.id, options=there))
 
     def _bring_back(self, payout: Payout, transfer: Mapping[str, Any]) -> int:
         """Reverse what is left of the transfer, once; the cents that could not be brought back.
 
         A provider that keeps the price of an instant payout leaves no more than the rest there.
         """
-        if transfer["reversed"] or transfer["amount_reversed"]:
-            return int(transfer["amount"] - transfer["amount_reversed"])
+        left = int(transfer["amount"] - transfer["amount_reversed"])
+        if left in (0, payout.fee.cents):
+            return left
         with translated(but=(stripe.InvalidRequestError,)):
             try:
-                self._reverse(payout, transfer, transfer["amount"], "reversal")
+                self._reverse(payout, transfer, left, f"reversal:{left}")
             except stripe.InvalidRequestError:
-                if not payout.fee.cents:
+                if not 0 < payout.fee.cents < left:
                     raise
-                self._reverse(payout, transfer, payout.net.cents, "reversal:net")
+                net = left - payout.fee.cents
+                self._reverse(payout, transfer, net, f"reversal:{net}")
                 return payout.fee.cents
         return 0
 

@@ -73,9 +73,10 @@ __all__ = [
 
 RELEASED_AT_ONCE: Final = 200
 LISTED: Final = 100
+PREVIEWED: Final = 100_000
 LOOK_SECONDS: Final = 600
 LATE_LOOK_SECONDS: Final = 24 * 3600
-LATE_LOOKS_SECONDS: Final = 3 * 24 * 3600
+LATE_LOOKS_SECONDS: Final = 10 * 24 * 3600
 """For so long after its request a payout that was paid is asked about once a day."""
 
 _READERS: Final = (Role.SUPPORT, Role.ADMIN)
@@ -107,7 +108,8 @@ class ReleaseVenueMoney:
         due = self.uow.run(
             tenant, lambda tx: tx.venue_accounts.due(before, None, RELEASED_AT_ONCE)()
         )
-        venues = sorted({(one.venue_id, one.currency) for one in due})
+        found = {(one.venue_id, one.currency) for one in due}
+        venues = sorted(found, key=lambda one: (one[0], one[1].code))
         return sum(
             self.uow.run(tenant, lambda tx, v=venue, c=currency: self.release(tx, v, c)[1])  # type: ignore[misc] # defaults bind the loop variables
             for venue, currency in venues
@@ -118,16 +120,16 @@ class ReleaseVenueMoney:
         now = self.clock.now()
         account = tx.venue_accounts.lock(venue_id, currency)()
         before = self.rules.over_before(now)
-        due = tx.venue_accounts.due(before, venue_id, RELEASED_AT_ONCE)()
-        mine = [one for one in due if one.currency is currency]
-        books = VenueBooks(venue_id=venue_id, currency=currency)
-        for one in mine:
-            account = attrs.evolve(account, postings=account.postings + 1)
-            tx.ledger.post(books.released(one.event_id, one.cents, account.postings, now))
-        if mine:
+        books, count = VenueBooks(venue_id=venue_id, currency=currency), 0
+        while due := tx.venue_accounts.due(before, venue_id, RELEASED_AT_ONCE, currency)():
+            for one in due:
+                account = attrs.evolve(account, postings=account.postings + 1)
+                tx.ledger.post(books.released(one.event_id, one.cents, account.postings, now))
+            count += len(due)
+        if count:
             account = _recover(tx, account, books, now)
             tx.venue_accounts.save(account)
-        return account, len(mine)
+        return account, count
 
 
 def _recover(tx: Tx, account: VenueAccount, books: VenueBooks, now: datetime) -> VenueAccount:
@@ -225,10 +227,9 @@ class AskPayout:
             _require_venue(tx, order.actor, order.wish.venue_id, paying=True)
             now, wish = self.clock.now(), order.wish
             account = tx.venue_accounts.get(wish.venue_id, wish.amount.currency)()
-            due = tx.venue_accounts.due(
-                self.release.rules.over_before(now), wish.venue_id, LISTED
-            )()
-            coming = sum(one.cents for one in due if one.currency is account.currency)
+            before = self.release.rules.over_before(now)
+            due = tx.venue_accounts.due(before, wish.venue_id, PREVIEWED, account.currency)()
+            coming = sum(one.cents for one in due)
             limit = _limit(tx, account, self.rules, now, coming)
             return payout_view(self._checked(tx, order, account, limit, now))
 
@@ -477,7 +478,8 @@ class PayoutCourier:
         if not PAYOUT_MACHINE.can(before, event):
             return payout
         step = PAYOUT_MACHINE.step(before, event)
-        arrived = fact.state is not PayoutState.FAILED
+        # What the provider kept a part of has been there, whoever heard of it.
+        arrived = fact.state is not PayoutState.FAILED or fact.lost_cents > 0
         if arrived and not payout.sent:
             tx.ledger.post(books.sent(now))
         if not step.moves and (payout.sent or not arrived):

@@ -23,9 +23,13 @@ SELECT b.party::uuid, e.id, b.currency, -b.cents
 FROM ledger_balances b
 JOIN events e ON e.tenant_id = %(tenant)s AND e.id = b.subject::uuid
 WHERE b.tenant_id = %(tenant)s AND b.kind = 'venue_payable' AND b.bucket = 'pending' AND b.cents <> 0
-  AND e.starts_at < %(over_before)s
+  AND (b.cents > 0 OR (e.starts_at < %(over_before)s AND NOT EXISTS (
+    SELECT 1 FROM event_cancellations c
+    WHERE c.tenant_id = %(tenant)s AND c.event_id = e.id AND c.finished_at IS NULL
+  )))
   AND (%(venue)s::text IS NULL OR b.party = %(venue)s)
-ORDER BY b.party, b.currency, b.subject
+  AND (%(currency)s::text IS NULL OR b.currency = %(currency)s)
+ORDER BY b.cents < 0, b.party, b.currency, b.subject
 LIMIT %(limit)s
 
 -- name: history
