@@ -481,7 +481,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
     _task(refund, "api", 2, lambda world: world.has_paid()),
     _task(subscribe, "api", 1),
     _task(release, "worker", 1, lambda world: world.has_paid()),
-    _task(pay_out, "api", 2, lambda world: world.has_paid()),
+    _task(pay_out, "api", 8, lambda world: world.has_paid()),
     _task(call_off, "api", 3, lambda world: bool(world.payouts())),
     _event(bank, 90, lambda world: any(p.provider_payout_id for p in world.payouts())),
     _task(decide, "api", 6, lambda world: bool(world.refunds())),

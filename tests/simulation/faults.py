@@ -52,8 +52,8 @@ FAULTS: Final = (
     Fault("provider silent before", ("provider.before",), 5),
     Fault("provider hears late", ("provider.before",), 24),
     Fault("provider silent after", ("provider.after",), 12),
-    Fault("tickets fail before", ("tickets.before",), 8),
-    Fault("tickets fail after", ("tickets.after",), 8),
+    Fault("tickets fail before", ("tickets.before",), 16),
+    Fault("tickets fail after", ("tickets.after",), 16),
 )
 
 

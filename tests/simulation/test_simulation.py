@@ -19,7 +19,7 @@ from ticketpay.adapters.memory.stock import MemoryStock
 from ticketpay.domain.ledger import Posting
 from ticketpay.domain.payments import Payment
 
-SEEDS = range(120)
+SEEDS = range(300)
 
 
 @pytest.mark.spec("S35")
