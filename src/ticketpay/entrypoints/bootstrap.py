@@ -245,7 +245,7 @@ def _refunding(parts: Parts, desk: FactDesk) -> Refunding:
 
 def _venue_money(parts: Parts) -> VenueMoney:
     uow, clock, ids, rules = parts.uow, parts.clock, parts.ids, parts.payout_rules
-    release = ReleaseVenueMoney(uow=uow, clock=clock, rules=HoldRules())
+    release = ReleaseVenueMoney(uow=uow, clock=clock, alerts=parts.alerts, rules=HoldRules())
     return VenueMoney(
         release=release,
         ask=AskPayout(uow=uow, release=release, clock=clock, ids=ids, rules=rules),

@@ -384,6 +384,20 @@ def test_nothing_that_was_kept_is_forgotten(system: Sandboxed) -> None:
     verify(system)
 
 
+@pytest.mark.spec("S20 D4")
+def test_one_venues_trouble_is_told_and_keeps_nobody(system: Sandboxed) -> None:
+    """What cannot be released is an alert, and the others are released all the same."""
+    sell(system)
+    scenery = system.scenery
+    books = VenueBooks(venue_id=scenery.venue_id, currency=Currency("EUR"))
+    for number in (-900, 1):  # the second takes the key of the first release
+        euros = books.released(scenery.event_id, -900, number, system.clock.now())
+        system.uow.run(scenery.tenant, lambda tx, euros=euros: tx.ledger.post(euros))  # type: ignore[misc] # defaults bind the loop variable
+    system.clock.advance(OVER)
+    assert release(system) == 1
+    assert "release_fails" in system.alerts.kinds()
+
+
 @pytest.mark.spec("S20 D5")
 def test_each_currency_is_released_by_itself(system: Sandboxed) -> None:
     """A venue that sells in two currencies holds up nobody."""

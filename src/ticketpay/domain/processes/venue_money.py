@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ticketpay.domain.audit import ActorKind, AuditEntry
-from ticketpay.domain.kernel.errors import Conflict, NotFound
+from ticketpay.domain.kernel.errors import Conflict, NotFound, OutcomeUnknown, Unavailable
 from ticketpay.domain.kernel.ids import PayoutId, VenueId
 from ticketpay.domain.kernel.time import rfc3339
 from ticketpay.domain.ledger import Bucket, PayoutBooks, VenueBooks
@@ -100,6 +100,7 @@ class ReleaseVenueMoney:
 
     uow: UnitOfWork
     clock: Clock
+    alerts: Alerts
     rules: HoldRules
 
     def __call__(self, tenant: TenantId) -> int:
@@ -110,10 +111,16 @@ class ReleaseVenueMoney:
         )
         found = {(one.venue_id, one.currency) for one in due}
         venues = sorted(found, key=lambda one: (one[0], one[1].code))
-        return sum(
-            self.uow.run(tenant, lambda tx, v=venue, c=currency: self.release(tx, v, c)[1])  # type: ignore[misc] # defaults bind the loop variables
-            for venue, currency in venues
-        )
+        return sum(self._one(tenant, venue, currency) for venue, currency in venues)
+
+    def _one(self, tenant: TenantId, venue_id: VenueId, currency: Currency) -> int:
+        try:
+            return self.uow.run(tenant, lambda tx: self.release(tx, venue_id, currency)[1])
+        except (Unavailable, OutcomeUnknown):
+            raise
+        except Exception as error:  # noqa: BLE001 - one venue's trouble must not keep the others' money
+            self.alerts.raise_alert("release_fails", type(error).__name__, venue_id=str(venue_id))
+            return 0
 
     def release(self, tx: Tx, venue_id: VenueId, currency: Currency) -> tuple[VenueAccount, int]:
         """Release all that is due of one venue; its guard is locked from now on."""
