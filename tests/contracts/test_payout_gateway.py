@@ -14,7 +14,8 @@ from ticketpay.adapters.sandbox import SandboxModel
 from ticketpay.adapters.stripe.payouts import StripePayouts
 from ticketpay.domain.kernel.errors import OutcomeUnknown
 from ticketpay.domain.kernel.ids import TenantId, VenueId
-from ticketpay.domain.payouts import Payout, PayoutState
+from ticketpay.domain.money import USD, Money
+from ticketpay.domain.payouts import Payout, PayoutSpeed, PayoutState
 from ticketpay.ports.payouts import PayoutGateway
 
 pytestmark = pytest.mark.spec("S21", "S22")
@@ -103,3 +104,19 @@ def test_a_payout_that_failed_is_brought_back(desk: Desk) -> None:
         assert fact.state is PayoutState.FAILED
         assert fact.failure is not None
     assert desk.totals() == []
+
+
+def test_what_was_brought_back_is_never_sent_again(desk: Desk) -> None:
+    """Even when all keys are forgotten and the account has others' money by now."""
+    payout = attrs.evolve(desk.payout(), fee=Money(100, USD), speed=PayoutSpeed.INSTANT)
+    wanted = f"amount={payout.amount.cents}&currency=usd&destination=acct_venue"
+    about = f"metadata[tenant_id]={TENANT}&metadata[payout_id]={payout.id}"
+    made = desk.model.request("POST", "/v1/transfers", HEADERS, f"{wanted}&{about}".encode())
+    path = f"/v1/transfers/{json.loads(made.body)['id']}/reversals"
+    back = desk.model.request("POST", path, HEADERS, f"amount={payout.net.cents}".encode())
+    assert back.status == 200
+    desk.model._world.account("acct_venue").ledger._available["usd"] += 1_000_000
+    desk.clock.advance(3 * 86_400)
+    fact = desk.gateway().send(TENANT, payout)
+    assert (fact.state, fact.lost_cents) == (PayoutState.FAILED, 100)
+    assert list(desk.model._world.account("acct_venue").of("payout")._items) == []

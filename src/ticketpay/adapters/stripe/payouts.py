@@ -74,8 +74,11 @@ class StripePayouts:
         transfer = self._transfer(tenant_id, payout)
         if transfer is None:
             return PayoutFact(state=PayoutState.FAILED, failure=Failure("transfer_refused"))
-        if transfer["reversed"]:
-            return PayoutFact(state=PayoutState.FAILED, failure=Failure("transfer_reversed"))
+        left = _left(transfer)
+        if left in (0, payout.fee.cents):
+            # Brought back before; sent again it would take what others have on that account.
+            failure = Failure("transfer_reversed")
+            return PayoutFact(state=PayoutState.FAILED, failure=failure, lost_cents=left)
         try:
             sent = self._pay_out(payout)
         except stripe.InvalidRequestError as error:
@@ -87,7 +90,7 @@ class StripePayouts:
         """Every transfer of the tenant's payouts, less what was reversed; negative cents."""
         for transfer in self._pages({}):
             metadata = transfer["metadata"]
-            cents = transfer["amount"] - transfer["amount_reversed"]
+            cents = _left(transfer)
             if metadata.get("tenant_id") == str(tenant_id) and metadata.get("payout_id") and cents:
                 yield ProviderTotal(
                     payment_id=metadata["payout_id"],
@@ -175,7 +178,7 @@ class StripePayouts:
 
         A provider that keeps the price of an instant payout leaves no more than the rest there.
         """
-        left = int(transfer["amount"] - transfer["amount_reversed"])
+        left = _left(transfer)
         if left in (0, payout.fee.cents):
             return left
         with translated(but=(stripe.InvalidRequestError,)):
@@ -216,6 +219,11 @@ class StripePayouts:
 
     def _is_old(self, payout: Payout) -> bool:
         return self._now() - payout.created_at > timedelta(seconds=KEY_SECONDS_MAX)
+
+
+def _left(transfer: Mapping[str, Any]) -> int:
+    """Cents of a transfer that have not been brought back."""
+    return int(transfer["amount"] - transfer["amount_reversed"])
 
 
 def _plain(shown: stripe.StripeObject) -> Mapping[str, Any]:

@@ -201,7 +201,7 @@ class DisputeDesk:
         if waiting:
             left = hearing.headroom_cents(dispute)
             order = hearing.case.order
-            hearing.told.extend(self.refunds.give_way(tx, waiting, left, (), order, now))
+            hearing.told.extend(self.refunds.give_way(tx, waiting, left, order, now))
 
     def _entitle(self, tx: Tx, hearing: _Hearing, dispute: Dispute, now: datetime) -> None:
         """No other dispute holds the tickets: freeze them, thaw them, or void all that are left.

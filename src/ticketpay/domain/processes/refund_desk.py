@@ -215,27 +215,15 @@ class RefundDesk:
         )
 
     def give_way(
-        self,
-        tx: Tx,
-        waiting: Iterable[Refund],
-        headroom_cents: int,
-        voided: Iterable[int],
-        order: Order,
-        now: datetime,
+        self, tx: Tx, waiting: Iterable[Refund], room_cents: int, order: Order, now: datetime
     ) -> list[Message]:
-        """End the requests that there is too little left for, or whose tickets are ``voided``.
-
-        Returns what is to be told of it.
-        """
+        """End the requests that there is too little left for; returns what is to be told of it."""
+        _, displaced = staying(waiting, room_cents)
         told = []
-        for request in waiting:
-            left = headroom_cents - request.amount.cents
-            if left >= 0 and not set(request.tickets) & set(voided):
-                headroom_cents = left
-            else:
-                locked = tx.refunds.lock(request.id)()
-                assert locked is not None, "refunds are never deleted"
-                told.append(self._about(_refused(tx, locked, now), order, "refund.failed", now))
+        for request in displaced:
+            locked = tx.refunds.lock(request.id)()
+            assert locked is not None, "refunds are never deleted"
+            told.append(self._about(_refused(tx, locked, now), order, "refund.failed", now))
         return told
 
     def _heard(

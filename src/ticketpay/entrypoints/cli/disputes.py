@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from uuid import UUID
 
 import click
 
 from ticketpay.domain.kernel.ids import PaymentId
-from ticketpay.entrypoints.cli.common import cents_of, of_tenant, opened, support_of
+from ticketpay.entrypoints.cli.common import cents_of, int_of, of_tenant, opened, support_of
 from ticketpay.entrypoints.cli.shell import Group, emit_table
 
 __all__ = ["disputes"]
@@ -30,8 +29,8 @@ def disputes_list(payment: UUID, tenant: UUID) -> None:
         (
             view["providerDisputeId"],
             view["status"],
-            cents_of(_cents(view, "amountCents")),
-            cents_of(_cents(view, "feeCents")),
+            cents_of(int_of(view, "amountCents")),
+            cents_of(int_of(view, "feeCents")),
             view["currency"],
             view["reason"],
             view["createdAt"],
@@ -40,9 +39,3 @@ def disputes_list(payment: UUID, tenant: UUID) -> None:
     ]
     columns = ("dispute", "status", "amount", "fee", "currency", "reason", "created")
     emit_table(found, columns, rows)
-
-
-def _cents(view: Mapping[str, object], name: str) -> int:
-    cents = view[name]
-    assert isinstance(cents, int), "amounts are integers"
-    return cents
