@@ -60,8 +60,8 @@ class Auditor:
             (self._tables.events,),
             (self._tables.payments,),
             (self._tables.orders,),
-            (self._tables.disputes,),
-            (self._tables.refunds,),
+            # Both only under the lock of their payment (decision 9).
+            (self._tables.disputes, self._tables.refunds),
             (self._tables.guards,),
             (self._tables.payouts,),
             (self._tables.holds,),

@@ -34,6 +34,7 @@ from ticketpay.domain.refunds import (
     DisputeState,
     NothingCaptured,
     RefundState,
+    Split,
 )
 from ticketpay.ports.payments import DisputeNotice
 
@@ -433,6 +434,36 @@ def test_a_dashboard_refund_that_failed_before_the_dispute(system: Sandboxed) ->
     assert (refund.state, refund.split) == (RefundState.FAILED, None)
     assert verified(system) == 0
     assert owed(system, AccountKind.SUSPENSE) == 0
+
+
+@pytest.mark.spec("S24", "S25", "S27")
+@pytest.mark.parametrize("cents", [1, 1_500, 10_000])
+def test_a_lost_dispute_is_shared_anew(system: Sandboxed, cents: int) -> None:
+    """A refund's failure is heard behind a lost dispute of the whole: each bears what was its own."""
+    payment = sell(system, sandbox_refund="fails_later")
+    assert payment.ref is not None
+    assert refund_at_provider(system.model, payment.ref.object_id, cents) == 200
+    work(system)
+    assert refunds(system)[0].state is RefundState.COMPLETED
+    system.clock.advance(15)
+    late = system.model.due_deliveries()
+    act(system, payment)
+    act(system, payment, "lose")
+    assert owed(system, AccountKind.PLATFORM_REVENUE) == -cents, "the platform bears the excess"
+    for delivery in late:
+        system.receive(delivery)
+        system.app.process_inbox()
+    work(system)
+    assert refunds(system)[0].state is RefundState.FAILED
+    for kind in (AccountKind.VENUE_PAYABLE, AccountKind.PLATFORM_REVENUE, AccountKind.TAX_PAYABLE):
+        assert owed(system, kind) == 0
+    assert verified(system) == 0
+    whole = posting(system, "dispute_lost").entries
+    anew = posting(system, "dispute_divided")
+    assert anew.key == f"dispute_divided:{payment.id}:{refunds(system)[0].id}"
+    (dispute,) = disputes(system)
+    assert dispute.split == Split(venue_cents=10_000, fees_cents=920, taxes_cents=1_025)
+    assert len(anew.entries) <= len(whole)
 
 
 def test_a_settled_inbox(system: Sandboxed) -> None:

@@ -558,7 +558,8 @@ INSERT INTO machine_moves (machine, from_state, event, to_state) VALUES
     ('dispute', 'open', 'win', 'won'),
     ('dispute', 'open', 'lose', 'lost'),
     ('dispute', 'won', 'withdraw', 'won'),
-    ('dispute', 'lost', 'withdraw', 'lost');
+    ('dispute', 'lost', 'withdraw', 'lost'),
+    ('dispute', 'lost', 'divide', 'lost');
 
 -- Which of how many databases this one is: tenants are spread by their id, so neither may change.
 CREATE TABLE shards (

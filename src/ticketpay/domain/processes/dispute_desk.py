@@ -16,9 +16,10 @@ from uuid import UUID
 import attrs
 
 from ticketpay.domain.kernel.ids import DisputeId
-from ticketpay.domain.ledger import DisputeBooks, sale_entries, suspense_entries
+from ticketpay.domain.ledger import DisputeBooks, suspense_entries
 from ticketpay.domain.messaging import AggregateType, Message
 from ticketpay.domain.payments import FactMismatch, PaymentState
+from ticketpay.domain.processes.shares import share_entries
 from ticketpay.domain.refunds import (
     DISPUTE_MACHINE,
     Dispute,
@@ -281,13 +282,4 @@ def _taken(dispute: Dispute, case: Case) -> tuple[Entry, ...]:
     """Who bears a lost dispute: those who had the money of the sale, or the suspense it lay in."""
     if dispute.split is None:
         return suspense_entries(payment_id=dispute.payment_id, amount=dispute.amount)
-    order = case.order
-    return sale_entries(
-        venue_id=order.venue_id,
-        event_id=order.event_id,
-        tax_jurisdiction=order.tax_jurisdiction,
-        currency=order.currency,
-        venue_cents=dispute.split.venue_cents,
-        fees_cents=dispute.split.fees_cents,
-        taxes_cents=dispute.split.taxes_cents,
-    )
+    return share_entries(case.order, dispute.split)
