@@ -238,7 +238,8 @@ def check_healed(world: World) -> None:
         _check_payment(tables, payment, mine)
     report = _report(world, facts)
     assert report.ok, f"the ledger and the provider differ: {report.differences}"
-    assert len(world.uow.store.platform.timers) == 0, "a timer was left"
+    timers = {key for key, _ in world.uow.store.platform.timers.items()}
+    assert timers == world.asked_about(), "a timer was left, or is missing"
     assert len(world.uow.store.platform.waiting) == 0, "an event was left"
     assert not world.uow.open, "a transaction was left open"
     _check_refunds(world, tables)

@@ -23,12 +23,13 @@ from tests.support.sandboxed import Sandboxed, bank, refund_at_provider
 from ticketpay.adapters.sandbox.banking import DISPUTE_FEE
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.ledger import AccountKind, Posting, suspense_posting
-from ticketpay.domain.messaging import InboxStatus, Outcome
+from ticketpay.domain.messaging import InboxStatus, Outcome, TimerKind
 from ticketpay.domain.money import Currency, Money
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.parties import Role
 from ticketpay.domain.payments import FactMismatch, Payment, PaymentState, ProviderRef
 from ticketpay.domain.processes.provider_facts import open_case, open_order
+from ticketpay.domain.reconciliation import DISPUTE_LOOK_SECONDS
 from ticketpay.domain.refunds import (
     Dispute,
     DisputeState,
@@ -434,6 +435,50 @@ def test_a_dashboard_refund_that_failed_before_the_dispute(system: Sandboxed) ->
     assert (refund.state, refund.split) == (RefundState.FAILED, None)
     assert verified(system) == 0
     assert owed(system, AccountKind.SUSPENSE) == 0
+
+
+@pytest.mark.spec("S27", "S38")
+@pytest.mark.parametrize(("verb", "end"), [("win", DisputeState.WON), ("lose", DisputeState.LOST)])
+def test_an_end_that_nobody_has_heard_of(system: Sandboxed, verb: str, end: DisputeState) -> None:
+    """The bank is asked once a day about an open dispute, and no more about one that is decided."""
+    payment = sell(system)
+    act(system, payment)
+    timers = system.uow.store.platform.timers
+    assert [key[1:] for key, _ in timers.items()] == [(TimerKind.PAYMENT, payment.id)]
+    work(system, DISPUTE_LOOK_SECONDS)
+    assert disputes(system)[0].state is DisputeState.OPEN
+    assert payment.ref is not None
+    assert bank(system.model, payment.ref.object_id, verb) == 200
+    for delivery in system.model.due_deliveries():
+        system.model.delivery_result(delivery.id, 200)
+    work(system, DISPUTE_LOOK_SECONDS - 60)
+    assert disputes(system)[0].state is DisputeState.OPEN
+    work(system, 60)
+    assert disputes(system)[0].state is end
+    assert verified(system) == (payment.amount.cents if verb == "win" else 0)
+    work(system, DISPUTE_LOOK_SECONDS)
+    assert len(timers) == 0
+
+
+@pytest.mark.spec("S27", "S38")
+def test_a_dispute_that_nobody_has_heard_of(system: Sandboxed) -> None:
+    """Asked about by hand, or after a refusal, the payment's disputes come to light."""
+    for by_hand in (True, False):
+        payment = sell(system)
+        work(system)
+        assert payment.ref is not None
+        assert bank(system.model, payment.ref.object_id) == 200
+        for delivery in system.model.due_deliveries():
+            system.model.delivery_result(delivery.id, 200)
+        if by_hand:
+            heard = system.app.refunding.sync_payment(system.scenery.tenant, payment.id)
+            assert [d.state for d in heard.disputes] == [DisputeState.OPEN]
+        else:
+            ask(system, payment)
+            work(system)
+            work(system, 60)
+        assert disputes(system)[-1].payment_id == payment.id
+        assert verified(system) == 0
 
 
 @pytest.mark.spec("S24", "S25", "S27")

@@ -774,3 +774,9 @@ GRANT SELECT, INSERT, UPDATE ON venue_subscriptions TO ticketpay_app, ticketpay_
 CREATE INDEX payments_venue_completed ON payments (tenant_id, venue_id, created_at)
     WHERE state = 'completed';
 CREATE INDEX disputes_created ON disputes (tenant_id, created_at);
+
+-- What waits for people: refunds for a second one, disputes for whoever gives evidence.
+CREATE INDEX refunds_waiting ON refunds (tenant_id, created_at, id)
+    WHERE needs_approval AND state = 'pending';
+CREATE INDEX disputes_undecided ON disputes (tenant_id, created_at, id)
+    WHERE state IN ('inquiry', 'open');

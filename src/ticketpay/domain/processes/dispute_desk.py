@@ -9,7 +9,7 @@ tickets and charges; then the dispute is locked, and then refunds that give way 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -17,9 +17,10 @@ import attrs
 
 from ticketpay.domain.kernel.ids import DisputeId
 from ticketpay.domain.ledger import DisputeBooks, suspense_entries
-from ticketpay.domain.messaging import AggregateType, Message
+from ticketpay.domain.messaging import AggregateType, Message, TimerKind
 from ticketpay.domain.payments import FactMismatch, PaymentState
 from ticketpay.domain.processes.shares import share_entries
+from ticketpay.domain.reconciliation import DISPUTE_LOOK_SECONDS
 from ticketpay.domain.refunds import (
     DISPUTE_MACHINE,
     Dispute,
@@ -131,6 +132,8 @@ class DisputeDesk:
             created_at=now,
         )
         tx.disputes.add(dispute)
+        due_at = now + timedelta(seconds=DISPUTE_LOOK_SECONDS)
+        tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, case.payment.id, due_at)
         if notice.state is DisputeState.INQUIRY:
             self._alert("dispute_inquiry", "a bank asks about a payment", dispute)
         return dispute
