@@ -18,6 +18,7 @@ from ticketpay.domain.messaging import Answer, KeyScope, Outcome, request_hash
 from ticketpay.domain.money import USD, Currency, Money
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payouts import Payout, PayoutAmountInvalid, PayoutSpeed, PayoutState
+from ticketpay.domain.processes import venue_money
 from ticketpay.domain.processes.refunding import RefundRequest
 from ticketpay.domain.processes.venue_money import PayoutOrder, PayoutWish
 
@@ -385,8 +386,12 @@ def test_nothing_that_was_kept_is_forgotten(system: Sandboxed) -> None:
 
 
 @pytest.mark.spec("S20 D4")
-def test_one_venues_trouble_is_told_and_keeps_nobody(system: Sandboxed) -> None:
-    """What cannot be released is an alert, and the others are released all the same."""
+@pytest.mark.parametrize("page", [1, 200])
+def test_one_venues_trouble_is_told_and_keeps_nobody(
+    system: Sandboxed, page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be released is an alert, and the others are released, on its page or behind it."""
+    monkeypatch.setattr(venue_money, "RELEASED_AT_ONCE", page)
     sell(system)
     scenery = system.scenery
     books = VenueBooks(venue_id=scenery.venue_id, currency=Currency("EUR"))
