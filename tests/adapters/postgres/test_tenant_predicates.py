@@ -46,7 +46,13 @@ from ticketpay.domain.messaging import (
 )
 from ticketpay.domain.money import USD
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderState
-from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent
+from ticketpay.domain.payments import (
+    PAYMENT_MACHINE,
+    Payment,
+    PaymentEvent,
+    Retry,
+    RetryAction,
+)
 from ticketpay.domain.payments.sales import NEWEST
 from ticketpay.domain.payouts import PAYOUT_MACHINE, PayoutEvent, VenueAccount
 from ticketpay.domain.refunds import (
@@ -79,6 +85,7 @@ NOTHING_TO_CUT: Final = {
     "payments.add": "an insert names its tenant",
     "payments.add_move": "an insert names its tenant",
     "payments.add_refund": "an insert names its tenant",
+    "retries.add_retry": "an insert names its tenant",
     "subscriptions.add_subscription": "an insert names its tenant",
     "venues.add_payout": "an insert names its tenant",
     "venues.ensure_account": "an insert names its tenant",
@@ -223,6 +230,7 @@ def after_the_sale(payment: Any) -> Iterator[Op]:
     yield lambda tx: tx.refunds.approve(refund, payment.user_id, START)
     yield lambda tx: tx.refunds.move(attrs.evolve(done, version=2), step, START)
     yield from disputed(payment)
+    yield from tried(payment)
     yield lambda tx: tx.sales.of_user(payment.user_id, NEWEST, 9)()
     yield lambda tx: tx.sales.of_venue(payment.venue_id, NEWEST, 9)()
     yield lambda tx: tx.sales.counts(START)()
@@ -271,6 +279,15 @@ def cancelled(event_id: EventId) -> Iterator[Op]:
     yield lambda tx: tx.cancellations.save(attrs.evolve(cancellation, finished_at=START))
     yield lambda tx: tx.cancellations.to_look_at(event_id, None, 9)()
     yield lambda tx: tx.cancellations.progress(event_id)()
+
+
+def tried(payment: Payment) -> Iterator[Op]:
+    retry = Retry(payment_id=payment.id, number=1, action=RetryAction.CONFIRM, at=START)
+    yield lambda tx: tx.retries.add(retry)
+    yield lambda tx: tx.retries.end(payment.id, "succeeded")
+    yield lambda tx: tx.retries.of_payment(payment.id)()
+    yield lambda tx: tx.retries.around(payment)()
+    yield lambda tx: tx.stock.lock_event(payment.order_id, payment.event_id)
 
 
 def plans(home: Scenery, quote_id: QuoteId) -> Iterator[Op]:
