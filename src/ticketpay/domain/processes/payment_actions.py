@@ -146,6 +146,9 @@ class _PaymentAction:
         before = case.payment.state
         case = self.desk.apply(tx, case, fact, now)
         if before is case.payment.state is PaymentState.FAILED:
+            # The buyer hears what was answered now, even if nothing newer was to be kept.
+            said = attrs.evolve(case.payment, provider_status=str(fact.status))
+            case = attrs.evolve(case, payment=said)
             _let_go(tx, case)
         self._record(tx, command, before, case, now)
         answer = self._answer(case)
