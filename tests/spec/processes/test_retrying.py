@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.sandboxed import Sandboxed, place_order
 from tests.support.scenery import audit_entry
+from ticketpay.adapters.memory import Transaction
 from ticketpay.domain.kernel.ids import PaymentId
 from ticketpay.domain.kernel.time import rfc3339
 from ticketpay.domain.messaging import Answer, KeyScope, Message, Outcome
@@ -470,3 +471,70 @@ def test_a_try_is_kept_with_its_outcome(system: Sandboxed) -> None:
     (line,) = [one for one in history if one.what == "retry: ask_buyer"]
     assert (line.detail, line.number) == ("requires_payment_method", 1)
     assert line.at == now(system, payment.id).last_try_at
+
+
+@pytest.mark.spec("S37", "S14")
+def test_a_chosen_card_is_not_charged_for_tickets_that_are_gone(system: Sandboxed) -> None:
+    """The tickets are taken before the provider is asked; without them the try is a wait."""
+    _, payment = declined(system, 5)
+    choose(system, payment, "visa")
+    other = system.scenery.actor()
+    system.app.checkout(place_order(other, uuid4(), system.scenery.demand(1)))
+    heard = Listening(system)
+    hours(system)
+    assert heard.keys("/confirm") == []
+    assert tries(system, payment) == [("wait", "sold_out")]
+    assert system.stock() == (1, 0)
+
+
+@pytest.mark.spec("S37")
+def test_a_chosen_card_that_asks_its_owner_holds_nothing(system: Sandboxed) -> None:
+    """Nobody is there to answer the bank: the try is over, and the tickets are free for others."""
+    _, payment = declined(system, 2)
+    choose(system, payment, "threeDSecureRequired")
+    hours(system)
+    assert tries(system, payment) == [("confirm", "requires_action")]
+    assert now(system, payment.id).state is PaymentState.FAILED
+    assert system.stock() == (0, 0)
+
+
+@pytest.mark.spec("S37 D4")
+@pytest.mark.parametrize("card", ["visa", "chargeDeclined"])
+def test_a_worker_that_wakes_up_late_records_nothing(system: Sandboxed, card: str) -> None:
+    """While one worker waits for the answer its claim lapses, and another one does the whole try."""
+    _, payment = declined(system)
+    choose(system, payment, card)
+    heard, stalled = Listening(system), iter([True])
+
+    def stall(step: str) -> None:
+        if step == "provider.after" and heard.keys("/confirm") and next(stalled, False):
+            system.clock.advance(200)
+            system.app.janitor()
+
+    system.on_step = stall
+    hours(system)
+    system.on_step = lambda _step: None
+    assert len(tries(system, payment)) == 1
+    assert system.alerts.raised == []
+    done = now(system, payment.id)
+    assert done.last_try_at is not None
+    assert len(told(system, "payment.failed")) == (1 if card == "visa" else 2)
+    assert system.app.verify_ledger(system.scenery.tenant).ok
+
+
+@pytest.mark.spec("S37")
+def test_no_order_of_the_event_is_opened_while_a_declined_one_is_sold(system: Sandboxed) -> None:
+    """Whoever opens an order holds its types until it is there to be seen: so all of them are locked."""
+    _, payment = declined(system)
+    choose(system, payment, "visa")
+    locked: list[set[object]] = []
+    tables = system.uow.store.of(system.scenery.tenant)
+
+    def look(tx: Transaction) -> None:
+        row = tx.writes.get(tables.payments, {}).get(payment.id)
+        if row is not None and row.state is PaymentState.COMPLETED:
+            locked.append({key for table, key in tx.locked if table is tables.stock})
+
+    system.uow._on_commit = look
+    hours(system)
+    assert locked == [{system.scenery.standing, system.scenery.seated}]
