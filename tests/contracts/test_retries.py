@@ -32,18 +32,15 @@ FAIL, COMPLETE, CANCEL = PaymentEvent.FAIL, PaymentEvent.COMPLETE, PaymentEvent.
 
 
 def a_retry(backend: Backend, payment_id: PaymentId, **changes: Any) -> Retry:
-    """A first try that waits for its outcome."""
     retry = Retry(payment_id=payment_id, number=1, action=RetryAction.CONFIRM, at=backend.now())
     return attrs.evolve(retry, **changes)
 
 
 def made(backend: Backend, payment_id: PaymentId) -> tuple[Retry, ...]:
-    """The tries of a payment."""
     return backend.run(lambda tx: tx.retries.of_payment(payment_id)())
 
 
 def moved(backend: Backend, payment: Payment, *events: PaymentEvent, **changes: Any) -> Payment:
-    """The payment after some stored steps."""
     for event in events:
         step = PAYMENT_MACHINE.step(payment.state, event)
         after = attrs.evolve(payment, state=step.after, **changes)
@@ -52,7 +49,6 @@ def moved(backend: Backend, payment: Payment, *events: PaymentEvent, **changes: 
 
 
 def bought(backend: Backend, user: UserId, seconds: int, *events: PaymentEvent) -> Payment:
-    """A stored payment of this buyer for another order, so many seconds later, after some steps."""
     order = attrs.evolve(backend.home.order(backend.now()), user_id=user)
     at = backend.now() + timedelta(seconds=seconds)
     payment = backend.home.payment(order, at)
@@ -67,7 +63,6 @@ def bought(backend: Backend, user: UserId, seconds: int, *events: PaymentEvent) 
 
 
 def around(backend: Backend, payment: Payment) -> Circumstances:
-    """What the store says of the payment's circumstances."""
     return backend.run(lambda tx: tx.retries.around(payment)())
 
 
