@@ -22,7 +22,7 @@ from ticketpay.domain.ledger import Posting
 from ticketpay.domain.messaging import Message, TimerClaim, TimerKind
 from ticketpay.domain.orders import Order
 from ticketpay.domain.payments import Circumstances, Payment, Retry
-from ticketpay.domain.refunds import Refund
+from ticketpay.domain.refunds import Dispute, Refund
 from ticketpay.ports.later import Later
 
 __all__ = ["ORDER", "REFUND", "TENANT", "Broken", "PaperTx", "Sheet"]
@@ -120,6 +120,7 @@ class PaperTx:
         self.orders = _Orders(sheet)
         self.stock = _Stock(sheet)
         self.retries = _Retries(sheet)
+        self.disputes = _Disputes(sheet)
         self.refunds = _Refunds(sheet)
         self.timers = _Timers(sheet)
         self.ledger = _Ledger(sheet)
@@ -195,6 +196,13 @@ class _Retries(_Port):
 
     def around(self, _payment: Payment) -> Later[Circumstances]:
         return _known(Circumstances(starts_at=STARTS_AT, on_sale=True))
+
+
+class _Disputes(_Port):
+    """No bank has asked about a payment."""
+
+    def of_payment(self, _payment_id: PaymentId) -> Later[tuple[Dispute, ...]]:
+        return _known(())
 
 
 class _Refunds(_Port):

@@ -118,6 +118,7 @@ class Parts:
     fees: FeeSchedule = attrs.field(factory=FeeSchedule)
     refund_rules: RefundRules = attrs.field(factory=RefundRules)
     payout_rules: PayoutRules = attrs.field(factory=PayoutRules)
+    hold_rules: HoldRules = attrs.field(factory=HoldRules)
     payouts: PayoutGateway | None = None
     admit: AdmitRequest | None = None
     turns: PurchaseTurns | None = None
@@ -239,14 +240,16 @@ def _refunding(parts: Parts, desk: FactDesk) -> Refunding:
         decide=DecideRefund(uow=uow, desk=refunds, clock=clock),
         show=ShowRefund(uow=uow),
         sync=SyncRefund(uow=uow, gateway=parts.gateway, desk=refunds, clock=clock),
-        sync_payment=RefundSync(uow=uow, gateway=parts.gateway, desk=refunds, clock=clock),
+        sync_payment=RefundSync(uow=uow, gateway=parts.gateway, desk=desk, clock=clock),
         disputes=ShowDisputes(uow=uow),
     )
 
 
 def _venue_money(parts: Parts) -> VenueMoney:
     uow, clock, ids, rules = parts.uow, parts.clock, parts.ids, parts.payout_rules
-    release = ReleaseVenueMoney(uow=uow, clock=clock, alerts=parts.alerts, rules=HoldRules())
+    release = ReleaseVenueMoney(
+        uow=uow, clock=clock, alerts=parts.alerts, rules=parts.hold_rules, reserves=rules
+    )
     return VenueMoney(
         release=release,
         ask=AskPayout(uow=uow, release=release, clock=clock, ids=ids, rules=rules),
@@ -348,10 +351,8 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
     For ``reading`` only the database has to be set. Raises ``InvalidInput`` when a needed setting is missing and ``Conflict`` when the database
     role would make row-level security void.
     """
-    from ticketpay.adapters.outbound.tickets import HttpTicketService
     from ticketpay.adapters.postgres.backlog import backlog
     from ticketpay.adapters.postgres.uow import PostgresUnitOfWork
-    from ticketpay.adapters.stripe.webhook import StripeWebhooks
     from ticketpay.adapters.system.alerts import LogAlerts
     from ticketpay.adapters.system.chance import SystemRandom
     from ticketpay.adapters.system.clock import SystemClock
@@ -368,10 +369,8 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
     parts = Parts(
         uow=uow,
         gateway=_metered(_stripe(settings), metrics),
-        reader=StripeWebhooks(tuple(s.value for s in settings.stripe_webhook_secrets)),
-        tickets=HttpTicketService(
-            settings.ticket_service_url, settings.internal_webhook_secret.value, clock, ids
-        ),
+        reader=_webhooks(settings),
+        tickets=_tickets(settings, clock, ids),
         clock=clock,
         ids=ids,
         random=SystemRandom(),
@@ -380,6 +379,8 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
         metrics=metrics,
         admit=_admission(redis, clock) if settings.enable_rate_limiting else None,
         refund_rules=_refund_rules(settings),
+        payout_rules=_payout_rules(settings),
+        hold_rules=HoldRules(hold_days=settings.payout_hold_days),
         payouts=_payouts(settings),
         turns=_turns(settings, redis) if settings.one_purchase_at_a_time else None,
         tax_rates=None if worker else _tax_rates(settings),
@@ -388,6 +389,19 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
     if metrics is not None:
         metrics.watch_database(lambda: backlog(uow, clock.now()))
     return _opened(parts, uow, redis)
+
+
+def _webhooks(settings: Settings) -> WebhookReader:
+    from ticketpay.adapters.stripe.webhook import StripeWebhooks
+
+    return StripeWebhooks(tuple(secret.value for secret in settings.stripe_webhook_secrets))
+
+
+def _tickets(settings: Settings, clock: Clock, ids: Ids) -> TicketService:
+    from ticketpay.adapters.outbound.tickets import HttpTicketService
+
+    secret = settings.internal_webhook_secret.value
+    return HttpTicketService(settings.ticket_service_url, secret, clock, ids)
 
 
 def _opened(parts: Parts, uow: PostgresUnitOfWork, redis: RedisClient | None) -> App:
@@ -401,6 +415,15 @@ def _opened(parts: Parts, uow: PostgresUnitOfWork, redis: RedisClient | None) ->
 def _refund_rules(settings: Settings) -> RefundRules:
     return RefundRules(
         window_days=settings.refund_window_days, approval_cents=settings.refund_approval_cents
+    )
+
+
+def _payout_rules(settings: Settings) -> PayoutRules:
+    return PayoutRules(
+        minimum_cents=settings.payout_minimum_cents,
+        daily_max_cents=settings.payout_daily_max_cents,
+        reserve_days=settings.payout_reserve_days,
+        instant_fee_min_cents=settings.instant_payout_fee_min_cents,
     )
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         ProviderRef,
     )
     from ticketpay.domain.refunds import Refund
-    from ticketpay.ports.payments import PaymentGateway, RefundFact, RefundNotice
+    from ticketpay.ports.payments import DisputeNotice, PaymentGateway, RefundFact, RefundNotice
 
 __all__ = ["BACKLOG", "Backlog", "MeteredGateway", "Metrics"]
 
@@ -274,3 +274,7 @@ class MeteredGateway:
     def refunds_of(self, ref: ProviderRef) -> tuple[RefundNotice, ...]:
         with self.metrics.provider_call("refunds_of"):
             return self.inner.refunds_of(ref)
+
+    def disputes_of(self, ref: ProviderRef) -> tuple[DisputeNotice, ...]:
+        with self.metrics.provider_call("disputes_of"):
+            return self.inner.disputes_of(ref)

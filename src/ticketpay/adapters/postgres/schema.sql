@@ -559,7 +559,8 @@ INSERT INTO machine_moves (machine, from_state, event, to_state) VALUES
     ('dispute', 'open', 'win', 'won'),
     ('dispute', 'open', 'lose', 'lost'),
     ('dispute', 'won', 'withdraw', 'won'),
-    ('dispute', 'lost', 'withdraw', 'lost');
+    ('dispute', 'lost', 'withdraw', 'lost'),
+    ('dispute', 'lost', 'divide', 'lost');
 
 -- Which of how many databases this one is: tenants are spread by their id, so neither may change.
 CREATE TABLE shards (
@@ -800,3 +801,9 @@ CREATE POLICY tenant ON payment_retries
 GRANT SELECT ON payment_retries TO ticketpay_app, ticketpay_worker;
 GRANT UPDATE (outcome) ON payment_retries TO ticketpay_app, ticketpay_worker;
 GRANT INSERT ON payment_retries TO ticketpay_worker;
+
+-- What waits for people: refunds for a second one, disputes for whoever gives evidence.
+CREATE INDEX refunds_waiting ON refunds (tenant_id, created_at, id)
+    WHERE needs_approval AND state = 'pending';
+CREATE INDEX disputes_undecided ON disputes (tenant_id, created_at, id)
+    WHERE state IN ('inquiry', 'open');
