@@ -538,3 +538,29 @@ def test_no_order_of_the_event_is_opened_while_a_declined_one_is_sold(system: Sa
     system.uow._on_commit = look
     hours(system)
     assert locked == [{system.scenery.standing, system.scenery.seated}]
+
+
+@pytest.mark.spec("S37 D3", "S14")
+def test_a_try_that_was_begun_in_vain_has_an_end(system: Sandboxed) -> None:
+    """A confirmation that never arrived, and whose tickets went to others meanwhile, is over as well."""
+    actor, payment = declined(system, 5)
+    choose(system, payment, "visa")
+    heard, lost = Listening(system), iter([True])
+
+    def lose(step: str) -> None:
+        if step == "provider.before" and len(heard.asked) == 2 and next(lost, False):
+            raise TimeoutError
+
+    system.on_step = lose
+    hours(system)
+    system.on_step = lambda _step: None
+    assert heard.keys("/confirm") == []
+    assert (tries(system, payment), system.stock()) == ([("confirm", "")], (5, 0))
+    confirm(system, actor, payment, "pm_card_nonsense")
+    system.app.checkout(place_order(system.scenery.actor(), uuid4(), system.scenery.demand(1)))
+    system.clock.advance(600)
+    system.app.janitor()
+    assert heard.keys("/confirm")[1:] == []
+    assert tries(system, payment) == [("confirm", "sold_out")]
+    hours(system, 3)
+    assert order_state(system, payment) is OrderState.EXPIRED

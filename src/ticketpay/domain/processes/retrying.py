@@ -141,6 +141,8 @@ class RetryPayment:
         outcome = SOLD_OUT if wanted and not there else str(fact.status)
         retry = _retry(case, attrs.evolve(step, action=action), now)
         tx.retries.add(attrs.evolve(retry, outcome=outcome))
+        # It may have been begun, as a confirmation that never reached the provider.
+        tx.retries.end(case.payment.id, outcome)
         # A payment that has failed holds nothing, whoever may have wanted to pay it meanwhile.
         tx.stock.release(case.order.id)
         case = self._touched(tx, case, now)
