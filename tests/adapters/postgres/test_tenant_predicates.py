@@ -33,7 +33,7 @@ from ticketpay.adapters.postgres.session import RoundTrips
 from ticketpay.adapters.postgres.uow import PostgresTx
 from ticketpay.domain.catalog import Cancellation
 from ticketpay.domain.kernel.ids import EventId, QuoteId, RefundId, TenantId, UserId
-from ticketpay.domain.ledger import capture_posting
+from ticketpay.domain.ledger import VenueBooks, capture_posting
 from ticketpay.domain.messaging import (
     AggregateType,
     Answer,
@@ -207,6 +207,7 @@ def disputed(payment: Any) -> Iterator[Op]:
     step = DISPUTE_MACHINE.step(dispute.state, DisputeEvent.WITHDRAW)
     yield lambda tx: tx.disputes.add(dispute)
     yield lambda tx: tx.disputes.of_payment(payment.id)()
+    yield lambda tx: tx.disputes.undecided(9)()
     yield lambda tx: tx.disputes.lock(dispute.id)()
     yield lambda tx: tx.disputes.move(dispute, step, START)
 
@@ -220,12 +221,14 @@ def after_the_sale(payment: Any) -> Iterator[Op]:
         reason="late_success",
         state=REFUND_MACHINE.initial,
         created_at=START,
+        needs_approval=True,
     )
     step = REFUND_MACHINE.step(refund.state, RefundEvent.COMPLETE)
     done = attrs.evolve(refund, state=step.after, provider_refund_id="re_1")
     yield lambda tx: tx.refunds.add(refund)
     yield lambda tx: tx.refunds.get(refund.id)()
     yield lambda tx: tx.refunds.of_payment(payment.id)()
+    yield lambda tx: tx.refunds.waiting(9)()
     yield lambda tx: tx.refunds.lock(refund.id)()
     yield lambda tx: tx.refunds.approve(refund, payment.user_id, START)
     yield lambda tx: tx.refunds.move(attrs.evolve(done, version=2), step, START)
@@ -261,7 +264,11 @@ def venue_money(home: Scenery) -> Iterator[Op]:
     )
     yield lambda tx: tx.venue_accounts.get(venue, USD)()
     yield lambda tx: tx.venue_accounts.due(long_after, None, 9)()
+    yield lambda tx: tx.venue_accounts.waiting(long_after, long_after, None, 9)()
     yield lambda tx: tx.venue_accounts.history(venue, START, long_after)()
+    reserved = VenueBooks(venue_id=venue, currency=USD).reserved(700, payout.id, START)
+    yield lambda tx: tx.ledger.post(reserved)
+    yield lambda tx: tx.venue_accounts.reserved_since(venue, USD, START)()
     yield lambda tx: tx.payouts.add(payout)
     yield lambda tx: tx.payouts.get(payout.id)()
     yield lambda tx: tx.payouts.lock(payout.id)()
