@@ -564,3 +564,32 @@ def test_a_try_that_was_begun_in_vain_has_an_end(system: Sandboxed) -> None:
     assert tries(system, payment) == [("confirm", "sold_out")]
     hours(system, 3)
     assert order_state(system, payment) is OrderState.EXPIRED
+
+
+@pytest.mark.spec("S37", "S39")
+def test_a_buyer_who_goes_away_keeps_no_tickets(system: Sandboxed) -> None:
+    """Tickets that were taken again for a payment that never ends are free after 15 minutes, and no
+    try is counted; a payment that has ended by then is not looked at."""
+    actor, payment = declined(system, 2)
+
+    def die(step: str) -> None:
+        if step == "provider.before":
+            raise SystemExit
+
+    system.on_step = die
+    with pytest.raises(SystemExit):
+        confirm(system, actor, payment, "pm_card_visa")
+    system.on_step = lambda _step: None
+    assert system.stock() == (2, 0)
+    confirm(system, actor, payment, "pm_card_threeDSecureRequired")
+    assert system.stock() == (2, 0)
+    system.clock.advance(899)
+    system.app.janitor()
+    assert system.stock() == (2, 0)
+    system.clock.advance(2)
+    system.app.janitor()
+    assert (system.stock(), tries(system, payment)) == ((0, 0), [])
+    assert order_state(system, payment) is OrderState.PAYMENT_FAILED
+    system.clock.advance(2_800)
+    system.app.janitor()
+    assert tries(system, payment) == [("wait", "requires_action")]

@@ -149,7 +149,10 @@ class _PaymentAction:
             # The buyer hears what was answered now, even if nothing newer was to be kept.
             said = attrs.evolve(case.payment, provider_status=str(fact.status))
             case = attrs.evolve(case, payment=said)
-            _let_go(tx, case)
+            if fact.status is ProviderStatus.REQUIRES_ACTION:
+                self.desk.wait_for_buyer(tx, case, now)
+            else:
+                tx.stock.release(case.order.id)
         self._record(tx, command, before, case, now)
         answer = self._answer(case)
         tx.idempotency.finish(claim, answer, now)
@@ -159,7 +162,7 @@ class _PaymentAction:
         """The provider takes no such method; the payment is what it was."""
         case = open_claimed(tx, claim, command.payment_id)
         if case.payment.state is PaymentState.FAILED:
-            _let_go(tx, case)
+            tx.stock.release(case.order.id)
         tx.idempotency.finish(claim, answer, self.clock.now())
         return answer
 
@@ -184,12 +187,6 @@ def _known_ref(payment: Payment) -> ProviderRef:
     if payment.ref is None:
         raise OutcomeUnknown(f"the charge of payment {payment.id} is not known yet")
     return payment.ref
-
-
-def _let_go(tx: Tx, case: Case) -> None:
-    """A payment that has failed again holds no tickets, unless its buyer is asked by the bank."""
-    if case.payment.provider_status != ProviderStatus.REQUIRES_ACTION:
-        tx.stock.release(case.order.id)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -221,6 +218,7 @@ class ConfirmPayment(_PaymentAction):
             return Superseded(f"the buyer of payment {payment.id} has another order for the event")
         if not tx.stock.hold_again(case.order.id)():
             return SoldOut(f"the tickets of order {case.order.id} are gone")
+        self.desk.wait_for_buyer(tx, case, now)
         return None
 
     def _ask(self, ref: ProviderRef, command: PaymentCommand, payment: Payment) -> ProviderFact:

@@ -29,7 +29,7 @@ from ticketpay.domain.payments import (
 from ticketpay.domain.payments.policy import Ruling
 from ticketpay.domain.processes.dispute_desk import DisputeDesk
 from ticketpay.domain.processes.refund_desk import RefundDesk
-from ticketpay.domain.reconciliation import ASK_AGAIN_SECONDS, ends_at, next_look_at
+from ticketpay.domain.reconciliation import ASK_AGAIN_SECONDS, HOLD_SECONDS, ends_at, next_look_at
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundReason
 
 if TYPE_CHECKING:
@@ -156,6 +156,16 @@ class FactDesk:
         if payment.state is PaymentState.FAILED and payment.ref is not None:
             soonest = now + timedelta(seconds=ASK_AGAIN_SECONDS)
             due_at = min(due_at, max(tx.retries.around(payment)().starts_at, soonest))
+        tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
+
+    def wait_for_buyer(self, tx: Tx, case: Case, now: datetime) -> None:
+        """Tickets were taken again for a buyer who pays what failed: held as long as a new order's.
+
+        Who never comes to an end is looked at then, and the tickets are free.
+        """
+        payment = case.payment
+        held_until = now + timedelta(seconds=HOLD_SECONDS.get(payment.method_type, 0))
+        due_at = min(next_look_at(payment, case.order.expires_at, now), held_until)
         tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
 
     def give_up(self, tx: Tx, case: Case, now: datetime) -> Case:

@@ -121,6 +121,9 @@ class RetryPayment:
         if step.retry_count > look.count:
             self._try(tx, case, look, step, fact, now)
         else:
+            if step.action is RetryAction.WAIT:
+                # Whoever wanted to pay it has had the time of a hold.
+                tx.stock.release(case.order.id)
             self.desk.set_timer(tx, self.desk.apply(tx, case, fact, now), now)
         return None
 
