@@ -133,7 +133,7 @@ def test_whose_shares_are_decided_anew() -> None:
     assert anew.split == Split(venue_cents=7_000, fees_cents=920, taxes_cents=1_025)
     assert failed.split is not None
     exact = dispute(total - 5_000, DisputeState.LOST, fresh.sold - failed.split)
-    assert divided_anew(paid(order), order, failed, [], [exact]) == ()
+    assert divided_anew(paid(order), order, failed, [over], [exact]) == ()
     more = dispute(
         total - 4_999, DisputeState.LOST, fresh.sold - failed.split + Split(fees_cents=1)
     )

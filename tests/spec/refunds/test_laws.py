@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.spec.refunds.sales import paid, refund, sold
@@ -240,15 +240,32 @@ def test_what_leaves_nothing_voids_every_ticket(order: Order, steps: list[tuple[
     assert not set(rest.tickets) & left.voided
 
 
-SPLITS = st.builds(
-    Split,
-    venue_cents=st.integers(0, 9),
-    fees_cents=st.integers(0, 9),
-    taxes_cents=st.integers(0, 9),
-)
+def parts(venue: int, fees: int, taxes: int) -> Split:
+    return Split(venue_cents=venue, fees_cents=fees, taxes_cents=taxes)
+
+
+SPLITS = st.builds(parts, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
+
+
+def test_a_cent_that_two_parts_want_is_the_taxmans() -> None:
+    """Fees and taxes both have a cent due, and one is refunded: nobody is paid by it."""
+    left = Refundable(
+        sold=parts(10, 2, 2),
+        kept_cents=0,
+        refunded=parts(6, 0, 0),
+        charged_back_cents=0,
+        tickets=(),
+        voided=frozenset(),
+    )
+    assert left.of_amount(1) == parts(0, 0, 1)
 
 
 @given(SPLITS, SPLITS, SPLITS)
+@example(parts(5, 3, 0), parts(0, 3, 0), parts(2, 1, 0))
+@example(parts(5, 0, 3), parts(0, 0, 3), parts(2, 0, 1))
+@example(parts(5, 0, 3), parts(0, 0, 4), parts(2, 0, 1))
+@example(parts(0, 5, 0), parts(0, 0, 0), parts(1, 1, 0))
+@example(parts(3, 5, 0), parts(4, 0, 0), parts(1, 1, 0))
 def test_a_ticket_takes_of_each_part_what_is_left_of_it(
     sale: Split, refunded: Split, wanted: Split
 ) -> None:
