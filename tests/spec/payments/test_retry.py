@@ -20,9 +20,11 @@ from ticketpay.domain.payments import (
     PaymentEvent,
     PaymentState,
     ProviderStatus,
+    Retry,
     RetryAction,
     RetryDecision,
     RetryFacts,
+    Superseded,
     payable_until,
     retry_step,
 )
@@ -154,6 +156,23 @@ def test_three_tries_are_the_end(some: RetryFacts, status: ProviderStatus | None
     assert (step.action is RetryAction.STOP) == over
     if some.retry_count >= 3 and not over:
         assert (step.action, step.until) == (RetryAction.WAIT, some.changed_at + HOUR)
+
+
+@pytest.mark.spec("S37")
+def test_the_third_try_is_the_last() -> None:
+    """An hour after two tries there is a third; an hour after the third it is over."""
+    assert retry_step(facts(retry_count=2), NOW).action is RetryAction.LOOK
+    assert retry_step(facts(retry_count=3), NOW).action is RetryAction.STOP
+    assert retry_step(facts(retry_count=3), NOW - INSTANT).action is RetryAction.WAIT
+
+
+@pytest.mark.spec("S37")
+def test_a_sale_is_over_when_its_event_begins() -> None:
+    """At the very start nobody can pay any more, and an instant before everybody can."""
+    around = Circumstances(starts_at=NOW, on_sale=True)
+
+    assert around.is_over(NOW)
+    assert not around.is_over(NOW - INSTANT)
 
 
 @pytest.mark.spec("S37")
@@ -312,11 +331,19 @@ def test_the_words_and_figures_of_a_retry() -> None:
     """Each action has its word; three tries, 3,600 seconds; no two facts can be swapped."""
     assert words(RetryAction) == "wait look confirm ask_buyer reconcile cancel stop"
     assert (RETRIES_MAX, RETRY_SECONDS) == (3, 3_600)
-    assert by_name(RetryFacts)
-    assert by_name(RetryDecision)
+    assert all(map(by_name, (RetryFacts, RetryDecision, Retry, Circumstances)))
+    assert (Superseded.code, Superseded.title) == (
+        "PAYMENT_SUPERSEDED",
+        "Another order has taken the place of this payment",
+    )
     assert (facts().buyer_asked, facts().provider_status) == (False, None)
     assert (facts().superseded, facts().over) == (False, False)
+    retry = Retry(payment_id=ID, number=1, action=RetryAction.WAIT, at=NOW)
+    assert retry.outcome == ""
+    assert not Circumstances(starts_at=NOW, on_sale=True).superseded
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         facts().retry_count = 0  # type: ignore[misc] # that is what is refused
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        retry.outcome = "known"  # type: ignore[misc] # that is what is refused
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         retry_step(facts(), NOW).key = "retry"  # type: ignore[misc] # that is what is refused
