@@ -70,6 +70,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "INVALID_TRANSITION": "Read the state again. The step is not possible from it.",
     "ORDER_EXPIRED": _NEW_ORDER,
     "PAYMENT_CANCELLED": _NEW_ORDER,
+    "PAYMENT_SUPERSEDED": "Nothing: the buyer has another order for the event.",
     "PRICE_CHANGED": "Show the buyer the new price and ask again.",
     "PURCHASE_IN_PROGRESS": "Wait for the buyer's other purchase to end.",
     "QUOTE_EXPIRED": "Ask for a new quote.",

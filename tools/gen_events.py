@@ -25,6 +25,7 @@ MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "payment.completed": _PAYMENT,
     "payment.failed": _PAYMENT,
     "payment.cancelled": _PAYMENT,
+    "payment.method_requested": (*_PAYMENT[:2], "userId", *_PAYMENT[2:], "expiresAt"),
     "order.paid": (*_ORDER, "userId", "eventId", "amountCents", "currency", "ticketQuantity"),
     "order.payment_failed": (*_ORDER, "reason"),
     "order.cancelled": _ORDER,

@@ -18,6 +18,7 @@ import attrs
 import pytest
 
 from tests.contracts.test_disputes import a_dispute
+from tests.contracts.test_retries import a_retry
 from tests.support.backend import Backend
 from tests.support.databases import Database
 from tests.support.scenery import Scenery, a_payout, a_subscription, audit_entry, chain, ref
@@ -39,7 +40,7 @@ from ticketpay.domain.ledger import suspense_posting
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome
 from ticketpay.domain.money import USD
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent
-from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent
+from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent, RetryAction
 from ticketpay.domain.payouts import PAYOUT_MACHINE, PayoutEvent
 from ticketpay.domain.pricing import Demand, DemandLine
 from ticketpay.domain.refunds import (
@@ -216,6 +217,17 @@ def moved_dispute(backend: Backend) -> Act:
     return lambda tx: tx.disputes.move(dispute, step, backend.now())
 
 
+def try_without_payment(backend: Backend) -> Act:
+    return lambda tx: tx.retries.add(a_retry(backend, PaymentId(uuid4())))
+
+
+def asked_twice(backend: Backend) -> Act:
+    payment = backend.stored_payment()
+    asked = a_retry(backend, payment.id, action=RetryAction.ASK_BUYER)
+    backend.run(lambda tx: tx.retries.add(asked))
+    return lambda tx: tx.retries.add(attrs.evolve(asked, number=2))
+
+
 def add_subscription(backend: Backend) -> Act:
     held = a_subscription(backend.home.venue_id, backend.now())
     return lambda tx: tx.subscriptions.add(held)
@@ -345,6 +357,8 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "venue_subscriptions_tenant_id_venue_id_fkey": Refusal(Conflict, subscription_without_venue),
     "subscription_version": Refusal(Conflict, twice(saved_subscription)),
     "refunds_provider": Refusal(Conflict, refund_of_another),
+    "payment_retries_tenant_id_payment_id_fkey": Refusal(Conflict, try_without_payment),
+    "payment_retries_asked_once": Refusal(Conflict, asked_twice),
     "disputes_pkey": Refusal(Conflict, twice(add_dispute)),
     "disputes_provider": Refusal(Conflict, dispute_of_another),
     "disputes_tenant_id_payment_id_fkey": Refusal(Conflict, dispute_without_payment),
@@ -367,6 +381,7 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
         "ledger_accounts_tenant_id_kind_party_subject_currency_bucke_key",
         "ledger_checkpoints_pkey",
         "outbox_streams_pkey",
+        "payment_retries_pkey",
         "provider_refs_pkey",
         "seats_pkey",
         "stock_pkey",
@@ -412,6 +427,8 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
         "orders_ticket_count_check",
         "orders_tickets_cents_check",
         "outbox_streams_check",
+        "payment_retries_action_check",
+        "payment_retries_number_check",
         "payments_amount_cents_check",
         "payments_check",
         "payouts_amount_cents_check",

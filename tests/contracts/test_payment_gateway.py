@@ -251,6 +251,7 @@ def unconfirmed(provider: Provider, card: str) -> ProviderRef:
 
 
 STATES: Final = [status for status in ProviderStatus if status is not ProviderStatus.UNKNOWN]
+SETTLED: Final = (ProviderStatus.PROCESSING, ProviderStatus.REQUIRES_CAPTURE)
 FINAL: Final = (ProviderStatus.SUCCEEDED, ProviderStatus.PROCESSING)
 
 
@@ -292,6 +293,42 @@ def test_a_confirmation_may_be_declined_or_questioned(
     """A confirmation that the bank declines or questions is a fact as well."""
     ref = unconfirmed(provider, card)
     assert provider.gateway.confirm(ref, ref.object_id + "k" * 300).status is status
+
+
+def card(name: str) -> PaymentMethod:
+    return PaymentMethod(type="card", method_id=name)
+
+
+@pytest.mark.spec("S15", "S37")
+@pytest.mark.parametrize("status", STATES)
+@pytest.mark.parametrize(
+    ("method", "after"),
+    [
+        (card("pm_card_mastercard"), ProviderStatus.SUCCEEDED),
+        (PaymentMethod(type="card", token="tok_visa"), ProviderStatus.SUCCEEDED),
+        (card("pm_card_chargeDeclined"), ProviderStatus.REQUIRES_PAYMENT_METHOD),
+        (card("pm_card_threeDSecureRequired"), ProviderStatus.REQUIRES_ACTION),
+    ],
+)
+def test_an_open_intent_is_paid_by_another_method(
+    provider: Provider, status: ProviderStatus, method: PaymentMethod, after: ProviderStatus
+) -> None:
+    """With another method any open intent is confirmed, once per key; a settled one is told as it is."""
+    ref = intent_in(provider, status)
+    expected = after if status.is_open and status not in SETTLED else status
+    for _ in range(2):
+        assert provider.gateway.confirm(ref, f"m:{ref.object_id}", method).status is expected
+    assert provider.gateway.retrieve(ref).status is expected
+
+
+@pytest.mark.spec("S15", "S37")
+def test_a_method_that_nobody_knows_is_refused(provider: Provider) -> None:
+    """Another method that the provider does not know is a decline, and the intent is what it was."""
+    ref = intent_in(provider, ProviderStatus.REQUIRES_PAYMENT_METHOD)
+    with pytest.raises(PaymentDeclined):
+        provider.gateway.confirm(ref, f"u:{ref.object_id}", card("pm_card_nonsense"))
+    fact = provider.gateway.retrieve(ref)
+    assert fact.status is ProviderStatus.REQUIRES_PAYMENT_METHOD
 
 
 @pytest.mark.spec("S15")

@@ -147,6 +147,22 @@ def test_a_race_never_oversells(backend: Backend, seats: tuple[str, ...], winner
     assert taken(backend) == ((0, 1) if seats else (5, 0))
 
 
+@pytest.mark.spec("S37")
+def test_to_lock_an_event_changes_nothing(backend: Backend) -> None:
+    """What is locked as a whole can be taken, released and sold as before."""
+    home = backend.home
+    order = sell(backend, home.demand(2, "A1"))
+    for act in ("release", "hold_again", "confirm"):
+
+        def locked(tx: Tx, act: str = act) -> None:
+            tx.stock.lock_event(order, home.event_id)
+            later = getattr(tx.stock, act)(order)
+            assert later is None or later()
+
+        backend.run(locked)
+    assert taken(backend) == (2, 1)
+
+
 @pytest.mark.spec("S24")
 def test_sold_tickets_are_for_sale_again(backend: Backend) -> None:
     """What is given back is free and can be sold to somebody else; the rest stays sold."""

@@ -6,11 +6,30 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["wrong_in_purchase", "wrong_in_quote"]
+__all__ = [
+    "wrong_in_anything",
+    "wrong_in_confirmation",
+    "wrong_in_purchase",
+    "wrong_in_quote",
+]
 
 Paths = Iterator[str]
 Judge = Callable[[Any, str], Paths]
 UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def wrong_in_anything(body: Any) -> Paths:
+    """Nothing in an object."""
+    if not isinstance(body, dict):
+        yield "body"
+
+
+def wrong_in_confirmation(body: Any) -> Paths:
+    """The paths of all wrong fields of a confirmation."""
+    if not isinstance(body, dict):
+        yield "body"
+        return
+    yield from _member(body, "paymentMethod", method, needed=False)
 
 
 def wrong_in_quote(body: Any) -> Paths:

@@ -15,7 +15,12 @@ from tests.entrypoints.http.driving import KEY, PAYMENTS, THING, purchase
 from tests.fuzz import strict_json
 from tests.fuzz.driving import Dice, fuzzed
 from tests.fuzz.knocking import AUTHORIZATION, JSON, Answer, knock
-from tests.fuzz.schemas import wrong_in_purchase, wrong_in_quote
+from tests.fuzz.schemas import (
+    wrong_in_anything,
+    wrong_in_confirmation,
+    wrong_in_purchase,
+    wrong_in_quote,
+)
 from ticketpay.domain.messaging import request_hash
 from ticketpay.entrypoints.http.body import parse_json
 from ticketpay.entrypoints.http.errors import MalformedJson
@@ -268,12 +273,16 @@ def action(dice: Dice) -> Action:
 @pytest.mark.spec("S12")
 @fuzzed(action)
 def test_an_action_takes_an_object_or_nothing(sent: Action) -> bool:
-    """A payment is confirmed or cancelled with no body or with any object."""
+    """A payment is confirmed or cancelled with no body or with any object; a method is read strictly."""
     answer = knock(sent.path, sent.raw, HEADERS)
-    raw = sent.raw or b"{}"
-    value = judged(answer, raw, lambda value: iter(() if isinstance(value, dict) else ("body",)))
+    raw, confirms = sent.raw or b"{}", sent.path == ACTIONS[0]
+    value = judged(answer, raw, wrong_in_confirmation if confirms else wrong_in_anything)
     if value is None:
         return False
     (command,) = answer.given
+    asked = value.get("paymentMethod") if confirms else None
+    found = command.method
+    assert (None if found is None else found.type) == (asked and asked["type"])
+    assert (None if found is None else found.token) == (asked and asked.get("token"))
     assert command.request_hash == request_hash(f"POST {sent.path}", value)
     return True

@@ -30,6 +30,7 @@ TENANT: Final = frozenset(
         "stock_holds",
         "payments",
         "payment_attempts",
+        "payment_retries",
         "refunds",
         "venue_accounts",
         "payouts",

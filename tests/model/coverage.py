@@ -17,7 +17,7 @@ Made = tuple[str, str, str]
 _ASKED: Final = "people ask for refunds of sales; the simulator plays them"
 
 NOT_YET: Final[dict[Made, str]] = {
-    ("payment", "failed", "retry"): "we charge again ourselves only with S37",
+    ("payment", "failed", "retry"): "the simulator plays what is charged again (S37)",
     ("order", "created", "submit"): "checkout creates and submits in one transaction: no fact",
     ("order", "created", "cancel"): "no order rests in created",
     ("order", "created", "expire"): "no order rests in created",

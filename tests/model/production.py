@@ -38,8 +38,10 @@ from tests.model.scope import (
     Event,
     Intent,
     Pay,
+    looks_at,
     moment,
     now_in,
+    phase_of,
     when,
 )
 from tests.model.sheet import ORDER, REFUND, Broken, PaperTx, Sheet
@@ -173,7 +175,8 @@ class Production:
         self, pay: Pay, order: OrderState, stock: str, intent: Intent, phase: int
     ) -> tuple[Effect, Intent]:
         """``Janitor`` with the timer of a payment."""
-        sheet = Sheet(payment_of(pay), order_in(order), stock, now_in(phase), due=TimerKind.PAYMENT)
+        now = looks_at(phase)
+        sheet = Sheet(payment_of(pay), order_in(order), stock, now, due=TimerKind.PAYMENT)
         gateway = Gateway(intent, phase)
         effect = self._called(sheet, lambda sheet, desk: _janitor(sheet, desk, gateway)())
         if word_of(intent) in NO_INTENT and effect.pay.state is not pay.state:
@@ -255,6 +258,7 @@ def remembered(payment: Payment) -> Pay:
         has_failed=payment.failure is not None and not over,
         received=payment.received_cents > 0,
         last=-1 if last is None else _AT[last],
+        tried=-1 if over or payment.last_try_at is None else phase_of(payment.last_try_at),
     )
 
 
@@ -286,6 +290,7 @@ def payment_of(pay: Pay) -> Payment:
         failure=DECLINED if pay.has_failed else None,
         received_cents=AMOUNT.cents if pay.received else 0,
         last_fact_at=when(pay.last) if pay.last >= 0 else None,
+        last_try_at=now_in(pay.tried) if pay.tried >= 0 else None,
     )
 
 

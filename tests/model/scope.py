@@ -2,7 +2,7 @@
 
 A state is two payments (``Side``), each with its intent at the provider, what they share
 (``Shared``), and what the scope still allows (``Left``). Time has three phases: the hold runs; it
-is over; a day has passed. A moment is ``phase * 16 + place``; the n-th event of an intent takes
+is over; a day has passed, and with it all tries of what has failed. A moment is ``phase * 16 + place``; the n-th event of an intent takes
 the even place 2n, what is read of the intent after it 2n + 1.
 """
 
@@ -13,8 +13,10 @@ from typing import Final, NamedTuple
 
 import attrs
 
+from ticketpay.domain.kernel.ids import PaymentId
 from ticketpay.domain.orders import OrderState
-from ticketpay.domain.payments import PaymentState
+from ticketpay.domain.payments import PaymentState, Retry, RetryAction
+from ticketpay.domain.payments.retry import RETRIES_MAX
 
 __all__ = [
     "CRASH",
@@ -33,8 +35,11 @@ __all__ = [
     "Scope",
     "Shared",
     "Side",
+    "looks_at",
     "moment",
     "now_in",
+    "phase_of",
+    "tries_in",
     "when",
 ]
 
@@ -58,13 +63,17 @@ Intent = tuple[Event, ...]
 
 
 class Pay(NamedTuple):
-    """What a payment remembers, as far as anything depends on it; ``last`` is -1 before any fact."""
+    """What a payment remembers, as far as anything depends on it; ``last`` is -1 before any fact.
+
+    ``tried`` is the phase of its last failure, -1 without one.
+    """
 
     state: PaymentState
     has_ref: bool = False
     has_failed: bool = False
     received: bool = False
     last: int = -1
+    tried: int = -1
 
 
 class Side(NamedTuple):
@@ -142,3 +151,21 @@ def when(at: int) -> datetime:
 def now_in(phase: int) -> datetime:
     """Our time in a phase: after everything that has happened in it."""
     return _STARTS[phase] + timedelta(seconds=30)
+
+
+def phase_of(now: datetime) -> int:
+    """The phase of our time."""
+    return max(phase for phase, start in enumerate(_STARTS) if start <= now)
+
+
+def looks_at(phase: int, late_looks: int = 0) -> datetime:
+    """When the janitor looks in a phase: in the last one, two hours after whatever was before."""
+    return now_in(phase) + timedelta(hours=2 * (late_looks + 1) if phase == DAY_LATER else 0)
+
+
+def tries_in(phase: int, payment_id: PaymentId) -> tuple[Retry, ...]:
+    """The tries of a payment that has failed: a day later all have been made, and were in vain."""
+    if phase < DAY_LATER:
+        return ()
+    wait = Retry(payment_id=payment_id, number=1, action=RetryAction.WAIT, at=NOW, outcome="vain")
+    return tuple(attrs.evolve(wait, number=number) for number in range(1, RETRIES_MAX + 1))

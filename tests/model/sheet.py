@@ -15,13 +15,14 @@ from uuid import UUID
 import attrs
 
 from tests.model.provider import PAYMENT
+from tests.model.scope import NOW, phase_of, tries_in
 from ticketpay.domain.kernel.fsm import Step
-from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId, TenantId
+from ticketpay.domain.kernel.ids import EventId, OrderId, PaymentId, RefundId, TenantId
 from ticketpay.domain.ledger import Posting
 from ticketpay.domain.messaging import Message, TimerClaim, TimerKind
 from ticketpay.domain.orders import Order
-from ticketpay.domain.payments import Payment
-from ticketpay.domain.refunds import Refund
+from ticketpay.domain.payments import Circumstances, Payment, Retry
+from ticketpay.domain.refunds import Dispute, Refund
 from ticketpay.ports.later import Later
 
 __all__ = ["ORDER", "REFUND", "TENANT", "Broken", "PaperTx", "Sheet"]
@@ -29,6 +30,7 @@ __all__ = ["ORDER", "REFUND", "TENANT", "Broken", "PaperTx", "Sheet"]
 TENANT: Final = TenantId(UUID(int=4))
 ORDER: Final = OrderId(UUID(int=2))
 REFUND: Final = RefundId(UUID(int=5))
+STARTS_AT: Final = NOW + timedelta(days=60)
 TIMER_SECONDS_MAX: Final = 8 * 24 * 3600
 TOLD: Final = {
     "order": ("paid", "payment_failed", "cancelled", "expired"),
@@ -117,6 +119,8 @@ class PaperTx:
         self.payments = _Payments(sheet)
         self.orders = _Orders(sheet)
         self.stock = _Stock(sheet)
+        self.retries = _Retries(sheet)
+        self.disputes = _Disputes(sheet)
         self.refunds = _Refunds(sheet)
         self.timers = _Timers(sheet)
         self.ledger = _Ledger(sheet)
@@ -164,6 +168,9 @@ class _Orders(_Port):
 
 
 class _Stock(_Port):
+    def lock_event(self, _order_id: OrderId, _event_id: EventId) -> None:
+        """Nobody else writes on this paper."""
+
     def hold_again(self, _order_id: OrderId) -> Later[bool]:
         if self.sheet.stock == "released":
             self.sheet.stock = "held"
@@ -176,6 +183,26 @@ class _Stock(_Port):
     def release(self, _order_id: OrderId) -> None:
         if self.sheet.stock == "held":
             self.sheet.stock = "released"
+
+
+class _Retries(_Port):
+    """The tries of what has failed, as the phase has them; nobody has bought again."""
+
+    def end(self, _payment_id: PaymentId, _outcome: str) -> None:
+        """A day later none is without an outcome."""
+
+    def of_payment(self, payment_id: PaymentId) -> Later[tuple[Retry, ...]]:
+        return _known(tries_in(phase_of(self.sheet.now), payment_id))
+
+    def around(self, _payment: Payment) -> Later[Circumstances]:
+        return _known(Circumstances(starts_at=STARTS_AT, on_sale=True))
+
+
+class _Disputes(_Port):
+    """No bank has asked about a payment."""
+
+    def of_payment(self, _payment_id: PaymentId) -> Later[tuple[Dispute, ...]]:
+        return _known(())
 
 
 class _Refunds(_Port):

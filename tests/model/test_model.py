@@ -130,7 +130,7 @@ def never(*_what: object) -> bool:
 @pytest.mark.parametrize(
     ("target", "name", "fault", "told"),
     [
-        (FactDesk, "_set_timer", nothing, "a timer is left"),
+        (FactDesk, "set_timer", nothing, "a timer is left"),
         (FactDesk, "_can_be_sold", always, "the order is paid, its stock"),
         (FactDesk, "_sync_order", lambda _self, _tx, case, *_rest: case, "the order is"),
         (Janitor, "_is_over", never, "a payment is left"),

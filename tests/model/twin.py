@@ -14,7 +14,17 @@ import attrs
 
 from tests.model.production import FixedClock, Gateway, remembered
 from tests.model.provider import DECLINED, fact_of
-from tests.model.scope import EXPIRES_AT, NOW, Event, Intent, Shared, Side, now_in
+from tests.model.scope import (
+    EXPIRES_AT,
+    NOW,
+    Event,
+    Intent,
+    Shared,
+    Side,
+    looks_at,
+    now_in,
+    tries_in,
+)
 from tests.support.scenery import Scenery, ref
 from ticketpay.adapters.memory import (
     MemoryCatalog,
@@ -33,6 +43,8 @@ from ticketpay.domain.processes.provider_facts import FactDesk, open_case
 from ticketpay.domain.refunds import Refund
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ticketpay.ports.payments import PaymentGateway
     from ticketpay.ports.transactions import Tx
 
@@ -50,6 +62,7 @@ class Twin:
 
     def __init__(self) -> None:
         self.scenery, self.uow, self.phase = Scenery.seeded(1), MemoryUnitOfWork(), 0
+        self.looks = 0
         MemoryCatalog(self.uow).load(self.scenery.catalog)
         self.tables = self.uow.store.of(self.scenery.tenant)
         self.desk = FactDesk(ids=SeededIds(1), alerts=RecordingAlerts())
@@ -106,8 +119,12 @@ class Twin:
     def look(self, n: int) -> None:
         """The janitor looks at a payment."""
         gateway = Gateway(self.intents[n], self.phase, tell=partial(self.fact, n))
-        claim = self._claim(TimerKind.PAYMENT, self.payments[n].id)
-        self._janitor(gateway)._look_at_payment(claim)
+        payment_id = self.payments[n].id
+        claim = self._claim(TimerKind.PAYMENT, payment_id)
+        made = tries_in(self.phase, payment_id)
+        self.uow.run(self.scenery.tenant, lambda _tx: self.tables.retries.put(payment_id, made))
+        self.looks += 1
+        self._janitor(gateway, looks_at(self.phase, self.looks))._look_at_payment(claim)
         self.intents[n] = gateway.intent
 
     def send_back(self, n: int, answer: str) -> None:
@@ -116,7 +133,9 @@ class Twin:
         assert refund is not None, "only a refund is asked for"
         self.sent_back[n] = answer
         gateway = Gateway((), self.phase, answer)
-        self._janitor(gateway)._send_back(self._claim(TimerKind.REFUND, refund.id))
+        self._janitor(gateway, now_in(self.phase))._send_back(
+            self._claim(TimerKind.REFUND, refund.id)
+        )
 
     def issue(self) -> None:
         """The tickets are issued."""
@@ -183,12 +202,12 @@ class Twin:
             tenant_id=tenant, kind=kind, subject_id=subject, epoch=row.epoch, attempts=0
         )
 
-    def _janitor(self, gateway: Gateway) -> Janitor:
+    def _janitor(self, gateway: Gateway, now: datetime) -> Janitor:
         return Janitor(
             uow=self.uow,
             gateway=cast("PaymentGateway", gateway),
             desk=self.desk,
-            clock=FixedClock(now_in(self.phase)),
+            clock=FixedClock(now),
             ids=SeededIds(2),
             random=SeededRandom(1),
             alerts=self.desk.alerts,

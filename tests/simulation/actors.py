@@ -21,7 +21,7 @@ from ticketpay.domain.kernel.ids import UserId
 from ticketpay.domain.messaging import KeyScope, Outcome, request_hash
 from ticketpay.domain.money import USD, Money
 from ticketpay.domain.parties import Role
-from ticketpay.domain.payments import Payment, PaymentState
+from ticketpay.domain.payments import Payment, PaymentMethod, PaymentState
 from ticketpay.domain.payouts import PayoutSpeed
 from ticketpay.domain.pricing import Tier
 from ticketpay.domain.processes.payment_actions import PaymentCommand
@@ -60,6 +60,22 @@ CARDS: Final = (
     "pm_sandbox_rate_limited",
     "pm_sandbox_slow",
     "pm_card_nonsense",
+)
+OTHER_CARDS: Final = (
+    "pm_card_visa",
+    "pm_card_visa",
+    "pm_card_chargeDeclined",
+    "pm_card_threeDSecureRequired",
+    "pm_sandbox_processing",
+    "pm_sandbox_timeout_after",
+    "pm_card_nonsense",
+)
+CHOSEN_CARDS: Final = ("visa", "visa", "chargeDeclined", "threeDSecureRequired")
+ORDER_EVENTS: Final = (
+    "order.cancelled",
+    "order.tickets_issued",
+    "order.payment_received",
+    "order.forgotten",
 )
 DELIVERIES: Final = ("", "", "twice", "late", "reversed", "none")
 FAULTS: Final = (
@@ -147,6 +163,42 @@ def buy(world: World, process: Process) -> str:
     )
     world.requests.append(Request(command))
     return f"{card}: {send(process, world.requests[-1])}"
+
+
+def buy_again(world: World, process: Process) -> str:
+    """A buyer whose card was declined does not come back: there is a new order."""
+    failed = world.declined()
+    if not failed:
+        return "nothing"
+    actor = world.scenery.actor(world.rng.choice(failed).user_id)
+    card = world.rng.choice(("visa", "visa", "chargeDeclined", "threeDSecureRequired"))
+    command = place_order(actor, world.uuid(), world.scenery.demand(1), card, customer=world.home)
+    world.requests.append(Request(command))
+    return f"{card}: {send(process, world.requests[-1])}"
+
+
+def pay_again(world: World, process: Process) -> str:
+    """A buyer whose card was declined pays the same order by another one."""
+    failed = world.declined()
+    if not failed:
+        return "nothing"
+    payment, card = world.rng.choice(failed), world.rng.choice(OTHER_CARDS)
+    method = PaymentMethod(type="card", method_id=card)
+    command = attrs.evolve(_command(world, payment, f"confirm by {card}"), method=method)
+    answer = process.app.confirm_payment(command)
+    return f"{card}: {answer.outcome} {answer.body.get('status', answer.body.get('code'))}"
+
+
+def tell_order(world: World, process: Process) -> str:
+    """Somebody says of an order what may be true."""
+    payment = world.some_payment()
+    if payment is None:
+        return "nothing"
+    kind = world.rng.choice(ORDER_EVENTS)
+    entry = audit_entry(world.clock.now(), id=world.uuid(), action="order.event")
+    tenant = world.scenery.tenant
+    done = process.app.order_event(tenant, payment.order_id, kind, entry)
+    return f"{kind}: {done.before} -> {done.after} {done.refused}"
 
 
 def repeat(world: World, process: Process) -> str:
@@ -429,6 +481,18 @@ def try_card(world: World) -> str:
     return f"try another card ({card}): {status}"
 
 
+def choose_card(world: World) -> str:
+    """A buyer whose card was declined names another one, and goes away."""
+    failed = world.declined()
+    if not failed:
+        return "choose another card: nothing"
+    payment, card = world.rng.choice(failed), world.rng.choice(CHOSEN_CARDS)
+    assert payment.ref is not None, "it was chosen for its reference"
+    status = sandboxed.choose_card(world.model, payment.ref.object_id, card)
+    world.provider_moved()
+    return f"choose another card ({card}): {status}"
+
+
 def pick_up(world: World) -> str:
     """The network takes what the provider sends; some of it is lost and sent again later."""
     taken = world.model.due_deliveries(world.rng.randint(1, 4))
@@ -463,6 +527,10 @@ def _task(task: Task, kind: str, *rest: Any) -> Choice:
     return Choice(task.__name__, lambda world: start(world, task, kind), *rest)
 
 
+def _may_buy_again(world: World) -> bool:
+    return bool(world.declined()) and len(world.requests) < BUYERS_MAX + 1
+
+
 def _event(event: Event, *rest: Any) -> Choice:
     return Choice(event.__name__, lambda world: world.tell(event(world)), *rest)
 
@@ -472,6 +540,9 @@ CHOICES: Final[tuple[Choice, ...]] = (
     _task(repeat, "api", 3, lambda world: bool(world.requests)),
     _task(confirm, "api", 1, lambda world: bool(world.requests)),
     _task(cancel, "api", 1, lambda world: bool(world.requests)),
+    _task(pay_again, "api", 3, lambda world: bool(world.declined())),
+    _task(buy_again, "api", 1, _may_buy_again),
+    _task(tell_order, "api", 1, lambda world: bool(world.requests)),
     _task(hand_over, "api", 14, lambda world: bool(world.in_transit)),
     _task(inbox, "worker", 14, lambda world: world.is_due("waiting")),
     _task(relay, "worker", 10, lambda world: world.is_due("streams")),
@@ -491,6 +562,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
     _event(decide_dispute, 20, lambda world: bool(world.disputed())),
     _event(authenticate, 2, lambda world: bool(world.requests)),
     _event(try_card, 2, lambda world: bool(world.requests)),
+    _event(choose_card, 4, lambda world: bool(world.declined())),
     _event(pick_up, 14, World.has_deliveries),
     _event(flush, 1),
     _event(wait, 6),

@@ -102,6 +102,11 @@ def _end(world: World) -> End:
     return {
         "orders": sorted(str(order.state) for order in tables.orders.values()),
         "payments": sorted((str(p.state), p.received_cents) for p in tables.payments.values()),
+        "retries": sorted(
+            (one.number, str(one.action), one.outcome)
+            for made in tables.retries.values()
+            for one in made
+        ),
         "refunds": sorted(str(refund.state) for refund in tables.refunds.values()),
         "disputes": sorted((str(d.state), d.tickets) for d in tables.disputes.values()),
         "taken": sorted(row.taken for row in tables.stock.values()),

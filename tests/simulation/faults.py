@@ -33,6 +33,7 @@ _IN_TX: Final = (
     "payouts.",
     "quotes.",
     "refunds.",
+    "retries.",
     "stock.",
     "streams.",
     "subscriptions.",

@@ -5,7 +5,9 @@ last of them asks ``ledger verify``, which must come to the same end.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,7 +19,14 @@ from ticketpay.domain.kernel.ids import DisputeId, OrderId, PaymentId, PayoutId,
 from ticketpay.domain.ledger import AccountKind, Bucket, LedgerReport, ProviderTotal, verify_ledger
 from ticketpay.domain.messaging import ROUTES, AggregateType, Outcome, Route, StreamKey
 from ticketpay.domain.orders import Order, OrderEvent, OrderState
-from ticketpay.domain.payments import Payment, PaymentState, ProviderFact, ProviderStatus
+from ticketpay.domain.payments import (
+    Payment,
+    PaymentEvent,
+    PaymentState,
+    ProviderFact,
+    ProviderStatus,
+    RetryAction,
+)
 from ticketpay.domain.payouts import PayoutState
 from ticketpay.domain.refunds import (
     Dispute,
@@ -29,7 +38,12 @@ from ticketpay.domain.refunds import (
 
 __all__ = ["Auditor", "check_healed"]
 
+NEVER_TOLD: Final = (OrderEvent.REFUND_FAIL, PaymentEvent.RETRY)
+TOLD_BESIDE: Final = ("order.tickets_", "payment.method_requested")
+TRY_SECONDS_MIN: Final = 3_600
+TRIES_MAX: Final = 3
 REFUNDED: Final = (OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED)
+UNDER_WAY: Final = (PaymentState.PENDING, PaymentState.PROCESSING, PaymentState.AUTHORIZED)
 PAID: Final = (OrderState.PAID, OrderState.FULFILLED, *REFUNDED)
 OVER: Final = (OrderState.CANCELLED, OrderState.EXPIRED)
 NEVER_RUNG: Final = ("janitor_refused", "order_refuses_payment")
@@ -81,6 +95,7 @@ class Auditor:
             ((tables.postings, tables.tail, tables.checkpoints), self._ledger),
             ((tables.moves, tables.messages), self._history),
             ((tables.payments,), self._payments),
+            ((tables.retries,), self._retries),
             ((tables.payments, self._world.uow.store.platform.timers), self._timers),
         ]
         for causes, check in checks:
@@ -105,7 +120,8 @@ class Auditor:
     def provider_moved(self) -> None:
         """No order is charged more than its total, no payment and no request more than once."""
         charged: dict[str, int] = {}
-        buyers: set[UUID] = set()
+        buyers = Counter[UUID]()
+        requests = Counter(r.command.actor.user_id for r in self._world.requests)
         for intent in _intents(self._world):
             if intent.amount_received:
                 payment = intent.metadata["payment_id"]
@@ -114,9 +130,9 @@ class Auditor:
                 stored = self._tables.payments.get(PaymentId(UUID(payment)))
                 assert stored is not None, "money was taken for a payment that does not exist"
                 assert intent.amount_received <= stored.amount.cents, "more was taken than is due"
-                # Every buyer of a history sends one request, under one key.
-                assert stored.user_id not in buyers, "one request is charged in two payments"
-                buyers.add(stored.user_id)
+                buyers[stored.user_id] += 1
+                more = buyers[stored.user_id] > requests[stored.user_id]
+                assert not more, "one request is charged in two payments"
 
     def _stock(self, _tx: Transaction) -> None:
         held: dict[object, int] = {}
@@ -169,14 +185,15 @@ class Auditor:
             move = self._tables.moves.get(number)
             assert move is not None, "moves are never deleted"
             # That a refund came back makes an order paid again, and is told of the refund.
-            if move.step.moves and move.step.event is not OrderEvent.REFUND_FAIL:
+            # What came of a payment that was tried again is told, not that it was tried.
+            if move.step.moves and move.step.event not in NEVER_TOLD:
                 moved.setdefault(move.subject, []).append(str(move.step.after))
         for subject, states in moved.items():
             self._told.setdefault(subject, []).extend(self._tells(subject, states))
         touched = {key.aggregate_id for key, _ in tx.writes.get(self._tables.messages, ())}
         for subject in {*moved, *touched}:
             expected = [*self._begins(subject), *self._told.get(subject, [])]
-            told = [k for k in self._stream(subject) if not k.startswith("order.tickets_")]
+            told = [k for k in self._stream(subject) if not k.startswith(TOLD_BESIDE)]
             assert told == expected, f"the outbox tells {told}, what happened is {expected}"
 
     def _tells(self, subject: UUID, states: list[str]) -> list[str]:
@@ -218,7 +235,37 @@ class Auditor:
             end = self._final.get(payment_id)
             assert end in (None, payment.state), f"a payment went from {end} to {payment.state}"
             if payment.state in (PaymentState.COMPLETED, PaymentState.CANCELLED):
+                if end is None and payment.state is PaymentState.COMPLETED:
+                    self._bought_once(payment)
                 self._final[payment_id] = payment.state
+
+    def _bought_once(self, payment: Payment) -> None:
+        """Who was declined, and has bought again since, is not sold the first order, too."""
+        if payment.last_try_at is None:
+            return
+        for other in self._tables.payments.values():
+            if other.order_id != payment.order_id and other.user_id == payment.user_id:
+                since = other.confirmed_at is not None and other.confirmed_at >= payment.created_at
+                both = since or other.state in UNDER_WAY
+                assert not both, f"sold after a decline, but {other.id} is {other.state}"
+
+    def _retries(self, tx: Transaction) -> None:
+        """At most three tries, an hour apart, each written down once; the buyer is asked once."""
+        for payment_id in tx.writes[self._tables.retries]:
+            made = self._tables.retries.get(payment_id) or ()
+            assert len(made) <= TRIES_MAX, f"payment {payment_id} was tried {len(made)} times"
+            assert [one.number for one in made] == list(range(1, len(made) + 1))
+            for soon, late in pairwise(made):
+                apart = (late.at - soon.at).total_seconds()
+                assert apart >= TRY_SECONDS_MIN, f"two tries are {apart} s apart"
+            asked = [one.action for one in made].count(RetryAction.ASK_BUYER)
+            told = self._stream(payment_id).count("payment.method_requested")
+            assert told == asked <= 1, f"a buyer was asked {asked} times, and told {told} times"
+            for one in made:
+                # What was tried before the buyer was asked is known by its outcome.
+                blind = one.action is RetryAction.WAIT and one.outcome == "requires_payment_method"
+                before = [r.action for r in made if r.number < one.number]
+                assert not blind or RetryAction.ASK_BUYER in before, "the buyer was not asked"
 
     def _timers(self, _tx: Transaction) -> None:
         timers = {key[2] for key in self._world.uow.store.platform.timers.keys()}  # noqa: SIM118 - a table is not a mapping
@@ -244,7 +291,8 @@ def check_healed(world: World) -> None:
     assert not world.uow.open, "a transaction was left open"
     _check_refunds(world, tables)
     _check_payouts(world, tables)
-
+    for made in tables.retries.values():
+        assert all(one.outcome for one in made), f"nobody knows what came of {made[-1]}"
     _check_cancellations(tables)
     _check_disputes(world, tables)
     _check_deliveries(world, tables)

@@ -22,6 +22,7 @@ from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
 from ticketpay.domain.messaging import InboxStatus, KeyScope, request_hash
 from ticketpay.domain.money import USD, Money
 from ticketpay.domain.parties import Actor, Role
+from ticketpay.domain.payments import PaymentMethod
 from ticketpay.domain.processes.listing import SalesQuery
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 from ticketpay.domain.processes.refunding import Decision, RefundRequest
@@ -107,6 +108,52 @@ def _command(world: World, verb: str) -> PaymentCommand:
 def confirm(world: World, process: Process) -> str:
     """The buyer says that the bank's question is answered."""
     return str(process.app.confirm_payment(_command(world, "confirm")).outcome)
+
+
+def pay_by(card: str) -> Task:
+    """The buyer pays the same order by another card."""
+
+    def pay_otherwise(world: World, process: Process) -> str:
+        """By another card."""
+        method = PaymentMethod(type="card", method_id=card)
+        command = attrs.evolve(_command(world, f"confirm by {card}"), method=method)
+        return str(process.app.confirm_payment(command).outcome)
+
+    return pay_otherwise
+
+
+def chosen(card: str) -> Prepare:
+    """The buyer has named another card, and gone away."""
+
+    def choose(world: World) -> None:
+        payment = world.payments()[-1]
+        assert payment.ref is not None, "there is an intent"
+        assert sandboxed.choose_card(world.model, payment.ref.object_id, card) == 200
+
+    return choose
+
+
+def again(card: str = "visa") -> Prepare:
+    """The buyer of the newest order has decided to buy once more."""
+
+    def decide(world: World) -> None:
+        actor, demand = world.requests[-1].command.actor, world.scenery.demand(1)
+        world.requests.append(Request(place_order(actor, world.uuid(), demand, card)))
+
+    return decide
+
+
+def tell(kind: str) -> Task:
+    """Somebody tells an order event of the newest payment's order."""
+
+    def tell_order(world: World, process: Process) -> str:
+        """An order event."""
+        payment = world.payments()[-1]
+        tenant, entry = world.scenery.tenant, _operator(world, "order.event")
+        process.app.order_event(tenant, payment.order_id, kind, entry)
+        return ""
+
+    return tell_order
 
 
 def cancel(world: World, process: Process) -> str:
@@ -454,6 +501,10 @@ SILENT: Final = (order("pm_sandbox_timeout_after"), unanswered(pay), later(61))
 NEVER_ARRIVED: Final = (order("pm_sandbox_timeout_before"), unanswered(pay))
 LATE: Final = (order(), lost_on_the_way, later(HOLD_SECONDS + 61), done(janitor))
 
+HOUR: Final = 3_601
+DECLINED: Final = (order("chargeDeclined"), done(pay))
+ASKED: Final = (*DECLINED, later(HOUR), done(janitor))
+TRIED: Final = (*ASKED, later(HOUR), done(janitor), later(HOUR), done(janitor), later(HOUR))
 RICH: Final = (order(count=4), done(pay), later(9 * DAY_SECONDS), done(release_all))
 ON_ITS_WAY: Final = (*RICH, done(ask_payout), done(janitor))
 SENT_BACK: Final = (order("refundFail"), done(pay), done(ask_refund), done(janitor))
@@ -488,6 +539,41 @@ SCENARIOS: Final = (
         confirm,
         (*WAITING, answered("succeed")),
     ),
+    Scenario("confirm_payment", "by another card", pay_by("pm_card_mastercard"), ASKED),
+    Scenario(
+        "confirm_payment",
+        "by another card that is declined",
+        pay_by("pm_card_chargeDeclinedExpiredCard"),
+        ASKED,
+    ),
+    Scenario("confirm_payment", "by no card at all", pay_by("pm_card_nonsense"), ASKED),
+    Scenario(
+        "confirm_payment",
+        "of an order that has been bought again",
+        pay_by("pm_card_visa"),
+        (*DECLINED, again(), done(pay)),
+    ),
+    Scenario("janitor", "a declined card's buyer is asked", janitor, (*DECLINED, later(HOUR))),
+    Scenario(
+        "janitor", "a chosen card is charged", janitor, (*DECLINED, chosen("visa"), later(HOUR))
+    ),
+    Scenario(
+        "janitor",
+        "a chosen card is declined, too",
+        janitor,
+        (*DECLINED, chosen("chargeDeclinedLostCard"), later(HOUR)),
+    ),
+    Scenario("janitor", "all tries were in vain", janitor, TRIED),
+    Scenario(
+        "janitor",
+        "a declined order that was bought again",
+        janitor,
+        (*DECLINED, again(), done(pay), later(HOUR)),
+    ),
+    Scenario("order_event", "cancelled", tell("order.cancelled"), WAITING),
+    Scenario("order_event", "cancelled after a decline", tell("order.cancelled"), DECLINED),
+    Scenario("order_event", "issued", tell("order.items_shipped"), PAID),
+    Scenario("order_event", "refused", tell("order.payment_received"), WAITING),
     Scenario("cancel_payment", "an open payment", cancel, WAITING),
     Scenario("cancel_payment", "a paid one", cancel, PAID),
     Scenario("receive_webhook", "an event", take_webhook, (*WAITING, answered("succeed"), sent)),

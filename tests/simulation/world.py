@@ -308,6 +308,10 @@ class World:
         """Every dispute that is committed."""
         return list(self.uow.store.of(self.scenery.tenant).disputes.values())
 
+    def declined(self) -> list[Payment]:
+        """Every payment that has failed and has an intent."""
+        return [p for p in self.payments() if p.state is PaymentState.FAILED and p.ref]
+
     def disputed(self) -> list[str]:
         """The intents that a bank has asked about."""
         account = self.model._world.account("")  # the provider's own books

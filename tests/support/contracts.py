@@ -60,6 +60,7 @@ SUITES: Final[dict[str, tuple[str, ...]]] = {
     "Random": ("test_system",),
     "RateLimiter": ("test_limits",),
     "Refunds": ("test_orders_and_payments",),
+    "Retries": ("test_retries",),
     "Sales": ("test_sales",),
     "Stock": ("test_stock",),
     "Streams": ("test_streams",),

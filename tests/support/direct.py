@@ -30,7 +30,9 @@ from ticketpay.adapters.stripe.mapping import (
     dispute_notice_of,
     fact_of,
     is_about,
+    is_confirmable,
     is_disputed,
+    method_params,
     refund_fact_of,
     refund_notice_of,
     refunded_cents,
@@ -43,9 +45,9 @@ from ticketpay.domain.payments import (
     ChargeRequest,
     Failure,
     PaymentDeclined,
+    PaymentMethod,
     ProviderFact,
     ProviderRef,
-    ProviderStatus,
     ProviderUnavailable,
 )
 from ticketpay.domain.refunds import Refund, RefundState
@@ -145,14 +147,19 @@ class DirectGateway:
         """The intent as it is now; raises ``NotFound``."""
         return self._read(ref.object_id, ref.account)
 
-    def confirm(self, ref: ProviderRef, key: str) -> ProviderFact:
-        """Confirm what waits for it; after a refusal, the intent as it is."""
+    def confirm(
+        self, ref: ProviderRef, key: str, method: PaymentMethod | None = None
+    ) -> ProviderFact:
+        """Confirm what waits for it, or any open intent with ``method``; else the intent as it is."""
         fact = self._read(ref.object_id, ref.account)
-        if fact.status is not ProviderStatus.REQUIRES_CONFIRMATION:
+        if not is_confirmable(fact.status, method):
             return fact
+        body = _form(method_params(method))
         try:
-            answer = self._send("POST", _path(ref, "/confirm"), ref.account, key)
-        except _Refused:
+            answer = self._send("POST", _path(ref, "/confirm"), ref.account, key, body)
+        except _Refused as refused:
+            if method is not None and not isinstance(refused.error.get("payment_intent"), dict):
+                raise refused.declined() from refused
             return self._read(ref.object_id, ref.account)
         return self._current(answer, ref.account)
 

@@ -31,6 +31,7 @@ CONTEXTS: Final = (
     "messaging",
     "orders",
     "payments",
+    "retries",
     "sales",
     "stock",
     "subscriptions",

@@ -38,6 +38,7 @@ __all__ = [
     "Sandboxed",
     "authenticate",
     "bank",
+    "choose_card",
     "place_order",
     "provider_facts",
     "refund_at_provider",
@@ -106,6 +107,16 @@ def try_card(model: SandboxModel, intent_id: str, card: str) -> int:
         "content-type": "application/x-www-form-urlencoded",
     }
     return model.request("POST", path, headers, f"payment_method=pm_card_{card}".encode()).status
+
+
+def choose_card(model: SandboxModel, intent_id: str, card: str) -> int:
+    """The buyer's browser names another card and goes away before it confirms; the HTTP status."""
+    headers = {
+        "authorization": "Bearer sk_test_browser",
+        "content-type": "application/x-www-form-urlencoded",
+    }
+    path, body = f"/v1/payment_intents/{intent_id}", f"payment_method=pm_card_{card}"
+    return model.request("POST", path, headers, body.encode()).status
 
 
 def refund_at_provider(model: SandboxModel, intent_id: str, cents: int) -> int:
@@ -215,6 +226,10 @@ class Sandboxed:
     def try_card(self, intent_id: str, card: str) -> int:
         """The buyer's browser confirms a failed intent with another card; the HTTP status."""
         return try_card(self.model, intent_id, card)
+
+    def choose_card(self, intent_id: str, card: str) -> int:
+        """The buyer's browser names another card and goes away; the HTTP status."""
+        return choose_card(self.model, intent_id, card)
 
     def work(self) -> int:
         """One round of every worker; how much was claimed."""

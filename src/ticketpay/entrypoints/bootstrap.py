@@ -27,6 +27,7 @@ from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
 from ticketpay.domain.processes.janitor import Janitor
 from ticketpay.domain.processes.listing import ListSales, ShowStats
 from ticketpay.domain.processes.operating import InboxDesk, PaymentDesk
+from ticketpay.domain.processes.order_events import ApplyOrderEvent
 from ticketpay.domain.processes.payment_actions import (
     CancelPayment,
     ConfirmPayment,
@@ -154,6 +155,7 @@ class App:
     cancel_event: CancelEvent
     plans: VenuePlans
     payment_desk: PaymentDesk
+    order_event: ApplyOrderEvent
     inbox_desk: InboxDesk
     chain_audit: ChainAudit
     show_audit: ShowAudit
@@ -193,9 +195,7 @@ def assemble(
         cancel_payment=CancelPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         show_payment=ShowPayment(uow=uow),
         show_order=ShowOrder(uow=uow),
-        receive_webhook=ReceiveWebhook(
-            uow=uow, reader=parts.reader, clock=clock, alerts=parts.alerts
-        ),
+        receive_webhook=_receiver(parts),
         process_inbox=_inbox(parts, desk),
         relay_outbox=_relay(parts),
         replay_stream=ReplayStream(uow=uow, clock=clock),
@@ -208,6 +208,7 @@ def assemble(
         cancel_event=CancelEvent(uow=uow, clock=clock),
         plans=_plans(parts, prices),
         payment_desk=PaymentDesk(uow=uow, gateway=gateway, desk=desk, clock=clock),
+        order_event=ApplyOrderEvent(uow=uow, gateway=gateway, desk=desk, clock=clock),
         inbox_desk=InboxDesk(uow=uow, clock=clock),
         chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),
         show_audit=ShowAudit(uow=uow),
@@ -277,6 +278,12 @@ def _courier(parts: Parts) -> PayoutCourier | None:
         clock=parts.clock,
         ids=parts.ids,
         alerts=parts.alerts,
+    )
+
+
+def _receiver(parts: Parts) -> ReceiveWebhook:
+    return ReceiveWebhook(
+        uow=parts.uow, reader=parts.reader, clock=parts.clock, alerts=parts.alerts
     )
 
 

@@ -33,7 +33,12 @@ from ticketpay.domain.payments import PaymentDeclined
 if TYPE_CHECKING:
     from ticketpay.domain.kernel.ids import PaymentId, TenantId
     from ticketpay.domain.messaging import Answer
-    from ticketpay.domain.payments import ChargeRequest, ProviderFact, ProviderRef
+    from ticketpay.domain.payments import (
+        ChargeRequest,
+        PaymentMethod,
+        ProviderFact,
+        ProviderRef,
+    )
     from ticketpay.domain.refunds import Refund
     from ticketpay.ports.payments import DisputeNotice, PaymentGateway, RefundFact, RefundNotice
 
@@ -243,9 +248,11 @@ class MeteredGateway:
         with self.metrics.provider_call("retrieve"):
             return self.inner.retrieve(ref)
 
-    def confirm(self, ref: ProviderRef, key: str) -> ProviderFact:
+    def confirm(
+        self, ref: ProviderRef, key: str, method: PaymentMethod | None = None
+    ) -> ProviderFact:
         with self.metrics.provider_call("confirm"):
-            return self.inner.confirm(ref, key)
+            return self.inner.confirm(ref, key, method)
 
     def cancel(self, ref: ProviderRef, key: str) -> ProviderFact:
         with self.metrics.provider_call("cancel"):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ticketpay.domain.inventory import StockView
-from ticketpay.domain.kernel.ids import OrderId, QuoteId
+from ticketpay.domain.kernel.ids import EventId, OrderId, QuoteId
 from ticketpay.domain.pricing.model import Demand, TicketLine
 from ticketpay.ports.later import Later
 
@@ -26,6 +26,10 @@ class Stock(Protocol):
 
     def lock_quoted(self, quote_id: QuoteId) -> Later[StockView]:
         """The same for the demand of a stored quote."""
+        ...
+
+    def lock_event(self, order_id: OrderId, event_id: EventId) -> None:
+        """Lock what an order holds and every type of its event: no order of it is being opened."""
         ...
 
     def hold(self, order_id: OrderId, demand: Demand) -> None:

@@ -16,6 +16,7 @@ from ticketpay.domain.payments import (
     ChargeRequest,
     Payment,
     PaymentEvent,
+    PaymentMethod,
     PaymentState,
     ProviderFact,
     ProviderRef,
@@ -128,8 +129,14 @@ class PaymentGateway(Protocol):
         """The intent as it is now; raises ``NotFound``."""
         ...
 
-    def confirm(self, ref: ProviderRef, key: str) -> ProviderFact:
-        """Confirm an intent that waits for it; otherwise the intent as it is."""
+    def confirm(
+        self, ref: ProviderRef, key: str, method: PaymentMethod | None = None
+    ) -> ProviderFact:
+        """Confirm an intent that waits for it, or pay an open one with another ``method``.
+
+        Otherwise the intent as it is; a decline is a fact. Raises ``PaymentDeclined`` when the
+        provider knows no such method.
+        """
         ...
 
     def cancel(self, ref: ProviderRef, key: str) -> ProviderFact:

@@ -24,6 +24,7 @@ from ticketpay.ports.payments import Payments
 from ticketpay.ports.payouts import Payouts, VenueAccounts
 from ticketpay.ports.pricing import Quotes
 from ticketpay.ports.refunds import Refunds
+from ticketpay.ports.retries import Retries
 from ticketpay.ports.sales import Sales
 from ticketpay.ports.subscriptions import Subscriptions
 
@@ -60,6 +61,8 @@ class Tx(PlatformTx, Protocol):
     def orders(self) -> Orders: ...
     @property
     def payments(self) -> Payments: ...
+    @property
+    def retries(self) -> Retries: ...
     @property
     def refunds(self) -> Refunds: ...
     @property

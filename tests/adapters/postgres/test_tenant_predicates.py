@@ -33,7 +33,7 @@ from ticketpay.adapters.postgres.session import RoundTrips
 from ticketpay.adapters.postgres.uow import PostgresTx
 from ticketpay.domain.catalog import Cancellation
 from ticketpay.domain.kernel.ids import EventId, QuoteId, RefundId, TenantId, UserId
-from ticketpay.domain.ledger import capture_posting
+from ticketpay.domain.ledger import VenueBooks, capture_posting
 from ticketpay.domain.messaging import (
     AggregateType,
     Answer,
@@ -46,7 +46,13 @@ from ticketpay.domain.messaging import (
 )
 from ticketpay.domain.money import USD
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderState
-from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent
+from ticketpay.domain.payments import (
+    PAYMENT_MACHINE,
+    Payment,
+    PaymentEvent,
+    Retry,
+    RetryAction,
+)
 from ticketpay.domain.payments.sales import NEWEST
 from ticketpay.domain.payouts import PAYOUT_MACHINE, PayoutEvent, VenueAccount
 from ticketpay.domain.refunds import (
@@ -79,6 +85,7 @@ NOTHING_TO_CUT: Final = {
     "payments.add": "an insert names its tenant",
     "payments.add_move": "an insert names its tenant",
     "payments.add_refund": "an insert names its tenant",
+    "retries.add_retry": "an insert names its tenant",
     "subscriptions.add_subscription": "an insert names its tenant",
     "venues.add_payout": "an insert names its tenant",
     "venues.ensure_account": "an insert names its tenant",
@@ -200,6 +207,7 @@ def disputed(payment: Any) -> Iterator[Op]:
     step = DISPUTE_MACHINE.step(dispute.state, DisputeEvent.WITHDRAW)
     yield lambda tx: tx.disputes.add(dispute)
     yield lambda tx: tx.disputes.of_payment(payment.id)()
+    yield lambda tx: tx.disputes.undecided(9)()
     yield lambda tx: tx.disputes.lock(dispute.id)()
     yield lambda tx: tx.disputes.move(dispute, step, START)
 
@@ -213,16 +221,19 @@ def after_the_sale(payment: Any) -> Iterator[Op]:
         reason="late_success",
         state=REFUND_MACHINE.initial,
         created_at=START,
+        needs_approval=True,
     )
     step = REFUND_MACHINE.step(refund.state, RefundEvent.COMPLETE)
     done = attrs.evolve(refund, state=step.after, provider_refund_id="re_1")
     yield lambda tx: tx.refunds.add(refund)
     yield lambda tx: tx.refunds.get(refund.id)()
     yield lambda tx: tx.refunds.of_payment(payment.id)()
+    yield lambda tx: tx.refunds.waiting(9)()
     yield lambda tx: tx.refunds.lock(refund.id)()
     yield lambda tx: tx.refunds.approve(refund, payment.user_id, START)
     yield lambda tx: tx.refunds.move(attrs.evolve(done, version=2), step, START)
     yield from disputed(payment)
+    yield from tried(payment)
     yield lambda tx: tx.sales.of_user(payment.user_id, NEWEST, 9)()
     yield lambda tx: tx.sales.of_venue(payment.venue_id, NEWEST, 9)()
     yield lambda tx: tx.sales.counts(START)()
@@ -253,7 +264,11 @@ def venue_money(home: Scenery) -> Iterator[Op]:
     )
     yield lambda tx: tx.venue_accounts.get(venue, USD)()
     yield lambda tx: tx.venue_accounts.due(long_after, None, 9)()
+    yield lambda tx: tx.venue_accounts.waiting(long_after, long_after, None, 9)()
     yield lambda tx: tx.venue_accounts.history(venue, START, long_after)()
+    reserved = VenueBooks(venue_id=venue, currency=USD).reserved(700, payout.id, START)
+    yield lambda tx: tx.ledger.post(reserved)
+    yield lambda tx: tx.venue_accounts.reserved_since(venue, USD, START)()
     yield lambda tx: tx.payouts.add(payout)
     yield lambda tx: tx.payouts.get(payout.id)()
     yield lambda tx: tx.payouts.lock(payout.id)()
@@ -271,6 +286,15 @@ def cancelled(event_id: EventId) -> Iterator[Op]:
     yield lambda tx: tx.cancellations.save(attrs.evolve(cancellation, finished_at=START))
     yield lambda tx: tx.cancellations.to_look_at(event_id, None, 9)()
     yield lambda tx: tx.cancellations.progress(event_id)()
+
+
+def tried(payment: Payment) -> Iterator[Op]:
+    retry = Retry(payment_id=payment.id, number=1, action=RetryAction.CONFIRM, at=START)
+    yield lambda tx: tx.retries.add(retry)
+    yield lambda tx: tx.retries.end(payment.id, "succeeded")
+    yield lambda tx: tx.retries.of_payment(payment.id)()
+    yield lambda tx: tx.retries.around(payment)()
+    yield lambda tx: tx.stock.lock_event(payment.order_id, payment.event_id)
 
 
 def plans(home: Scenery, quote_id: QuoteId) -> Iterator[Op]:

@@ -129,6 +129,30 @@ def test_a_cancel_acts_once_and_only_with_yes(desk: Desk) -> None:
     assert desk.trail() == [("payment.cancel", "lee", str(payment.id))]
 
 
+@pytest.mark.spec("S34", "S34 D1")
+def test_an_order_event_is_applied_only_with_yes(desk: Desk) -> None:
+    """Without --yes it says what would happen; with it the event is applied, once; what is refused
+    has exit 4 and is in the trail all the same."""
+    payment = desk.buy("threeDSecureRequired")
+    words = ("orders", "event", payment.order_id, "order.cancelled", *desk.tenant)
+    issued = ("orders", "event", payment.order_id, "order.items_shipped", *desk.tenant)
+    before = desk.database.counts()
+    dry, refusal = desk.json(*words), desk.json(*issued)
+    assert (dry["before"], dry["would"]) == ("payment_pending", "apply order.cancelled")
+    assert refusal["would"] == "refuse it: an order that is payment_pending refuses it"
+    assert changed(desk, before) == {}
+    done = desk.json(*words, "--yes", "--reason", "asked by phone")
+    assert (done["before"], done["after"]) == ("payment_pending", "cancelled")
+    assert desk.json("orders", "show", payment.order_id, *desk.tenant)["state"] == "cancelled"
+    assert desk.refused(*words, "--yes", code=4)["code"] == "CONFLICT"
+    assert desk.refused(*issued, "--yes", code=4)["code"] == "CONFLICT"
+    assert changed(desk, before)["audit_entries"] == 3
+    assert desk.trail() == [("order.event", "kim", str(payment.order_id))] * 3
+    lost = ("orders", "event", uuid4(), "order.cancelled", *desk.tenant)
+    for ending in ((), ("--yes",)):
+        assert desk.refused(*lost, *ending, code=3)["code"] == "NOT_FOUND"
+
+
 def test_a_provider_that_is_away_exits_with_5(desk: Desk) -> None:
     """When the provider does not answer, exit 5, and nothing is changed or recorded."""
     payment = desk.buy("threeDSecureRequired")

@@ -125,6 +125,7 @@ class World:
             cancel_event=unused,
             plans=unused,
             payment_desk=unused,
+            order_event=unused,
             inbox_desk=unused,
             janitor=unused,
             roll_up_ledger=unused,

@@ -29,6 +29,7 @@ from ticketpay.domain.payments import (
     ChargeRequest,
     Failure,
     PaymentDeclined,
+    PaymentMethod,
     ProviderFact,
     ProviderRef,
     ProviderStatus,
@@ -83,7 +84,9 @@ class ObedientProvider:
             raise NotFound("there is no such intent")
         return self.facts[ref]
 
-    def confirm(self, ref: ProviderRef, key: str) -> ProviderFact:
+    def confirm(
+        self, ref: ProviderRef, key: str, method: PaymentMethod | None = None
+    ) -> ProviderFact:
         return self.retrieve(ref)
 
     def cancel(self, ref: ProviderRef, key: str) -> ProviderFact:

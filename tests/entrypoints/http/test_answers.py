@@ -113,6 +113,22 @@ def test_actions(verb: str, body: bytes) -> None:
     assert command.request_hash == request_hash(f"POST {PAYMENTS}/{THING}/{verb}", members)
 
 
+@pytest.mark.spec("S12", "S37")
+def test_a_confirmation_may_name_another_method() -> None:
+    """The method of a confirmation is read like that of a purchase, and wrong fields are named."""
+    world, path = World(), f"{PAYMENTS}/{THING}/confirm"
+    other = {"paymentMethod": {"type": "card", "paymentMethodId": "pm_2"}}
+    assert world.post(path, other).status_code == 200
+    ((command,),) = world.confirm.calls
+    assert command.method == PaymentMethod(type="card", method_id="pm_2")
+    wrong = [{"type": "cash"}, {"type": "card"}, {"type": "card", "token": ""}, "card", None]
+    for method in wrong:
+        response = world.post(path, {"paymentMethod": method})
+        assert (response.status_code, response.json()["code"]) == (400, "VALIDATION_ERROR")
+        assert response.json()["errors"][0]["field"].startswith("paymentMethod")
+    assert len(world.confirm.calls) == 1
+
+
 @pytest.mark.spec("S11")
 def test_accepted_answers_carry_the_secret() -> None:
     """A payment that asks for action is answered 202 with the client secret."""

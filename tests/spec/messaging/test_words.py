@@ -54,6 +54,7 @@ def test_the_words_of_messages() -> None:
 def test_the_emitted_types() -> None:
     """These types of events leave the system, and no others."""
     payments = {"created", "processing", "authorized", "completed", "failed", "cancelled"}
+    payments |= {"method_requested"}
     orders = {"paid", "payment_failed", "cancelled", "expired"}
     tickets = {"frozen", "thawed", "voided"}
     disputes = {"opened", "won", "lost"}

@@ -16,12 +16,16 @@ from tests.spec.shapes import by_name, words
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.payments import (
     PAYMENT_MACHINE,
+    Circumstances,
     PaymentEvent,
     PaymentState,
     ProviderStatus,
+    Retry,
     RetryAction,
     RetryDecision,
     RetryFacts,
+    Superseded,
+    payable_until,
     retry_step,
 )
 from ticketpay.domain.payments.retry import RETRIES_MAX, RETRY_SECONDS
@@ -144,10 +148,76 @@ def test_only_a_failed_payment_of_a_failed_order_is_tried(some: RetryFacts) -> N
 @pytest.mark.spec("S37")
 @given(FAILED, st.none() | st.sampled_from(UNSETTLED))
 def test_three_tries_are_the_end(some: RetryFacts, status: ProviderStatus | None) -> None:
-    """After three tries nobody is asked and nothing confirmed any more; before, it never ends."""
+    """An hour after three tries it is over: nobody is asked and nothing confirmed any more; before,
+    it never ends."""
     step = retry_step(attrs.evolve(some, provider_status=status), NOW)
+    over = some.retry_count >= 3 and NOW - some.changed_at >= HOUR
 
-    assert (step.action is RetryAction.STOP) == (some.retry_count >= 3)
+    assert (step.action is RetryAction.STOP) == over
+    if some.retry_count >= 3 and not over:
+        assert (step.action, step.until) == (RetryAction.WAIT, some.changed_at + HOUR)
+
+
+@pytest.mark.spec("S37")
+def test_the_third_try_is_the_last() -> None:
+    """An hour after two tries there is a third; an hour after the third it is over."""
+    assert retry_step(facts(retry_count=2), NOW).action is RetryAction.LOOK
+    assert retry_step(facts(retry_count=3), NOW).action is RetryAction.STOP
+    assert retry_step(facts(retry_count=3), NOW - INSTANT).action is RetryAction.WAIT
+
+
+@pytest.mark.spec("S37")
+def test_a_sale_is_over_when_its_event_begins() -> None:
+    """At the very start nobody can pay any more, and an instant before everybody can."""
+    around = Circumstances(starts_at=NOW, on_sale=True)
+
+    assert around.is_over(NOW)
+    assert not around.is_over(NOW - INSTANT)
+
+
+@pytest.mark.spec("S37")
+@given(FAILED, st.none() | st.sampled_from(UNSETTLED), st.sampled_from(["superseded", "over"]))
+def test_what_nobody_wants_any_more_is_stopped_at_once(
+    some: RetryFacts, status: ProviderStatus | None, why: str
+) -> None:
+    """Whose buyer has bought again, or whose event has begun, is not waited for: it stops."""
+    stopped: dict[str, Any] = {why: True, "provider_status": status}
+    step = retry_step(attrs.evolve(some, **stopped), NOW)
+
+    assert step == RetryDecision(action=RetryAction.STOP, retry_count=some.retry_count)
+
+
+@pytest.mark.spec("S37")
+@given(ANYWHERE, st.booleans())
+def test_nobody_is_charged_for_two_orders(some: RetryFacts, over: bool) -> None:  # noqa: FBT001 - drawn
+    """A superseded payment is never confirmed and its buyer never asked, whatever the provider says."""
+    step = retry_step(attrs.evolve(some, superseded=True, over=over), NOW)
+
+    assert step.action not in (RetryAction.CONFIRM, RetryAction.ASK_BUYER, RetryAction.LOOK)
+    assert step.key == ""
+
+
+@pytest.mark.spec("S37")
+@given(st.booleans(), st.booleans(), st.booleans(), st.integers(-5, 5))
+def test_circumstances(bought: bool, tried: bool, on_sale: bool, second: int) -> None:  # noqa: FBT001 - drawn
+    """Either purchase supersedes; a sale is over when its event begins, or is off sale."""
+    starts_at = NOW + timedelta(seconds=second)
+    around = Circumstances(
+        starts_at=starts_at, on_sale=on_sale, bought_again=bought, tried_again=tried
+    )
+
+    assert around.superseded == (bought or tried)
+    assert around.is_over(NOW) == (second <= 0 or not on_sale)
+
+
+@pytest.mark.spec("S37")
+@pytest.mark.parametrize(("count", "hours"), [(1, 3), (2, 2), (3, 1)])
+def test_until_when_a_buyer_can_pay(count: int, hours: int) -> None:
+    """Asked at the nth try a buyer has the tries that are left and an hour; never beyond the start."""
+    soon, late = NOW + timedelta(minutes=5), NOW + timedelta(days=5)
+
+    assert payable_until(count, NOW, late) == NOW + hours * HOUR
+    assert payable_until(count, NOW, soon) == soon
 
 
 @pytest.mark.spec("S37")
@@ -261,10 +331,19 @@ def test_the_words_and_figures_of_a_retry() -> None:
     """Each action has its word; three tries, 3,600 seconds; no two facts can be swapped."""
     assert words(RetryAction) == "wait look confirm ask_buyer reconcile cancel stop"
     assert (RETRIES_MAX, RETRY_SECONDS) == (3, 3_600)
-    assert by_name(RetryFacts)
-    assert by_name(RetryDecision)
+    assert all(map(by_name, (RetryFacts, RetryDecision, Retry, Circumstances)))
+    assert (Superseded.code, Superseded.title) == (
+        "PAYMENT_SUPERSEDED",
+        "Another order has taken the place of this payment",
+    )
     assert (facts().buyer_asked, facts().provider_status) == (False, None)
+    assert (facts().superseded, facts().over) == (False, False)
+    retry = Retry(payment_id=ID, number=1, action=RetryAction.WAIT, at=NOW)
+    assert retry.outcome == ""
+    assert not Circumstances(starts_at=NOW, on_sale=True).superseded
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         facts().retry_count = 0  # type: ignore[misc] # that is what is refused
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        retry.outcome = "known"  # type: ignore[misc] # that is what is refused
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         retry_step(facts(), NOW).key = "retry"  # type: ignore[misc] # that is what is refused

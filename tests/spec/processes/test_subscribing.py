@@ -318,7 +318,9 @@ def test_a_sale_that_ends_unpaid_no_longer_counts(system: Sandboxed) -> None:
     assert declined.outcome is Outcome.DECLINED
     assert buy(system, 1).outcome is Outcome.REFUSED
     for _ in range(4):
-        system.clock.advance(1_000.0)
+        assert order(system, declined).state is OrderState.PAYMENT_FAILED
+        assert buy(system, 1).outcome is Outcome.REFUSED
+        system.clock.advance(3_601.0)
         system.work()
     assert order(system, declined).state is OrderState.EXPIRED
     assert buy(system, 100).outcome is Outcome.COMPLETED

@@ -14,6 +14,7 @@ from ticketpay.domain.reconciliation import (
     HOLD_SECONDS,
     KEY_SECONDS_MAX,
     PROCESSING_SECONDS_MAX,
+    ends_at,
     first_look_at,
     may_expire,
     next_look_at,
@@ -41,13 +42,48 @@ def test_processing_is_asked_every_ten_minutes(state: PaymentState) -> None:
 
 
 @pytest.mark.spec("S39")
-@pytest.mark.parametrize("state", [PaymentState.PENDING, PaymentState.FAILED])
-def test_a_waiting_order_is_looked_at_when_it_expires(state: PaymentState) -> None:
+def test_a_waiting_order_is_looked_at_when_it_expires() -> None:
     """An order that waits for its buyer is looked at when its hold ends, and each minute after."""
-    waiting = payment(state=state, ref=REF)
+    waiting = payment(ref=REF)
 
     assert next_look_at(waiting, EXPIRES, NOW) == EXPIRES
     assert next_look_at(waiting, EXPIRES, EXPIRES) == EXPIRES + MINUTE
+
+
+@pytest.mark.spec("S37", "S39 D7")
+@pytest.mark.parametrize("method", ["card", "ach"])
+@given(age=st.integers(-60, 10**6), late=st.integers(0, 10**6))
+def test_what_failed_is_looked_at_an_hour_after_its_last_try(
+    method: str, age: int, late: int
+) -> None:
+    """A payment that failed is looked at an hour after it was tried last, whatever it was to be
+    paid by and however long its hold was; from then on each minute."""
+    tried = NOW + timedelta(seconds=age)
+    failed = payment(state=PaymentState.FAILED, ref=REF, method_type=method, last_try_at=tried)
+    due, now = tried + timedelta(hours=1), tried + timedelta(seconds=late)
+
+    assert next_look_at(failed, EXPIRES, now) == max(due, now + MINUTE)
+    assert next_look_at(failed, EXPIRES, tried) == due
+
+
+@pytest.mark.spec("S37", "S39")
+@given(st.integers(0, 10**6))
+def test_what_failed_does_not_end_with_its_hold(second: int) -> None:
+    """Only its tries end a payment that failed; one that the provider never took ends with its hold."""
+    now = EXPIRES + timedelta(seconds=second)
+
+    assert not may_expire(payment(state=PaymentState.FAILED, ref=REF), EXPIRES, now)
+    assert may_expire(payment(state=PaymentState.FAILED), EXPIRES, now)
+
+
+@pytest.mark.spec("S32", "S39")
+def test_when_an_end_is_an_expiry() -> None:
+    """The end of an order is an expiry when its hold is over, or an hour after the last try."""
+    tried = NOW + timedelta(hours=5)
+
+    assert ends_at(payment(ref=REF), EXPIRES) == EXPIRES
+    assert ends_at(payment(last_try_at=tried), EXPIRES) == EXPIRES
+    assert ends_at(payment(ref=REF, last_try_at=tried), EXPIRES) == tried + timedelta(hours=1)
 
 
 @pytest.mark.spec("S38 D5", "S39 D7")

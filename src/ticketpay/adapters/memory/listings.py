@@ -84,6 +84,9 @@ class MemoryListings:
         yield charge
         for number, at in enumerate(self.tables.sent_again.get(payment_id) or (), 2):
             yield attrs.evolve(charge, at=at, what="charge again", detail="", number=number)
+        for retry in self.tables.retries.get(payment_id) or ():
+            what, told = f"retry: {retry.action}", retry.outcome
+            yield attrs.evolve(charge, at=retry.at, what=what, detail=told, number=retry.number)
 
     def _moves(self, subjects: dict[UUID, str]) -> Iterator[Happening]:
         for number, move in self.tables.moves.items():

@@ -9,7 +9,7 @@ import attrs
 from ticketpay.adapters.memory.store import Hold, TenantTables, known
 from ticketpay.domain.inventory import HoldState, SeatUnavailable, SoldOut, StockView
 from ticketpay.domain.kernel.errors import Conflict
-from ticketpay.domain.kernel.ids import OrderId, QuoteId, TicketTypeId
+from ticketpay.domain.kernel.ids import EventId, OrderId, QuoteId, TicketTypeId
 from ticketpay.domain.pricing import Demand, TicketLine
 from ticketpay.ports.later import Later
 
@@ -30,6 +30,11 @@ class MemoryStock:
         if quote is None:
             return known(StockView(left={}, seated=frozenset(), seats={}))
         return known(self._locked_view(quote.demand()))
+
+    def lock_event(self, order_id: OrderId, event_id: EventId) -> None:
+        self.tables.holds.lock_found(order_id)
+        for type_id in sorted(self.tables.types_of.get(event_id) or ()):
+            self.tables.stock.lock_found(type_id)
 
     def hold(self, order_id: OrderId, demand: Demand) -> None:
         if self.tables.holds.lock(order_id) is not None:

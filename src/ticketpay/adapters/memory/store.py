@@ -42,7 +42,7 @@ from ticketpay.domain.messaging import (
 from ticketpay.domain.money import Currency
 from ticketpay.domain.orders import Order
 from ticketpay.domain.parties import Tenant
-from ticketpay.domain.payments import Payment
+from ticketpay.domain.payments import Payment, Retry
 from ticketpay.domain.payouts import Payout, VenueAccount
 from ticketpay.domain.pricing import Quote
 from ticketpay.domain.refunds import Dispute, Refund
@@ -299,6 +299,7 @@ class TenantTables:
         self.payments: Table[PaymentId, Payment] = Table(store)
         self.payments_of: Table[OrderId, tuple[PaymentId, ...]] = Table(store)
         self.sent_again: Table[PaymentId, tuple[datetime, ...]] = Table(store)
+        self.retries: Table[PaymentId, tuple[Retry, ...]] = Table(store)
         self.refunds: Table[RefundId, Refund] = Table(store)
         self.guards: Table[tuple[VenueId, Currency], VenueAccount] = Table(store)
         self.payouts: Table[PayoutId, Payout] = Table(store)

@@ -30,6 +30,7 @@ from ticketpay.adapters.memory.messaging import (
 from ticketpay.adapters.memory.orders import MemoryOrders, MemoryQuotes
 from ticketpay.adapters.memory.payments import MemoryPayments
 from ticketpay.adapters.memory.refunds import MemoryRefunds
+from ticketpay.adapters.memory.retries import MemoryRetries
 from ticketpay.adapters.memory.sales import MemorySales
 from ticketpay.adapters.memory.stock import MemoryStock
 from ticketpay.adapters.memory.store import SerializationFailure, Store, Transaction
@@ -70,6 +71,7 @@ class MemoryTx:
     stock: MemoryStock
     orders: MemoryOrders
     payments: MemoryPayments
+    retries: MemoryRetries
     refunds: MemoryRefunds
     venue_accounts: MemoryVenueAccounts
     payouts: MemoryPayouts
@@ -180,6 +182,7 @@ class MemoryUnitOfWork:
             stock=MemoryStock(tables),
             orders=MemoryOrders(store, tables),
             payments=MemoryPayments(tenant, store, tables),
+            retries=MemoryRetries(tables),
             refunds=MemoryRefunds(store, tables),
             venue_accounts=MemoryVenueAccounts(store, tables),
             payouts=MemoryPayouts(store, tables),

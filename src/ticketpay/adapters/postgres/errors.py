@@ -40,6 +40,8 @@ CONSTRAINTS: Final[dict[str, type[TicketpayError]]] = {
     "subscription_version": Conflict,
     "venue_subscriptions_tenant_id_venue_id_fkey": Conflict,
     "venue_accounts_tenant_id_venue_id_fkey": Conflict,
+    "payment_retries_tenant_id_payment_id_fkey": Conflict,
+    "payment_retries_asked_once": Conflict,
     "refunds_provider": Conflict,
     "disputes_tenant_id_payment_id_fkey": Conflict,
     "disputes_provider": Conflict,

@@ -61,6 +61,7 @@ def _payment(row: tuple[Any, ...]) -> Payment:
         sent_at=row[24].astimezone(UTC),
         confirmed_at=_utc(row[25]),
         version=row[26],
+        last_try_at=_utc(row[27]),
     )
 
 
@@ -139,6 +140,7 @@ class PostgresPayments:
                 "failure_message": failure.message if failure else None,
                 "last_fact_at": payment.last_fact_at,
                 "confirmed_at": payment.confirmed_at,
+                "last_try_at": payment.last_try_at,
                 "at": at,
                 "before": step.before.value if step else None,
                 "event": step.event.value if step else None,

@@ -9,7 +9,7 @@ import attrs
 
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.inventory import HoldState, StockView
-from ticketpay.domain.kernel.ids import OrderId, QuoteId
+from ticketpay.domain.kernel.ids import EventId, OrderId, QuoteId
 from ticketpay.domain.pricing import Demand, TicketLine
 
 if TYPE_CHECKING:
@@ -59,6 +59,11 @@ class PostgresStock:
         values = {"tenant": self.session.tenant_id, "quote": quote_id}
         types = self.session.read(_SQL["lock_quoted_types"], values, list)
         return _view(types, self.session.read(_SQL["lock_quoted_seats"], values, list))
+
+    def lock_event(self, order_id: OrderId, event_id: EventId) -> None:
+        values = {"tenant": self.session.tenant_id, "order": order_id, "event": event_id}
+        self.session.write(_SQL["holds"], values)
+        self.session.write(_SQL["lock_event_types"], values)
 
     def hold(self, order_id: OrderId, demand: Demand) -> None:
         seats = demand.seats

@@ -36,6 +36,7 @@ from ticketpay.adapters.postgres.messaging import (
 from ticketpay.adapters.postgres.orders import PostgresOrders
 from ticketpay.adapters.postgres.payments import PostgresPayments, PostgresRefunds
 from ticketpay.adapters.postgres.places import place_of
+from ticketpay.adapters.postgres.retries import PostgresRetries
 from ticketpay.adapters.postgres.sales import PostgresSales
 from ticketpay.adapters.postgres.session import RoundTrips, Session
 from ticketpay.adapters.postgres.stock import PostgresStock
@@ -162,6 +163,10 @@ class PostgresTx:
     @property
     def disputes(self) -> PostgresDisputes:
         return PostgresDisputes(self.session)
+
+    @property
+    def retries(self) -> PostgresRetries:
+        return PostgresRetries(self.session)
 
     @property
     def subscriptions(self) -> PostgresSubscriptions:

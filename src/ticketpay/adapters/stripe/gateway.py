@@ -17,7 +17,9 @@ from ticketpay.adapters.stripe.mapping import (
     dispute_notice_of,
     fact_of,
     is_about,
+    is_confirmable,
     is_disputed,
+    method_params,
     refund_fact_of,
     refund_notice_of,
     refund_params,
@@ -30,9 +32,9 @@ from ticketpay.domain.kernel.ids import PaymentId, TenantId
 from ticketpay.domain.payments import (
     ChargeRequest,
     PaymentDeclined,
+    PaymentMethod,
     ProviderFact,
     ProviderRef,
-    ProviderStatus,
 )
 from ticketpay.domain.refunds import Refund, RefundState
 from ticketpay.ports.payments import DisputeNotice, RefundFact, RefundNotice
@@ -158,16 +160,21 @@ class StripeGateway:
         with translated():
             return self._read(ref.object_id, ref.account)
 
-    def confirm(self, ref: ProviderRef, key: str) -> ProviderFact:
-        """Confirm what waits for it; after a refusal, the intent as it is."""
+    def confirm(
+        self, ref: ProviderRef, key: str, method: PaymentMethod | None = None
+    ) -> ProviderFact:
+        """Confirm what waits for it, or any open intent with ``method``; else the intent as it is."""
         with translated():
             fact = self._read(ref.object_id, ref.account)
-            if fact.status is not ProviderStatus.REQUIRES_CONFIRMATION:
+            if not is_confirmable(fact.status, method):
                 return fact
             intents, options = self._client.v1.payment_intents, self._options(ref.account, key)
+            params: Any = method_params(method)
             try:
-                answer = _Answer.of(intents.confirm(ref.object_id, options=options))
-            except (stripe.CardError, stripe.InvalidRequestError):
+                answer = _Answer.of(intents.confirm(ref.object_id, params, options))
+            except (stripe.CardError, stripe.InvalidRequestError) as error:
+                if method is not None and _refused_intent(error) is None:
+                    raise PaymentDeclined(failure_of(error)) from error
                 return self._read(ref.object_id, ref.account)
             return self._current(answer, ref.account)
 

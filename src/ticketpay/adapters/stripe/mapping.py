@@ -25,7 +25,9 @@ __all__ = [
     "dispute_notice_of",
     "fact_of",
     "is_about",
+    "is_confirmable",
     "is_disputed",
+    "method_params",
     "refund_fact_of",
     "refund_notice_of",
     "refund_params",
@@ -45,6 +47,8 @@ _REFUND_STATES: Final = {
     "failed": RefundState.FAILED,
     "canceled": RefundState.FAILED,
 }
+
+_WITH_METHOD: Final = (ProviderStatus.REQUIRES_PAYMENT_METHOD, ProviderStatus.REQUIRES_ACTION)
 
 _REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer")
 
@@ -239,12 +243,21 @@ def charge_params(request: ChargeRequest) -> dict[str, Any]:
         "capture_method": str(request.capture_method),
         "payment_method_types": [_METHOD_TYPES.get(request.method.type, request.method.type)],
         "metadata": dict(request.metadata[: METADATA_KEYS_MAX - len(ours)]) | ours,
-        **_method(request.method),
+        **method_params(request.method),
     }
 
 
-def _method(method: PaymentMethod) -> dict[str, Any]:
+def is_confirmable(status: ProviderStatus, method: PaymentMethod | None) -> bool:
+    """Whether an intent can be confirmed: with another method, as long as it is open."""
+    return status is ProviderStatus.REQUIRES_CONFIRMATION or (
+        method is not None and status in _WITH_METHOD
+    )
+
+
+def method_params(method: PaymentMethod | None) -> dict[str, Any]:
     """A single-use token makes a payment method; anything else is the id of one."""
+    if method is None:
+        return {}
     given = method.token or method.method_id or ""
     if given.startswith("tok_"):
         return {"payment_method_data": {"type": "card", "card": {"token": given}}}

@@ -38,6 +38,7 @@ EMITTED: Final = frozenset(
         "payment.completed",
         "payment.failed",
         "payment.cancelled",
+        "payment.method_requested",
         "order.paid",
         "order.payment_failed",
         "order.cancelled",

@@ -7,7 +7,16 @@ is recorded; when one payment fact walks several states only the last one emits 
 
 from __future__ import annotations
 
+from ticketpay.domain.orders.events import OrderNews, news_of, order_step
 from ticketpay.domain.orders.model import Order
 from ticketpay.domain.orders.states import ORDER_MACHINE, OrderEvent, OrderState
 
-__all__ = ["ORDER_MACHINE", "Order", "OrderEvent", "OrderState"]
+__all__ = [
+    "ORDER_MACHINE",
+    "Order",
+    "OrderEvent",
+    "OrderNews",
+    "OrderState",
+    "news_of",
+    "order_step",
+]

@@ -21,9 +21,14 @@ from ticketpay.domain.payments.failure import Failure
 from ticketpay.domain.payments.model import CaptureMethod, ChargeRequest, Payment, PaymentMethod
 from ticketpay.domain.payments.policy import Verdict, event_of, judge
 from ticketpay.domain.payments.retry import (
+    Circumstances,
+    Retry,
     RetryAction,
     RetryDecision,
     RetryFacts,
+    Superseded,
+    payable_until,
+    retry_due_at,
     retry_step,
 )
 from ticketpay.domain.payments.states import PAYMENT_MACHINE, PaymentEvent, PaymentState
@@ -32,6 +37,7 @@ __all__ = [
     "PAYMENT_MACHINE",
     "CaptureMethod",
     "ChargeRequest",
+    "Circumstances",
     "FactMismatch",
     "Failure",
     "Payment",
@@ -44,12 +50,16 @@ __all__ = [
     "ProviderRef",
     "ProviderStatus",
     "ProviderUnavailable",
+    "Retry",
     "RetryAction",
     "RetryDecision",
     "RetryFacts",
     "SignatureInvalid",
+    "Superseded",
     "Verdict",
     "event_of",
     "judge",
+    "payable_until",
+    "retry_due_at",
     "retry_step",
 ]

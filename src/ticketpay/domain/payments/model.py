@@ -45,7 +45,8 @@ class Payment:
     """A payment and what we know of it; ``version`` grows by one with every change.
 
     ``last_fact_at`` is the provider's time of the newest fact that moved it. ``sent_at`` is when
-    the charge was first sent: its key is never sent again after 23 hours.
+    the charge was first sent: its key is never sent again after 23 hours. ``last_try_at`` is when it
+    last failed, or was tried again after that; None as long as it never failed.
     """
 
     id: PaymentId
@@ -69,6 +70,7 @@ class Payment:
     failure: Failure | None = None
     last_fact_at: datetime | None = None
     confirmed_at: datetime | None = None
+    last_try_at: datetime | None = None
 
     @property
     def provider_account(self) -> str:

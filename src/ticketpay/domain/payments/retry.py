@@ -2,7 +2,9 @@
 
 A *try* is a look at the provider that finds the intent open: it is confirmed again, or its buyer is
 asked for another method, or there is nothing for us to do. Tries are an hour apart and at most
-three. An intent that is settled, or on its way, is never confirmed: it is reconciled.
+three; an hour after the last one it is over. An intent that is settled, or on its way, is never
+confirmed: it is reconciled. A payment is *superseded* when its buyer has bought for the same event
+again, or tries to: it is neither confirmed nor asked for any more.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Final
 
 import attrs
 
+from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import PaymentId
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.payments.facts import ProviderStatus
@@ -22,9 +25,14 @@ from ticketpay.domain.payments.states import PaymentEvent, PaymentState
 __all__ = [
     "RETRIES_MAX",
     "RETRY_SECONDS",
+    "Circumstances",
+    "Retry",
     "RetryAction",
     "RetryDecision",
     "RetryFacts",
+    "Superseded",
+    "payable_until",
+    "retry_due_at",
     "retry_step",
 ]
 
@@ -47,6 +55,13 @@ class RetryAction(StrEnum):
     STOP = "stop"
 
 
+class Superseded(Conflict):
+    """The buyer has another order for the event, so a payment that was declined is over (S37)."""
+
+    code = "PAYMENT_SUPERSEDED"
+    title = "Another order has taken the place of this payment"
+
+
 _EVENT_OF: Final[Mapping[RetryAction, PaymentEvent]] = {
     RetryAction.CONFIRM: PaymentEvent.RETRY,
     RetryAction.CANCEL: PaymentEvent.CANCEL,
@@ -61,12 +76,47 @@ _SETTLED: Final[Mapping[ProviderStatus | None, RetryAction]] = {
 
 
 @attrs.frozen(kw_only=True)
+class Retry:
+    """One try, as it is kept; ``outcome`` is what the provider said then, empty until it is known."""
+
+    payment_id: PaymentId
+    number: int
+    action: RetryAction
+    at: datetime
+    outcome: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Circumstances:
+    """What else there is about a payment that failed: its event, and its buyer's other purchases.
+
+    ``bought_again``: another order of the buyer for the event is under way, or was paid since this
+    one began. ``tried_again``: a later one has failed as well.
+    """
+
+    starts_at: datetime
+    on_sale: bool
+    bought_again: bool = False
+    tried_again: bool = False
+
+    @property
+    def superseded(self) -> bool:
+        """Whether the buyer's wish is another order's by now."""
+        return self.bought_again or self.tried_again
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether tickets of the event are sold no more."""
+        return now >= self.starts_at or not self.on_sale
+
+
+@attrs.frozen(kw_only=True)
 class RetryFacts:
     """All that decides on a retry.
 
     ``changed_at`` is the last change of the payment or of its ``retry_count``;
     ``provider_status`` is None as long as the provider was not asked; ``buyer_asked`` says whether
-    the buyer was ever asked for another method.
+    the buyer was ever asked for another method; ``superseded`` and ``over`` say that nobody wants
+    this order any more, and that nobody can have it.
     """
 
     payment_id: PaymentId
@@ -76,6 +126,8 @@ class RetryFacts:
     changed_at: datetime
     buyer_asked: bool = False
     provider_status: ProviderStatus | None = None
+    superseded: bool = False
+    over: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -101,7 +153,7 @@ def retry_step(facts: RetryFacts, now: datetime) -> RetryDecision:
     """The next step of the retries of one payment at ``now`` (S37, S30).
 
     LOOK wants the provider asked, outside of any transaction, and the step taken again with its
-    answer. What the provider has settled comes before every limit.
+    answer. What the provider has settled comes before every limit. STOP wants the intent cancelled.
     """
     failed = facts.state is PaymentState.FAILED
     if not failed or facts.order_state is not OrderState.PAYMENT_FAILED:
@@ -109,14 +161,27 @@ def retry_step(facts: RetryFacts, now: datetime) -> RetryDecision:
     settled = _SETTLED.get(facts.provider_status)
     if settled is not None:
         return _decided(facts, settled)
-    if facts.retry_count >= RETRIES_MAX:
+    if facts.superseded or facts.over:
         return _decided(facts, RetryAction.STOP)
-    due = _an_hour_after(facts.changed_at)
+    due = retry_due_at(facts.changed_at)
     if now < due:
         return _decided(facts, RetryAction.WAIT, until=due)
+    if facts.retry_count >= RETRIES_MAX:
+        return _decided(facts, RetryAction.STOP)
     if facts.provider_status is None:
         return _decided(facts, RetryAction.LOOK)
     return _tried(facts, facts.provider_status, now)
+
+
+def retry_due_at(changed_at: datetime) -> datetime:
+    """When a payment is looked at next that failed, or was tried again, at ``changed_at`` (S37)."""
+    return changed_at + timedelta(seconds=RETRY_SECONDS)
+
+
+def payable_until(retry_count: int, now: datetime, starts_at: datetime) -> datetime:
+    """Until when a buyer who is asked at ``now`` can pay: the end of all tries, or of the sale."""
+    left = RETRIES_MAX - retry_count + 1
+    return min(now + left * timedelta(seconds=RETRY_SECONDS), starts_at)
 
 
 def _tried(facts: RetryFacts, status: ProviderStatus, now: datetime) -> RetryDecision:
@@ -126,14 +191,10 @@ def _tried(facts: RetryFacts, status: ProviderStatus, now: datetime) -> RetryDec
         action, key = RetryAction.CONFIRM, f"retry:{facts.payment_id}:{number}"
     elif status is ProviderStatus.REQUIRES_PAYMENT_METHOD and not facts.buyer_asked:
         action = RetryAction.ASK_BUYER
-    return RetryDecision(action=action, retry_count=number, until=_an_hour_after(now), key=key)
+    return RetryDecision(action=action, retry_count=number, until=retry_due_at(now), key=key)
 
 
 def _decided(
     facts: RetryFacts, action: RetryAction, *, until: datetime | None = None
 ) -> RetryDecision:
     return RetryDecision(action=action, retry_count=facts.retry_count, until=until)
-
-
-def _an_hour_after(instant: datetime) -> datetime:
-    return instant + timedelta(seconds=RETRY_SECONDS)

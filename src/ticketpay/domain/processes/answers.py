@@ -16,12 +16,15 @@ __all__ = ["answer_of", "order_view", "payment_view", "quote_view", "refusal"]
 
 
 def shown_status(payment: Payment) -> str:
-    """The state, with the two shades of ``pending`` that a buyer has to know."""
-    if payment.state is PaymentState.PENDING:
-        if payment.ref is None:
-            return "unknown"
-        if payment.provider_status == ProviderStatus.REQUIRES_ACTION:
-            return "requires_action"
+    """The state, with two shades that a buyer has to know.
+
+    One that failed asks for action, too, once its buyer has come back with a card that does.
+    """
+    if payment.state is PaymentState.PENDING and payment.ref is None:
+        return "unknown"
+    waits = payment.state in (PaymentState.PENDING, PaymentState.FAILED)
+    if waits and payment.provider_status == ProviderStatus.REQUIRES_ACTION:
+        return "requires_action"
     return str(payment.state)
 
 
@@ -38,7 +41,7 @@ def payment_view(payment: Payment, order: Order) -> dict[str, object]:
         "ticketQuantity": payment.ticket_count,
         "createdAt": rfc3339(payment.created_at),
     }
-    if payment.state is PaymentState.FAILED and payment.failure is not None:
+    if view["status"] == PaymentState.FAILED and payment.failure is not None:
         view["failure"] = {
             "code": payment.failure.code,
             "declineCode": payment.failure.decline_code,
@@ -51,7 +54,7 @@ def answer_of(payment: Payment, order: Order) -> Answer:
     """The final or current answer for a payment."""
     if payment.state is PaymentState.COMPLETED:
         return Answer(Outcome.COMPLETED, payment_view(payment, order))
-    if payment.state is PaymentState.FAILED:
+    if shown_status(payment) == PaymentState.FAILED:
         return Answer(Outcome.DECLINED, payment_view(payment, order))
     if payment.state is PaymentState.CANCELLED:
         expired = order.state is OrderState.EXPIRED

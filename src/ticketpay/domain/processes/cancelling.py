@@ -131,6 +131,9 @@ class RefundCancelled:
             return False
         case, now = open_case(tx, payment_id), self.clock.now()
         open_ended = not PAYMENT_MACHINE.is_final(case.payment.state)
+        if case.payment.state is PaymentState.FAILED:
+            # Nobody can pay it any more, so its next try is its end.
+            tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment_id, now)
         if case.payment.state is PaymentState.COMPLETED:
             open_ended = self._give_back(tx, open_order(tx, case), now)
         again = cancellation.again or open_ended

@@ -11,7 +11,6 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import attrs
 
@@ -57,6 +56,7 @@ from ticketpay.domain.pricing import (
 from ticketpay.domain.processes.answers import answer_of, refusal
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_claimed
 from ticketpay.domain.processes.quoting import PriceBook, taken_quote
+from ticketpay.domain.processes.secrets import fresh_secret, with_secret
 from ticketpay.domain.processes.subscribing import check_tickets_left
 from ticketpay.domain.processes.taxing import TaxDesk
 from ticketpay.domain.reconciliation import HOLD_SECONDS, KEY_SECONDS_MAX, first_look_at
@@ -135,7 +135,7 @@ class Checkout:
                 # Not in the same transaction: whoever locks a payment locks stock after it.
                 opened = self.uow.run(tenant, lambda tx: self._resume(tx, opened.claim))
             if opened.answer is not None:
-                return self._with_secret(tenant, opened.answer)
+                return fresh_secret(opened.answer, tenant, self.uow, self.gateway)
             return self._charge_and_settle(command, opened)
         except Exception:
             # Whatever went wrong, the buyer may try again at once; a release that fails lapses.
@@ -246,7 +246,7 @@ class Checkout:
                 " repeat the request with the same key"
             ) from error
         answer = self.uow.run(tenant, lambda tx: self._settle(tx, opened.claim, fact))
-        return attrs.evolve(answer, client_secret=_secret_for(answer, fact))
+        return with_secret(answer, fact)
 
     def _charge(
         self, tenant: TenantId, command: PlaceOrder, payment: Payment, expires_at: datetime
@@ -295,17 +295,6 @@ class Checkout:
         answer = answer_of(case.payment, case.order)
         tx.idempotency.finish(claim, answer, now)
         return answer
-
-    def _with_secret(self, tenant: TenantId, answer: Answer) -> Answer:
-        """A replayed answer that asks for action gets its secret from the provider again."""
-        if answer.body.get("status") != "requires_action":
-            return answer
-        payment_id = PaymentId(UUID(str(answer.body["id"])))
-        payment = self.uow.run(tenant, lambda tx: tx.payments.get(payment_id)())
-        if payment is None or payment.ref is None:
-            return answer
-        fact = self.gateway.retrieve(payment.ref)
-        return attrs.evolve(answer, client_secret=_secret_for(answer, fact))
 
     def _new_order(self, quote: Quote, command: PlaceOrder, now: datetime) -> Order:
         hold = timedelta(seconds=HOLD_SECONDS[command.method.type])
@@ -379,7 +368,3 @@ def _check_method(method: PaymentMethod) -> None:
 def _check_total(quote: Quote, expected_cents: int | None) -> None:
     if expected_cents is not None and expected_cents != quote.total.cents:
         raise PriceChanged(f"the order costs {quote.total.cents} cents, not {expected_cents}")
-
-
-def _secret_for(answer: Answer, fact: ProviderFact) -> str:
-    return fact.client_secret if answer.body.get("status") == "requires_action" else ""

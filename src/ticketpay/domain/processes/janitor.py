@@ -2,7 +2,8 @@
 
 A payment without an answer is looked for by its metadata; one that is under way is read again; an
 order whose hold is over is cancelled at the provider first and only then expired. Money that came
-too late is sent back, and that of a cancelled event. The janitor never charges anybody.
+too late is sent back, and that of a cancelled event. The janitor charges nobody, but where a
+payment that failed is tried again (``processes.retrying``).
 """
 
 from __future__ import annotations
@@ -25,12 +26,8 @@ from ticketpay.domain.payments import (
 from ticketpay.domain.processes.cancelling import RefundCancelled
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case, open_order
 from ticketpay.domain.processes.refund_sync import RefundSync
-from ticketpay.domain.reconciliation import (
-    DISPUTE_LOOK_SECONDS,
-    may_expire,
-    may_give_up,
-    next_look_at,
-)
+from ticketpay.domain.processes.retrying import RetryPayment
+from ticketpay.domain.reconciliation import DISPUTE_LOOK_SECONDS, may_expire, may_give_up
 from ticketpay.domain.refunds import DISPUTE_MACHINE, Refund, RefundState
 
 if TYPE_CHECKING:
@@ -65,11 +62,16 @@ class Janitor:
     alerts: Alerts
     payouts: PayoutCourier | None = None
     cancelled: RefundCancelled = attrs.field(init=False)
+    retried: RetryPayment = attrs.field(init=False)
 
     @cancelled.default
     def _(self) -> RefundCancelled:
         desk = self.desk.refunds
         return RefundCancelled(uow=self.uow, desk=desk, clock=self.clock, alerts=self.alerts)
+
+    @retried.default
+    def _(self) -> RetryPayment:
+        return RetryPayment(uow=self.uow, gateway=self.gateway, desk=self.desk, clock=self.clock)
 
     def __call__(self, limit: int = 50) -> int:
         """Work on up to ``limit`` due timers of each database; returns how many were claimed."""
@@ -122,6 +124,9 @@ class Janitor:
         case = self.uow.run(tenant, lambda tx: _read(tx, payment_id))
         if _is_done(case.payment):
             self._look_at_disputes(claim)
+            return
+        if case.payment.state is PaymentState.FAILED and case.payment.ref is not None:
+            self.retried(claim, case.payment.ref)
             return
         asked_at = self.clock.now()
         fact = self._ask(tenant, case, claim)
@@ -199,14 +204,11 @@ class Janitor:
 
     def _look_again(self, tx: Tx, case: Case, fact: ProviderFact | None, now: datetime) -> None:
         payment = case.payment
-        if not PAYMENT_MACHINE.is_final(payment.state):
-            due_at = next_look_at(payment, case.order.expires_at, now)
-        elif payment.state is PaymentState.CANCELLED and fact is not None and fact.status.is_open:
+        if payment.state is PaymentState.CANCELLED and fact is not None and fact.status.is_open:
             due_at = now + timedelta(seconds=CHASE_SECONDS)
+            tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
         else:
-            tx.timers.clear(tx.tenant_id, TimerKind.PAYMENT, payment.id)
-            return
-        tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
+            self.desk.set_timer(tx, case, now)
 
     def _send_payout(self, claim: TimerClaim) -> None:
         if self.payouts is None:

@@ -16,7 +16,6 @@ from ticketpay.domain.messaging import InboxStatus, TimerKind
 from ticketpay.domain.payments import PAYMENT_MACHINE, Payment, PaymentState, ProviderFact
 from ticketpay.domain.payments.history import Happening, Source, in_order
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case
-from ticketpay.domain.reconciliation import next_look_at
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -100,11 +99,19 @@ class PaymentDesk:
             before = open_case(tx, payment_id)
             now = self.clock.now()
             after = self.desk.apply(tx, before, fact, now)
-            _look_again(tx, after, fact, now)
+            self._look_again(tx, after, fact, now)
             tx.audit.record(attrs.evolve(entry, details=_changed(entry, before, after, fact)))
             return after
 
         return self.uow.run(tenant, settle)
+
+    def _look_again(self, tx: Tx, case: Case, fact: ProviderFact, now: datetime) -> None:
+        """Whatever is unfinished is the janitor's; an intent left open there, at once."""
+        payment = case.payment
+        if not PAYMENT_MACHINE.is_final(payment.state):
+            self.desk.set_timer(tx, case, now)
+        elif payment.state is PaymentState.CANCELLED and fact.status.is_open:
+            tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, now)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -147,18 +154,6 @@ def _told(event: ListedEvent, payment_id: PaymentId) -> Happening:
         what=event.event_type,
         detail=f"{event.event_id} {event.status} {event.note}".strip(),
     )
-
-
-def _look_again(tx: Tx, case: Case, fact: ProviderFact, now: datetime) -> None:
-    """Whatever is unfinished is the janitor's; an intent left open there, at once."""
-    payment = case.payment
-    if not PAYMENT_MACHINE.is_final(payment.state):
-        due_at = next_look_at(payment, case.order.expires_at, now)
-    elif payment.state is PaymentState.CANCELLED and fact.status.is_open:
-        due_at = now
-    else:
-        return
-    tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
 
 
 def _changed(

@@ -8,17 +8,25 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ticketpay.domain.audit import ActorKind, AuditEntry
+from ticketpay.domain.inventory import SoldOut
 from ticketpay.domain.kernel.errors import NotFound, OutcomeUnknown, TicketpayError
 from ticketpay.domain.kernel.fsm import InvalidTransition
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
 from ticketpay.domain.messaging import Answer, Claim, ClaimStatus, KeyScope, Outcome
+from ticketpay.domain.orders import OrderState
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import (
     Payment,
+    PaymentDeclined,
+    PaymentMethod,
+    PaymentMethodUnsupported,
     PaymentState,
     ProviderFact,
     ProviderRef,
+    ProviderStatus,
+    Superseded,
 )
+from ticketpay.domain.pricing import EventNotOnSale
 from ticketpay.domain.processes.answers import (
     answer_of,
     order_view,
@@ -26,10 +34,12 @@ from ticketpay.domain.processes.answers import (
     refusal,
 )
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case, open_claimed
+from ticketpay.domain.processes.secrets import fresh_secret, with_secret
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from ticketpay.domain.kernel.ids import TenantId
     from ticketpay.domain.orders import Order
     from ticketpay.ports.payments import PaymentGateway
     from ticketpay.ports.system import Clock
@@ -42,13 +52,17 @@ _READERS = (Role.SUPPORT, Role.ADMIN)
 
 @attrs.frozen(kw_only=True)
 class PaymentCommand:
-    """Who wants something done to which payment, under which idempotency key."""
+    """Who wants something done to which payment, under which idempotency key.
+
+    ``method`` is what a confirmation is to be paid with, None for what the intent has already.
+    """
 
     actor: Actor
     key: KeyScope
     request_hash: str
     payment_id: PaymentId
     request_id: str = ""
+    method: PaymentMethod | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
@@ -76,11 +90,10 @@ class _PaymentAction:
         tenant = command.actor.tenant_id
         begun = self.uow.run(tenant, lambda tx: self._begin(tx, command))
         if begun.answer is not None:
-            return begun.answer
+            return fresh_secret(begun.answer, tenant, self.uow, self.gateway)
         try:
             assert begun.payment is not None, "a begun action has a payment or an answer"
-            fact = self._ask(_known_ref(begun.payment), command)
-            return self.uow.run(tenant, lambda tx: self._settle(tx, begun.claim, command, fact))
+            return self._act(tenant, command, begun.claim, begun.payment)
         except Exception:
             # Whatever went wrong, the buyer may try again at once; a release that fails lapses.
             with suppress(TicketpayError):
@@ -88,6 +101,17 @@ class _PaymentAction:
                     tenant, lambda tx: tx.idempotency.release(begun.claim, self.clock.now())
                 )
             raise
+
+    def _act(
+        self, tenant: TenantId, command: PaymentCommand, claim: Claim, payment: Payment
+    ) -> Answer:
+        try:
+            fact = self._ask(_known_ref(payment), command, payment)
+        except PaymentDeclined as error:
+            declined = refusal(error)
+            return self.uow.run(tenant, lambda tx: self._refuse(tx, claim, command, declined))
+        answer = self.uow.run(tenant, lambda tx: self._settle(tx, claim, command, fact))
+        return with_secret(answer, fact)
 
     def _begin(self, tx: Tx, command: PaymentCommand) -> _Begun:
         now = self.clock.now()
@@ -109,6 +133,11 @@ class _PaymentAction:
             answer = self._answer(case)
             tx.idempotency.finish(claim, answer, now)
             return _Begun(claim, answer=answer)
+        refused = self._prepare(tx, command, payment, now)
+        if refused is not None:
+            answer = refusal(refused)
+            tx.idempotency.finish(claim, answer, now)
+            return _Begun(claim, answer=answer)
         return _Begun(claim, payment)
 
     def _settle(self, tx: Tx, claim: Claim, command: PaymentCommand, fact: ProviderFact) -> Answer:
@@ -116,12 +145,33 @@ class _PaymentAction:
         case = open_claimed(tx, claim, command.payment_id)
         before = case.payment.state
         case = self.desk.apply(tx, case, fact, now)
+        if before is case.payment.state is PaymentState.FAILED:
+            # The buyer hears what was answered now, even if nothing newer was to be kept.
+            said = attrs.evolve(case.payment, provider_status=str(fact.status))
+            case = attrs.evolve(case, payment=said)
+            if fact.status is ProviderStatus.REQUIRES_ACTION:
+                self.desk.wait_for_buyer(tx, case, now)
+            else:
+                tx.stock.release(case.order.id)
         self._record(tx, command, before, case, now)
         answer = self._answer(case)
         tx.idempotency.finish(claim, answer, now)
         return answer
 
-    def _ask(self, ref: ProviderRef, command: PaymentCommand) -> ProviderFact:
+    def _refuse(self, tx: Tx, claim: Claim, command: PaymentCommand, answer: Answer) -> Answer:
+        """The provider takes no such method; the payment is what it was."""
+        case = open_claimed(tx, claim, command.payment_id)
+        if case.payment.state is PaymentState.FAILED:
+            tx.stock.release(case.order.id)
+        tx.idempotency.finish(claim, answer, self.clock.now())
+        return answer
+
+    def _prepare(
+        self, tx: Tx, command: PaymentCommand, payment: Payment, now: datetime
+    ) -> TicketpayError | None:
+        """Why the provider is not even asked, if it is not."""
+
+    def _ask(self, ref: ProviderRef, command: PaymentCommand, payment: Payment) -> ProviderFact:
         raise NotImplementedError
 
     def _answer(self, case: Case) -> Answer:
@@ -141,10 +191,40 @@ def _known_ref(payment: Payment) -> ProviderRef:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConfirmPayment(_PaymentAction):
-    """``POST /payments/{id}/confirm``: after the buyer's action, learn what became of it."""
+    """``POST /payments/{id}/confirm``: after the buyer's action, learn what became of it.
 
-    def _ask(self, ref: ProviderRef, command: PaymentCommand) -> ProviderFact:
-        return self.gateway.confirm(ref, f"confirm:{command.payment_id}:{command.key.key}")
+    With a method it pays what failed, or was not paid yet, by that (S37).
+    """
+
+    def _prepare(
+        self, tx: Tx, command: PaymentCommand, payment: Payment, now: datetime
+    ) -> TicketpayError | None:
+        """The tickets of a payment that failed are taken again before it is paid."""
+        method = command.method
+        if method is not None and method.type != payment.method_type:
+            return PaymentMethodUnsupported(
+                f"payment {payment.id} is paid by {payment.method_type}, not by {method.type}"
+            )
+        if payment.state is not PaymentState.FAILED:
+            return None
+        case = open_case(tx, payment.id)
+        if case.order.state is not OrderState.PAYMENT_FAILED:
+            taken = Superseded(f"order {case.order.id} is {case.order.state}")
+            return taken if method is not None else None
+        around = tx.retries.around(case.payment)()
+        if around.is_over(now):
+            return EventNotOnSale(f"event {payment.event_id} is not on sale")
+        if around.bought_again:
+            return Superseded(f"the buyer of payment {payment.id} has another order for the event")
+        if not tx.stock.hold_again(case.order.id)():
+            return SoldOut(f"the tickets of order {case.order.id} are gone")
+        self.desk.wait_for_buyer(tx, case, now)
+        return None
+
+    def _ask(self, ref: ProviderRef, command: PaymentCommand, payment: Payment) -> ProviderFact:
+        key = f"confirm:{command.payment_id}:{command.key.key}"
+        payable = payment.state in (PaymentState.PENDING, PaymentState.FAILED)
+        return self.gateway.confirm(ref, key, command.method if payable else None)
 
     def _answer(self, case: Case) -> Answer:
         return answer_of(case.payment, case.order)
@@ -154,7 +234,7 @@ class ConfirmPayment(_PaymentAction):
 class CancelPayment(_PaymentAction):
     """``POST /payments/{id}/cancel``: cancelled at the provider first, then here."""
 
-    def _ask(self, ref: ProviderRef, command: PaymentCommand) -> ProviderFact:
+    def _ask(self, ref: ProviderRef, command: PaymentCommand, payment: Payment) -> ProviderFact:  # noqa: ARG002 - confirming needs it
         return self.gateway.cancel(ref, f"cancel:{command.payment_id}:{command.key.key}")
 
     def _record(

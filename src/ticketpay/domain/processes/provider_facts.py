@@ -7,7 +7,7 @@ timer is set or cleared. A fact that is already known changes nothing.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from ticketpay.domain.kernel.errors import Conflict, NotFound
 from ticketpay.domain.kernel.ids import PaymentId, RefundId
 from ticketpay.domain.ledger import capture_posting, suspense_posting
 from ticketpay.domain.messaging import AggregateType, Claim, Message, TimerKind
-from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderState
+from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent, OrderState
 from ticketpay.domain.payments import (
     PAYMENT_MACHINE,
     Payment,
@@ -29,7 +29,7 @@ from ticketpay.domain.payments import (
 from ticketpay.domain.payments.policy import Ruling
 from ticketpay.domain.processes.dispute_desk import DisputeDesk
 from ticketpay.domain.processes.refund_desk import RefundDesk
-from ticketpay.domain.reconciliation import next_look_at
+from ticketpay.domain.reconciliation import ASK_AGAIN_SECONDS, HOLD_SECONDS, ends_at, next_look_at
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundReason
 
 if TYPE_CHECKING:
@@ -115,6 +115,59 @@ class FactDesk:
             return self._late_success(tx, gone, fact, now)
         return self._move(tx, self._noted(case, fact), verdict.event, fact, now)
 
+    def retry(self, tx: Tx, case: Case, now: datetime) -> Case:
+        """Move a payment that failed, and its order, to processing: it was tried again (S37 D2).
+
+        What came of it is applied in the same transaction, and that alone is told.
+        """
+        step = PAYMENT_MACHINE.step(case.payment.state, PaymentEvent.RETRY)
+        payment = tx.payments.save(attrs.evolve(case.payment, state=step.after), step, now)
+        path = ORDER_MACHINE.path(case.order.state, OrderState.PAYMENT_PROCESSING)
+        assert path is not None, "a failed order may be paid again"
+        return Case(payment, tx.orders.move(case.order, path, now))
+
+    def follow(self, tx: Tx, case: Case, now: datetime) -> Case:
+        """Bring the order in line with its payment, where a fact could not."""
+        return self._sync_order(tx, case, None, now)
+
+    def close(self, tx: Tx, order: Order, payment_id: str, now: datetime) -> Order:
+        """Cancel an order that has no payment left to pay it; its tickets are free again.
+
+        ``payment_id`` is empty if it never had one.
+        """
+        tx.stock.release(order.id)
+        step = ORDER_MACHINE.step(order.state, OrderEvent.CANCEL)
+        closed = tx.orders.move(order, [step], now)
+        data = {"orderId": str(order.id), "paymentId": payment_id}
+        kind, about = f"order.{closed.state}", AggregateType.ORDER
+        tx.outbox.emit([self._message(kind, about, order.id, now, **data)])
+        return closed
+
+    def set_timer(self, tx: Tx, case: Case, now: datetime) -> None:
+        """When the janitor looks again at an unfinished payment; never, once it has ended.
+
+        What has failed is looked at when its event begins, at the latest: nobody pays after that.
+        """
+        payment = case.payment
+        if PAYMENT_MACHINE.is_final(payment.state):
+            tx.timers.clear(tx.tenant_id, TimerKind.PAYMENT, payment.id)
+            return
+        due_at = next_look_at(payment, case.order.expires_at, now)
+        if payment.state is PaymentState.FAILED and payment.ref is not None:
+            soonest = now + timedelta(seconds=ASK_AGAIN_SECONDS)
+            due_at = min(due_at, max(tx.retries.around(payment)().starts_at, soonest))
+        tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
+
+    def wait_for_buyer(self, tx: Tx, case: Case, now: datetime) -> None:
+        """Tickets were taken again for a buyer who pays what failed: held as long as a new order's.
+
+        Who never comes to an end is looked at then, and the tickets are free.
+        """
+        payment = case.payment
+        held_until = now + timedelta(seconds=HOLD_SECONDS.get(payment.method_type, 0))
+        due_at = min(next_look_at(payment, case.order.expires_at, now), held_until)
+        tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
+
     def give_up(self, tx: Tx, case: Case, now: datetime) -> Case:
         """Cancel a payment that the provider has never seen, and its order with it."""
         return self._move(tx, case, PaymentEvent.CANCEL, None, now)
@@ -150,7 +203,7 @@ class FactDesk:
             return case
         noted = self._noted(case, fact)
         saved = tx.payments.save(noted.payment, None, now)
-        self._set_timer(tx, attrs.evolve(case, payment=saved), now)
+        self.set_timer(tx, attrs.evolve(case, payment=saved), now)
         return attrs.evolve(case, payment=saved)
 
     def _chase(self, tx: Tx, case: Case, fact: ProviderFact, now: datetime) -> Case:
@@ -164,11 +217,17 @@ class FactDesk:
     def _can_be_sold(self, tx: Tx, case: Case) -> bool:
         """Whether the order still waits for money (S32 D4) and its stock is there (S14).
 
-        A failure has freed the stock, of this payment or of another: it is taken again, or gone.
+        A failure has freed the stock, of this payment or of another: it is taken again, or gone. And
+        whoever was declined and has bought again since is not charged for both (S37).
         """
-        state = case.order.state
-        if state is OrderState.PAYMENT_PENDING and case.payment.failure is None:
+        state, payment = case.order.state, case.payment
+        if state is OrderState.PAYMENT_PENDING and payment.failure is None:
             return True
+        if payment.last_try_at is not None:
+            # Whoever opens an order holds its types until it is there to be seen.
+            tx.stock.lock_event(case.order.id, payment.event_id)
+            if tx.retries.around(payment)().bought_again:
+                return False
         waits = ORDER_MACHINE.path(state, OrderState.PAID)
         return bool(waits) and tx.stock.hold_again(case.order.id)()
 
@@ -177,6 +236,10 @@ class FactDesk:
     ) -> Case:
         step = PAYMENT_MACHINE.step(case.payment.state, event)
         payment = attrs.evolve(case.payment, state=step.after)
+        if case.payment.last_try_at is not None and fact is not None:
+            tx.retries.end(payment.id, str(fact.status))
+        if step.after is PaymentState.FAILED:
+            payment = attrs.evolve(payment, last_try_at=now)
         if step.after is PaymentState.COMPLETED:
             assert fact is not None, "only the provider completes a payment"
             payment = attrs.evolve(payment, received_cents=fact.received.cents, confirmed_at=now)
@@ -188,7 +251,7 @@ class FactDesk:
         tx.outbox.emit([self._payment_message(moved, now)])
         if concerned:
             moved = self._sync_order(tx, moved, fact, now)
-        self._set_timer(tx, moved, now)
+        self.set_timer(tx, moved, now)
         return moved
 
     def _move_money_and_stock(self, tx: Tx, case: Case, now: datetime) -> None:
@@ -232,14 +295,6 @@ class FactDesk:
         if message is not None:
             tx.outbox.emit([message])
         return attrs.evolve(case, order=order)
-
-    def _set_timer(self, tx: Tx, case: Case, now: datetime) -> None:
-        payment = case.payment
-        if PAYMENT_MACHINE.is_final(payment.state):
-            tx.timers.clear(tx.tenant_id, TimerKind.PAYMENT, payment.id)
-        else:
-            due_at = next_look_at(payment, case.order.expires_at, now)
-            tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
 
     def _late_success(self, tx: Tx, case: Case, fact: ProviderFact, now: datetime) -> Case:
         """Money came for a sale that is over: into suspense, and back to the buyer (S30)."""
@@ -333,7 +388,7 @@ def _order_goal(case: Case, at: datetime) -> OrderState | None:
     """Where the order goes (S32): a cancellation after its deadline is an expiry."""
     state = case.payment.state
     if state is PaymentState.CANCELLED:
-        late = at >= case.order.expires_at
+        late = at >= ends_at(case.payment, case.order.expires_at)
         return OrderState.EXPIRED if late else OrderState.CANCELLED
     return {
         PaymentState.PROCESSING: OrderState.PAYMENT_PROCESSING,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ticketpay.domain.payments.model import Payment
+from ticketpay.domain.payments.retry import retry_due_at
 from ticketpay.domain.payments.states import PaymentState
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "HOLD_SECONDS",
     "KEY_SECONDS_MAX",
     "PROCESSING_SECONDS_MAX",
+    "ends_at",
     "first_look_at",
     "may_expire",
     "may_give_up",
@@ -46,22 +48,43 @@ def first_look_at(now: datetime) -> datetime:
 
 
 def next_look_at(payment: Payment, expires_at: datetime, now: datetime) -> datetime:
-    """When to look again at an unfinished payment of an order that expires at ``expires_at``."""
+    """When to look again at an unfinished payment of an order that expires at ``expires_at``.
+
+    One that failed is looked at when its next try is due (S37).
+    """
     if payment.ref is None:
         return now + timedelta(seconds=ASK_AGAIN_SECONDS)
     if payment.state in (PaymentState.PROCESSING, PaymentState.AUTHORIZED):
         return now + timedelta(seconds=PROCESSING_LOOK_SECONDS)
-    return max(expires_at, now + timedelta(seconds=ASK_AGAIN_SECONDS))
+    due = expires_at
+    if payment.state is PaymentState.FAILED:
+        due = retry_due_at(payment.last_try_at or payment.created_at)
+    return max(due, now + timedelta(seconds=ASK_AGAIN_SECONDS))
 
 
 def may_expire(payment: Payment, expires_at: datetime, now: datetime) -> bool:
-    """Whether an unpaid order may be given up now: the hold is over and nothing is under way."""
+    """Whether an unpaid order may be given up now: the hold is over and nothing is under way.
+
+    One whose intent has failed may not: its tries say when it is over (``retry_step``).
+    """
     if payment.state is PaymentState.PROCESSING:
         limit = PROCESSING_SECONDS_MAX.get(payment.method_type, PROCESSING_SECONDS_MAX["card"])
         return now >= payment.created_at + timedelta(seconds=limit)
     if payment.state is PaymentState.AUTHORIZED:
         return False
+    if payment.state is PaymentState.FAILED and payment.ref is not None:
+        return False
     return now >= expires_at
+
+
+def ends_at(payment: Payment, expires_at: datetime) -> datetime:
+    """From when on the end of an unpaid order is an expiry, not a cancellation (S32, S39).
+
+    An order whose payment failed outlives its hold: it holds nothing, and waits for the next try.
+    """
+    if payment.ref is None or payment.last_try_at is None:
+        return expires_at
+    return retry_due_at(payment.last_try_at)
 
 
 def may_give_up(expires_at: datetime, asked_at: datetime) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
+import attrs
 import click
 
 from ticketpay.domain.kernel.errors import Conflict, NotFound
@@ -134,6 +135,35 @@ def orders_list(tenant: UUID, limit: int, before: UUID) -> None:
         for v, o in zip(views, found, strict=True)
     ]
     emit_table(views, ("order", "state", "total", "currency", "created"), rows)
+
+
+@orders.command("event")
+@click.argument("order", type=click.UUID)
+@click.argument("kind", metavar="TYPE")
+@of_tenant
+@acting
+def orders_event(
+    order: UUID, kind: str, tenant: UUID, *, yes: bool, name: str, reason: str
+) -> None:
+    """Apply an order event, such as order.cancelled; a refused one is kept in the audit trail."""
+    home, ident = TenantId(tenant), OrderId(order)
+    with opened(tenant) as app:
+        if not yes:
+            refused = app.order_event.refusal(home, ident, kind)
+            before = str(app.show_order(support_of(tenant), ident)["state"])
+            say_dry(
+                "order.event",
+                order,
+                before,
+                f"refuse it: {refused}" if refused else f"apply {kind}",
+            )
+            return
+        entry = entry_of("order.event", "order", ident, name=name, reason=reason)
+        entry = attrs.evolve(entry, details={"type": kind})
+        done = app.order_event(home, ident, kind, entry)
+    if done.refused:
+        raise Conflict(f"{kind} is refused and recorded: {done.refused}")
+    say_done("order.event", order, str(done.before), str(done.after))
 
 
 @click.group(cls=Group)

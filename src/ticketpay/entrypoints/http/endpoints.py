@@ -18,7 +18,7 @@ from ticketpay.domain.kernel.errors import (
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
 from ticketpay.domain.messaging import Answer, KeyScope, request_hash
 from ticketpay.domain.parties import Actor
-from ticketpay.domain.payments import SignatureInvalid
+from ticketpay.domain.payments import PaymentMethod, SignatureInvalid
 from ticketpay.domain.processes.answers import quote_view
 from ticketpay.domain.processes.checkout import PlaceOrder
 from ticketpay.domain.processes.estimating import estimate_view
@@ -39,6 +39,7 @@ from ticketpay.entrypoints.http.shell import checkpoint
 from ticketpay.entrypoints.http.transactions import page_view, read_sales_query
 from ticketpay.entrypoints.http.wire import (
     PaymentBody,
+    read_confirmation,
     read_estimate,
     read_members,
     read_payment,
@@ -77,7 +78,7 @@ class Endpoints:
 
     async def confirm(self, call: Call) -> Response:
         """``POST /api/v1/payments/{id}/confirm``."""
-        return await self._act(call, "confirm", self.app.confirm_payment)
+        return await self._act(call, "confirm", self.app.confirm_payment, read_confirmation)
 
     async def cancel(self, call: Call) -> Response:
         """``POST /api/v1/payments/{id}/cancel``."""
@@ -130,10 +131,14 @@ class Endpoints:
         return json_response(await self.pools.reads.run(lambda: self.app.show_stats(call.actor)))
 
     async def _act(
-        self, call: Call, verb: str, use_case: Callable[[PaymentCommand], Answer]
+        self,
+        call: Call,
+        verb: str,
+        use_case: Callable[[PaymentCommand], Answer],
+        read_method: Callable[[object], PaymentMethod | None] = lambda _: None,
     ) -> Response:
         body, key = json_of(call) if call.raw else {}, key_of(call)
-        members = read_members(body)
+        members, method = read_members(body), read_method(body)
         payment_id = PaymentId(id_of(call, "payment"))
         operation = f"POST /api/v1/payments/{payment_id}/{verb}"
         command = PaymentCommand(
@@ -142,6 +147,7 @@ class Endpoints:
             request_hash=request_hash(operation, members),
             payment_id=payment_id,
             request_id=request_id_of(call),
+            method=method,
         )
         return respond(await self.pools.provider.run(lambda: use_case(command)), 200)
 

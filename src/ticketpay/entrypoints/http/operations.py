@@ -17,7 +17,7 @@ from ticketpay.entrypoints.http.plan_shapes import SUBSCRIPTION
 from ticketpay.entrypoints.http.query import Check
 from ticketpay.entrypoints.http.refund_shapes import REFUND, REFUND_OF_SALE
 from ticketpay.entrypoints.http.transactions import SALES_QUERY
-from ticketpay.entrypoints.http.wire import ANYTHING, ESTIMATE, PAYMENT, QUOTE, Record
+from ticketpay.entrypoints.http.wire import ANYTHING, CONFIRMATION, ESTIMATE, PAYMENT, QUOTE, Record
 
 __all__ = ["HTML", "OPERATIONS", "Operation"]
 
@@ -178,12 +178,19 @@ OPERATIONS: Final = (
         method="POST",
         path="/api/v1/payments/{id}/confirm",
         endpoint="confirm",
-        summary="Go on after the buyer's challenge",
+        summary="Go on after the buyer's challenge, or pay by another method",
         roles=_BUYERS,
         idempotent=True,
-        body=ANYTHING,
+        body=CONFIRMATION,
         answers={200: "Payment", 202: "Payment"},
-        refusals=("NOT_FOUND", *_AT_THE_PROVIDER),
+        refusals=(
+            "NOT_FOUND",
+            *_AT_THE_PROVIDER,
+            "EVENT_NOT_ON_SALE",
+            "PAYMENT_METHOD_UNSUPPORTED",
+            "PAYMENT_SUPERSEDED",
+            "SOLD_OUT",
+        ),
     ),
     Operation(
         method="POST",

@@ -32,12 +32,14 @@ from ticketpay.entrypoints.http.shapes import (
 
 __all__ = [
     "ANYTHING",
+    "CONFIRMATION",
     "ESTIMATE",
     "PAYMENT",
     "QUOTE",
     "EstimateBody",
     "PaymentBody",
     "Record",
+    "read_confirmation",
     "read_estimate",
     "read_members",
     "read_payment",
@@ -102,6 +104,17 @@ def read_payment(body: object) -> PaymentBody:
         total_cents=total,
         customer=customer,
     )
+
+
+def read_confirmation(body: object) -> PaymentMethod | None:
+    """The body of ``POST /payments/{id}/confirm``: another method to pay by, if there is one.
+
+    Raises ``InvalidInput`` naming every wrong field.
+    """
+    fields = CONFIRMATION.open(body, "body")
+    method = fields.take(_OTHER_METHOD)
+    fields.raise_errors()
+    return method
 
 
 def read_quote(body: object) -> tuple[Demand, Address | None]:
@@ -265,6 +278,7 @@ _CURRENCY: Final = Member(
     required=False,
 )
 _PAYMENT_METHOD: Final = Member("paymentMethod", Shape(_method, _METHOD.schema))
+_OTHER_METHOD: Final = _PAYMENT_METHOD.optional
 _FINGERPRINT: Final = Member("deviceFingerprint", text(1, 255))
 _METADATA: Final = Member(
     "metadata",
@@ -301,6 +315,7 @@ PAYMENT: Final = Record(
         "dependentRequired": {"eventId": ["tickets"], "tickets": ["eventId"]},
     },
 )
+CONFIRMATION: Final = Record((_OTHER_METHOD,))
 QUOTE: Final = Record((_VENUE_ID.optional, _EVENT_ID, _TICKETS, _BILLING, _CURRENCY))
 
 _AMOUNT: Final = Member("amountCents", _CENTS)

@@ -54,6 +54,10 @@ FROM payment_attempts a
 CROSS JOIN LATERAL unnest(a.sent_again_at) WITH ORDINALITY AS again (at, number)
 WHERE a.tenant_id = %(tenant)s AND a.payment_id = %(payment)s
 UNION ALL
+SELECT r.at, 'attempt', 'payment', r.payment_id, 'retry: ' || r.action, r.outcome, r.number::bigint
+FROM payment_retries r
+WHERE r.tenant_id = %(tenant)s AND r.payment_id = %(payment)s
+UNION ALL
 SELECT m.at, 'move', s.kind, s.id, m.event, m.from_state || ' -> ' || m.to_state, m.version
 FROM subjects s
 JOIN state_moves m ON m.tenant_id = %(tenant)s AND m.machine = s.kind AND m.subject_id = s.id

@@ -15,7 +15,7 @@ SELECT %(tenant)s, id, 1, %(key)s, %(sent_at)s FROM added
 SELECT id, order_id, share, state, amount_cents, received_cents, currency, capture_method, user_id,
        event_id, venue_id, ticket_count, method_type, device_fingerprint, provider, provider_account,
        livemode, object_id, provider_status, failure_code, decline_code, failure_message,
-       last_fact_at, created_at, sent_at, confirmed_at, version
+       last_fact_at, created_at, sent_at, confirmed_at, version, last_try_at
 FROM payments
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 
@@ -23,7 +23,7 @@ WHERE tenant_id = %(tenant)s AND id = %(id)s
 SELECT id, order_id, share, state, amount_cents, received_cents, currency, capture_method, user_id,
        event_id, venue_id, ticket_count, method_type, device_fingerprint, provider, provider_account,
        livemode, object_id, provider_status, failure_code, decline_code, failure_message,
-       last_fact_at, created_at, sent_at, confirmed_at, version
+       last_fact_at, created_at, sent_at, confirmed_at, version, last_try_at
 FROM payments
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 FOR UPDATE
@@ -32,7 +32,7 @@ FOR UPDATE
 SELECT id, order_id, share, state, amount_cents, received_cents, currency, capture_method, user_id,
        event_id, venue_id, ticket_count, method_type, device_fingerprint, provider, provider_account,
        livemode, object_id, provider_status, failure_code, decline_code, failure_message,
-       last_fact_at, created_at, sent_at, confirmed_at, version
+       last_fact_at, created_at, sent_at, confirmed_at, version, last_try_at
 FROM payments
 WHERE tenant_id = %(tenant)s AND order_id = %(order)s
 ORDER BY created_at, id
@@ -50,8 +50,8 @@ WITH saved AS (
         provider_account = %(account)s, livemode = %(livemode)s, object_id = %(object_id)s,
         provider_status = %(provider_status)s, failure_code = %(failure_code)s,
         decline_code = %(decline_code)s, failure_message = %(failure_message)s,
-        last_fact_at = %(last_fact_at)s, confirmed_at = %(confirmed_at)s, updated_at = %(at)s,
-        version = version + 1
+        last_fact_at = %(last_fact_at)s, confirmed_at = %(confirmed_at)s,
+        last_try_at = %(last_try_at)s, updated_at = %(at)s, version = version + 1
     WHERE tenant_id = %(tenant)s AND id = %(id)s AND version = %(version)s
     RETURNING 1
 ), said AS (

@@ -33,6 +33,15 @@ WHERE tenant_id = %(tenant)s
 ORDER BY type_id, label
 FOR UPDATE
 
+-- name: lock_event_types
+-- Sorted by key, as in lock_types.
+SELECT type_id
+FROM stock
+WHERE tenant_id = %(tenant)s
+  AND type_id IN (SELECT id FROM ticket_types WHERE tenant_id = %(tenant)s AND event_id = %(event)s)
+ORDER BY type_id
+FOR UPDATE
+
 -- name: hold
 WITH taken AS (
     UPDATE stock s SET taken = s.taken + h.quantity
