@@ -35,6 +35,7 @@ TENANT: Final = frozenset(
         "payouts",
         "disputes",
         "venue_subscriptions",
+        "plan_invoices",
         "state_moves",
         "idempotency_keys",
         "outbox",

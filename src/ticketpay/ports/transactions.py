@@ -25,7 +25,7 @@ from ticketpay.ports.payouts import Payouts, VenueAccounts
 from ticketpay.ports.pricing import Quotes
 from ticketpay.ports.refunds import Refunds
 from ticketpay.ports.sales import Sales
-from ticketpay.ports.subscriptions import Subscriptions
+from ticketpay.ports.subscriptions import PlanInvoices, Subscriptions
 
 __all__ = ["PlatformTx", "Tx", "UnitOfWork"]
 
@@ -72,6 +72,8 @@ class Tx(PlatformTx, Protocol):
     def disputes(self) -> Disputes: ...
     @property
     def subscriptions(self) -> Subscriptions: ...
+    @property
+    def plan_invoices(self) -> PlanInvoices: ...
     @property
     def sales(self) -> Sales: ...
     @property

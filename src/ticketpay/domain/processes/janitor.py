@@ -2,7 +2,8 @@
 
 A payment without an answer is looked for by its metadata; one that is under way is read again; an
 order whose hold is over is cancelled at the provider first and only then expired. Money that came
-too late is sent back, and that of a cancelled event. The janitor never charges anybody.
+too late is sent back, and that of a cancelled event. The janitor never charges a buyer anew; what a
+venue has wished for its plan is sent under the wish's own keys.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from ticketpay.domain.refunds import Refund, RefundState
 
 if TYPE_CHECKING:
     from ticketpay.domain.orders import Order
+    from ticketpay.domain.processes.plan_billing import PlanCourier
     from ticketpay.domain.processes.venue_money import PayoutCourier
     from ticketpay.ports.payments import PaymentGateway, RefundFact
     from ticketpay.ports.system import Alerts, Clock, Ids, Random
@@ -59,6 +61,7 @@ class Janitor:
     random: Random
     alerts: Alerts
     payouts: PayoutCourier | None = None
+    plans: PlanCourier | None = None
     cancelled: RefundCancelled = attrs.field(init=False)
 
     @cancelled.default
@@ -84,6 +87,8 @@ class Janitor:
                 self._look_at_payment(claim)
             elif claim.kind is TimerKind.PAYOUT:
                 self._send_payout(claim)
+            elif claim.kind is TimerKind.SUBSCRIPTION:
+                self._look_at_plan(claim)
             elif claim.kind is TimerKind.EVENT:
                 self.cancelled(claim)
             else:
@@ -183,6 +188,11 @@ class Janitor:
         if self.payouts is None:
             raise Unavailable("nothing here sends payouts")
         self.payouts(claim)
+
+    def _look_at_plan(self, claim: TimerClaim) -> None:
+        if self.plans is None:
+            raise Unavailable("nothing here looks after plans")
+        self.plans(claim)
 
     def _send_back(self, claim: TimerClaim) -> None:
         tenant, refund_id = claim.tenant_id, RefundId(claim.subject_id)
