@@ -204,9 +204,7 @@ def assemble(
         janitor=_janitor(parts, gateway, desk, prices),
         roll_up_ledger=RollUpLedger(uow=uow),
         trial_balance=TrialBalance(uow=uow),
-        verify_ledger=VerifyLedger(
-            uow=uow, gateway=gateway, payouts=parts.payouts, billing=parts.billing
-        ),
+        verify_ledger=_verify_ledger(parts),
         refunding=_refunding(parts, desk),
         venue_money=_venue_money(parts),
         cancel_event=CancelEvent(uow=uow, clock=clock),
@@ -268,6 +266,12 @@ def _plans(parts: Parts, prices: PriceBook) -> VenuePlans:
         plans=plans,
         subscribe=Subscribe(uow=uow, clock=clock, ids=parts.ids, plans=plans, courier=courier),
         show=ShowSubscription(uow=uow, clock=clock, plans=plans),
+    )
+
+
+def _verify_ledger(parts: Parts) -> VerifyLedger:
+    return VerifyLedger(
+        uow=parts.uow, gateway=parts.gateway, payouts=parts.payouts, billing=parts.billing
     )
 
 
@@ -358,7 +362,6 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
     For ``reading`` only the database has to be set. Raises ``InvalidInput`` when a needed setting is missing and ``Conflict`` when the database
     role would make row-level security void.
     """
-    from ticketpay.adapters.outbound.tickets import HttpTicketService
     from ticketpay.adapters.postgres.backlog import backlog
     from ticketpay.adapters.postgres.uow import PostgresUnitOfWork
     from ticketpay.adapters.stripe.webhook import StripeWebhooks
@@ -379,9 +382,7 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
         uow=uow,
         gateway=_metered(_stripe(settings), metrics),
         reader=StripeWebhooks(tuple(s.value for s in settings.stripe_webhook_secrets)),
-        tickets=HttpTicketService(
-            settings.ticket_service_url, settings.internal_webhook_secret.value, clock, ids
-        ),
+        tickets=_tickets(settings, clock, ids),
         clock=clock,
         ids=ids,
         random=SystemRandom(),
@@ -413,6 +414,13 @@ def _refund_rules(settings: Settings) -> RefundRules:
     return RefundRules(
         window_days=settings.refund_window_days, approval_cents=settings.refund_approval_cents
     )
+
+
+def _tickets(settings: Settings, clock: Clock, ids: Ids) -> TicketService:
+    from ticketpay.adapters.outbound.tickets import HttpTicketService
+
+    secret = settings.internal_webhook_secret.value
+    return HttpTicketService(settings.ticket_service_url, secret, clock, ids)
 
 
 def _close(closing: Iterable[Callable[[], None]]) -> None:

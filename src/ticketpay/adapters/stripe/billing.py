@@ -8,6 +8,7 @@ could still be paid: it is ended before anybody is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -52,6 +53,7 @@ _STATUSES: Final = {
 }
 _NEVER_SENT: Final = Failure("never_sent", message="The provider never heard of it")
 _ASKS: Final = ("requires_action", "processing")
+_DECLINED: Final = ("requires_payment_method", "canceled")
 
 
 @attrs.frozen(kw_only=True)
@@ -82,15 +84,19 @@ class StripeBilling:
         wish = _wish(held)
         ident = held.provider_id or self._started(tenant_id, held, wish, plan)
         shown = self._shown(ident)
-        status = _STATUSES[shown["status"]]
         fact = self._fact(tenant_id, held, shown)
-        if fact.paid or status not in (BillingStatus.INCOMPLETE, BillingStatus.ENDED):
+        if fact.paid or fact.status not in (BillingStatus.INCOMPLETE, BillingStatus.ENDED):
             return fact
         intent = self._intent(shown)
-        if status is BillingStatus.INCOMPLETE and intent.get("status") in _ASKS:
-            return attrs.evolve(fact, client_secret=str(intent.get("client_secret") or ""))
-        if status is BillingStatus.INCOMPLETE:
-            self._cancel(ident)
+        if fact.status is BillingStatus.INCOMPLETE:
+            if intent.get("status") in _ASKS:
+                return attrs.evolve(fact, client_secret=str(intent.get("client_secret") or ""))
+            if intent.get("status") in _DECLINED:
+                self._cancel(ident)
+            # The bank may have answered, and the buyer paid, at any moment until now.
+            fact = self._fact(tenant_id, held, self._shown(ident))
+            if fact.paid or fact.status is not BillingStatus.ENDED:
+                return fact
         raise PaymentDeclined(_reason(intent))
 
     def switch(self, tenant_id: TenantId, held: Subscription, plan: Plan) -> BillingFact:
@@ -214,7 +220,7 @@ class StripeBilling:
 
     def _update(self, held: Subscription, wish: PlanWish, what: str, changes: Any) -> None:
         options = _keyed(held, wish, what)
-        with translated():
+        with translated(), _ended_already():
             self._client.v1.subscriptions.update(held.provider_id, changes, options)
 
     def _pay(self, held: Subscription, wish: PlanWish, shown: _Json) -> None:
@@ -227,7 +233,7 @@ class StripeBilling:
                 self._client.v1.invoices.pay(shown["latest_invoice"], {}, options)
 
     def _cancel(self, ident: str) -> None:
-        with translated():
+        with translated(), _ended_already():
             self._client.v1.subscriptions.cancel(ident)
 
     def _came_of(self, tenant_id: TenantId, held: Subscription, plan: Plan) -> BillingFact:
@@ -299,6 +305,16 @@ class StripeBilling:
                 # One of nothing is no money: it is neither booked nor counted.
                 if found["amount_paid"]:
                     yield found
+
+
+@contextmanager
+def _ended_already() -> Iterator[None]:
+    """What has ended cannot be changed: whoever reads it next learns that."""
+    try:
+        yield
+    except stripe.InvalidRequestError as error:
+        if error.code != "resource_missing" or error.param != "id":
+            raise
 
 
 def _wish(held: Subscription) -> PlanWish:

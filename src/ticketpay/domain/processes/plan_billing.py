@@ -115,6 +115,9 @@ class PlanDesk:
         else:
             saved = self.move(tx, after_fact(held, fact, number), event, now)
         self._book(tx, saved, fact, now)
+        if fact.paid and held.state is SubscriptionState.PENDING and saved.is_over:
+            # The buyer paid what was being given up; what to do with the money, a person decides.
+            self.alerts.raise_alert("plan_paid_and_ended", "", venue_id=str(saved.venue_id))
         if event is SubscriptionEvent.FAIL:
             self.alerts.raise_alert("plan_unpaid", saved.plan_id, venue_id=str(saved.venue_id))
         self.look_next(tx, saved, now, paid=fact.paid)

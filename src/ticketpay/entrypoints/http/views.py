@@ -93,8 +93,9 @@ PROBLEM: Final = _object(
     },
     "errors",
     "payment",
+    "subscription",
 )
-"""RFC 9457, with the code that clients may rely on; a declined payment comes with its view."""
+"""RFC 9457, with the code that clients may rely on; what was declined comes with its view."""
 
 VIEWS: Final[Mapping[str, Schema]] = {
     "Problem": PROBLEM,
