@@ -18,6 +18,7 @@ from tests.simulation.actors import OVER_AT_ONCE, Task
 from tests.simulation.world import Process, Request, World
 from tests.support import sandboxed
 from tests.support.sandboxed import place_order
+from tests.support.scenery import audit_entry
 from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.catalog import EventCancelled
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
@@ -272,6 +273,12 @@ def give_plan_up(world: World, process: Process) -> str:
     """It wants none any more."""
     answer = process.app.plans.subscribe(_plan_order(world, world.scenery.event_id, ends=True))
     return str("cancelsAt" in answer.body)
+
+
+def sync_plan(world: World, process: Process) -> str:
+    """An operator has the provider asked about the plan."""
+    scenery, entry = world.scenery, audit_entry(world.clock.now(), id=world.uuid())
+    return str(process.app.plans.sync(scenery.tenant, scenery.venue_id, entry).state)
 
 
 def plan_asked_there(operation: str, fault: str) -> Prepare:
@@ -641,6 +648,7 @@ SCENARIOS: Final = (
     Scenario("plans", "its bank asks", subscribe_asked),
     Scenario("plans", "another plan", switch_plan, (done(subscribe),)),
     Scenario("plans", "no plan any more", give_plan_up, (done(subscribe),)),
+    Scenario("plans", "asked about by hand", sync_plan, (*PLANNED, later(MONTH))),
     Scenario("janitor", "a plan that nobody answered for", janitor, (*UNHEARD, later(61))),
     Scenario("janitor", "a plan whose renewal was not told", janitor, (*PLANNED, later(MONTH))),
     Scenario("janitor", "a plan that is not paid", janitor, (*PLANNED, card_expires, later(MONTH))),

@@ -46,7 +46,7 @@ from ticketpay.domain.processes.refunding import (
     SyncRefund,
 )
 from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
-from ticketpay.domain.processes.subscribing import ShowSubscription, Subscribe, VenuePlans
+from ticketpay.domain.processes.subscribing import ShowSubscription, Subscribe, SyncPlan, VenuePlans
 from ticketpay.domain.processes.taxing import ListEstimatedTaxes, TaxDesk
 from ticketpay.domain.processes.venue_money import (
     AskPayout,
@@ -266,6 +266,7 @@ def _plans(parts: Parts, prices: PriceBook) -> VenuePlans:
         plans=plans,
         subscribe=Subscribe(uow=uow, clock=clock, ids=parts.ids, plans=plans, courier=courier),
         show=ShowSubscription(uow=uow, clock=clock, plans=plans),
+        sync=SyncPlan(uow=uow, clock=clock),
     )
 
 

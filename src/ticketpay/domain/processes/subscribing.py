@@ -51,6 +51,7 @@ from ticketpay.domain.subscriptions import (
 if TYPE_CHECKING:
     from ticketpay.domain.audit import Detail
     from ticketpay.domain.catalog import Venue
+    from ticketpay.domain.kernel.ids import TenantId
     from ticketpay.ports.system import Clock, Ids
     from ticketpay.ports.transactions import Tx, UnitOfWork
 
@@ -58,6 +59,7 @@ __all__ = [
     "ShowSubscription",
     "Subscribe",
     "SubscribeOrder",
+    "SyncPlan",
     "VenuePlans",
     "check_tickets_left",
 ]
@@ -319,12 +321,35 @@ class ShowSubscription:
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
+class SyncPlan:
+    """``ticketpay plans sync``: the worker asks the provider about a venue's plan now."""
+
+    uow: UnitOfWork
+    clock: Clock
+
+    def __call__(self, tenant: TenantId, venue_id: VenueId, entry: AuditEntry) -> Subscription:
+        """The subscription as it is before the worker has asked; raises ``NotFound``."""
+
+        def look(tx: Tx) -> Subscription:
+            now = self.clock.now()
+            held = tx.subscriptions.lock(venue_id)()
+            if held is None:
+                raise NotFound(f"venue {venue_id} has no subscription")
+            tx.timers.set(tx.tenant_id, TimerKind.SUBSCRIPTION, venue_id, now)
+            tx.audit.record(attrs.evolve(entry, at=now))
+            return held
+
+        return self.uow.run(tenant, look)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class VenuePlans:
     """Everything about the plans of venues."""
 
     plans: Sequence[Plan]
     subscribe: Subscribe
     show: ShowSubscription
+    sync: SyncPlan
 
     def offered(self) -> dict[str, object]:
         """``GET /plans``: from the smallest to the largest; prices in cents for ``billingDays``."""

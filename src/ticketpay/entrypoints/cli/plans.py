@@ -9,7 +9,7 @@ import attrs
 import click
 
 from ticketpay.domain.kernel.errors import NotFound
-from ticketpay.domain.kernel.ids import VenueId
+from ticketpay.domain.kernel.ids import TenantId, VenueId
 from ticketpay.entrypoints.cli.common import (
     acting,
     cents_of,
@@ -122,6 +122,22 @@ def plans_cancel(venue: UUID, tenant: UUID, *, yes: bool, name: str, reason: str
             return
         view = _taken(app.plans.subscribe(order))
     say_done("plan.cancel", venue, before, _told(view))
+
+
+@plans.command("sync")
+@click.argument("venue", type=click.UUID)
+@of_tenant
+@acting
+def plans_sync(venue: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
+    """Have the worker ask the provider about a venue's plan now."""
+    entry = entry_of("plan.sync", "venue", venue, name=name, reason=reason)
+    with opened(tenant) as app:
+        before = str(app.plans.show(support_of(tenant), VenueId(venue))["status"])
+        if not yes:
+            say_dry("plan.sync", venue, before, "have the worker ask the provider")
+            return
+        app.plans.sync(TenantId(tenant), VenueId(venue), entry)
+    say_done("plan.sync", venue, before, "the worker asks the provider")
 
 
 def _order(tenant: UUID, venue: UUID, entry: AuditEntry, **wanted: Any) -> SubscribeOrder:
