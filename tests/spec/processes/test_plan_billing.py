@@ -368,6 +368,8 @@ def test_an_event_about_nobodys_plan_waits_and_is_told(system: Sandboxed) -> Non
         system.work()
         system.clock.advance(70)
     assert "webhook_dead" in system.alerts.kinds()
+    assert ask(system, "enterprise", "").outcome is Outcome.COMPLETED
+    assert (earned(system), verified(system)) == (49_900, ())
     rows = system.uow.store.platform.settled.values()
     assert {row.status for row in rows} >= {InboxStatus.DEAD, InboxStatus.PROCESSED}
 

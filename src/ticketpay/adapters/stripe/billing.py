@@ -147,15 +147,13 @@ class StripeBilling:
 
     def totals(self, tenant_id: TenantId) -> Iterator[ProviderTotal]:
         """Every paid invoice of the tenant's subscriptions."""
-        for invoice in self._invoices({}):
-            if plan_details(invoice).get("tenant_id") == str(tenant_id):
-                paid = _paid(invoice)
-                yield ProviderTotal(
-                    payment_id=paid.id,
-                    account="",
-                    currency=paid.amount.currency.code,
-                    cents=paid.amount.cents,
-                )
+        for paid in map(_paid, self._invoices(tenant_id, {})):
+            yield ProviderTotal(
+                payment_id=paid.id,
+                account="",
+                currency=paid.amount.currency.code,
+                cents=paid.amount.cents,
+            )
 
     def _started(self, tenant_id: TenantId, held: Subscription, wish: PlanWish, plan: Plan) -> str:
         """The id of the subscription that was made for the wish; raises ``PaymentDeclined``."""
@@ -283,7 +281,7 @@ class StripeBilling:
             if shown["metadata"].get("tenant_id") != str(tenant_id):
                 raise ValueError(f"{shown['id']} is not a plan of ours")
             customer = str(shown["customer"])
-            invoices = tuple(map(_paid, self._invoices({"customer": customer})))
+            invoices = tuple(map(_paid, self._invoices(tenant_id, {"customer": customer})))
             item = shown["items"]["data"][0]
             ends = shown["cancel_at"] if shown["cancel_at_period_end"] else shown["ended_at"]
             return BillingFact(
@@ -298,12 +296,14 @@ class StripeBilling:
                 client_secret=secret,
             )
 
-    def _invoices(self, asked: _Json) -> Iterator[_Json]:
+    def _invoices(self, tenant_id: TenantId, asked: _Json) -> Iterator[_Json]:
+        """The paid invoices of the tenant's plans; whatever else a customer pays is not ours."""
         params: Any = {"limit": 100, "status": "paid", **asked}
         with translated():
             for found in map(plain, self._client.v1.invoices.list(params).auto_paging_iter()):
+                ours = plan_details(found).get("tenant_id") == str(tenant_id)
                 # One of nothing is no money: it is neither booked nor counted.
-                if found["amount_paid"]:
+                if ours and found["amount_paid"]:
                     yield found
 
 
