@@ -50,8 +50,8 @@ from ticketpay.domain.payouts import Payout, PayoutRules, VenueAccount
 from ticketpay.domain.pricing import Address, TaxPart, TaxQuestion
 from ticketpay.domain.processes.checkout import PlaceOrder
 from ticketpay.domain.processes.subscribing import SubscribeOrder
-from ticketpay.domain.refunds import Dispute, Refund
-from ticketpay.domain.subscriptions import Subscription, SubscriptionState
+from ticketpay.domain.refunds import Dispute, DisputeState, Refund
+from ticketpay.domain.subscriptions import Subscription
 from ticketpay.entrypoints.bootstrap import App, Parts, assemble
 from ticketpay.ports.messaging import TicketDelivery
 from ticketpay.ports.payments import PaymentGateway
@@ -410,22 +410,33 @@ class World:
 
     def next_of_ours(self) -> float:
         """The same without what the provider and the banks will do."""
-        queues = ("waiting", "timers", "streams")
-        times = [
+        queues = ("waiting", "streams")
+        times = [_due_at(row).timestamp() for queue in queues for row in self._rows(queue)]
+        timers = self.uow.store.platform.timers.items()
+        asking = self.asked_about()
+        times += [
             _due_at(row).timestamp()
-            for queue in queues
-            for row in self._rows(queue)
-            if not self._may_wait(row)
+            for key, row in timers
+            if key not in asking or _due_at(row) <= self.clock.now()
         ]
         return min([*times, self.next_at()])
 
-    def _may_wait(self, row: _Queued) -> bool:
-        """Whether it is the next look at a plan about which nothing is open: it never comes to rest."""
-        plan, venue = self.plan(), self.scenery.venue_id
-        key = (self.scenery.tenant, TimerKind.SUBSCRIPTION, venue)
-        mine = row is self.uow.store.platform.timers.get(key)
-        open_ = plan is None or plan.pending_wish or plan.state is SubscriptionState.PENDING
-        return mine and not open_ and _due_at(row) > self.clock.now()
+    def asked_about(self) -> set[tuple[UUID, TimerKind, UUID]]:
+        """The timers that ring for as long as something lasts, to be sure that nothing was lost.
+
+        Those of payments whose banks have not decided, and that of a plan which the provider bills.
+        """
+        tables, home = self.uow.store.of(self.scenery.tenant), self.scenery.tenant
+        open_ended = (DisputeState.INQUIRY, DisputeState.OPEN)
+        disputes = [d for d in tables.disputes.values() if d.state in open_ended]
+        asked: set[tuple[UUID, TimerKind, UUID]] = {
+            (home, TimerKind.PAYMENT, dispute.payment_id) for dispute in disputes
+        }
+        plan = self.plan()
+        settled = plan is not None and not plan.pending_wish and not plan.is_over
+        if plan is not None and settled and (plan.provider_id or plan.cancels_at):
+            asked.add((home, TimerKind.SUBSCRIPTION, plan.venue_id))
+        return asked
 
     def _rows(self, queue: str) -> Iterator[_Queued]:
         rows: Iterator[_Queued] = getattr(self.uow.store.platform, queue).values()

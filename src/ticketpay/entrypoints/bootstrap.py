@@ -119,6 +119,7 @@ class Parts:
     fees: FeeSchedule = attrs.field(factory=FeeSchedule)
     refund_rules: RefundRules = attrs.field(factory=RefundRules)
     payout_rules: PayoutRules = attrs.field(factory=PayoutRules)
+    hold_rules: HoldRules = attrs.field(factory=HoldRules)
     payouts: PayoutGateway | None = None
     billing: PlanBilling | None = None
     admit: AdmitRequest | None = None
@@ -241,14 +242,16 @@ def _refunding(parts: Parts, desk: FactDesk) -> Refunding:
         decide=DecideRefund(uow=uow, desk=refunds, clock=clock),
         show=ShowRefund(uow=uow),
         sync=SyncRefund(uow=uow, gateway=parts.gateway, desk=refunds, clock=clock),
-        sync_payment=RefundSync(uow=uow, gateway=parts.gateway, desk=refunds, clock=clock),
+        sync_payment=RefundSync(uow=uow, gateway=parts.gateway, desk=desk, clock=clock),
         disputes=ShowDisputes(uow=uow),
     )
 
 
 def _venue_money(parts: Parts) -> VenueMoney:
     uow, clock, ids, rules = parts.uow, parts.clock, parts.ids, parts.payout_rules
-    release = ReleaseVenueMoney(uow=uow, clock=clock, alerts=parts.alerts, rules=HoldRules())
+    release = ReleaseVenueMoney(
+        uow=uow, clock=clock, alerts=parts.alerts, rules=parts.hold_rules, reserves=rules
+    )
     return VenueMoney(
         release=release,
         ask=AskPayout(uow=uow, release=release, clock=clock, ids=ids, rules=rules),
@@ -365,7 +368,6 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
     """
     from ticketpay.adapters.postgres.backlog import backlog
     from ticketpay.adapters.postgres.uow import PostgresUnitOfWork
-    from ticketpay.adapters.stripe.webhook import StripeWebhooks
     from ticketpay.adapters.system.alerts import LogAlerts
     from ticketpay.adapters.system.chance import SystemRandom
     from ticketpay.adapters.system.clock import SystemClock
@@ -382,7 +384,7 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
     parts = Parts(
         uow=uow,
         gateway=_metered(_stripe(settings), metrics),
-        reader=StripeWebhooks(tuple(s.value for s in settings.stripe_webhook_secrets)),
+        reader=_webhooks(settings),
         tickets=_tickets(settings, clock, ids),
         clock=clock,
         ids=ids,
@@ -392,6 +394,8 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
         metrics=metrics,
         admit=_admission(redis, clock) if settings.enable_rate_limiting else None,
         refund_rules=_refund_rules(settings),
+        payout_rules=_payout_rules(settings),
+        hold_rules=HoldRules(hold_days=settings.payout_hold_days),
         payouts=_payouts(settings),
         billing=_billing(settings),
         turns=_turns(settings, redis) if settings.one_purchase_at_a_time else None,
@@ -401,6 +405,19 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
     if metrics is not None:
         metrics.watch_database(lambda: backlog(uow, clock.now()))
     return _opened(parts, uow, redis)
+
+
+def _webhooks(settings: Settings) -> WebhookReader:
+    from ticketpay.adapters.stripe.webhook import StripeWebhooks
+
+    return StripeWebhooks(tuple(secret.value for secret in settings.stripe_webhook_secrets))
+
+
+def _tickets(settings: Settings, clock: Clock, ids: Ids) -> TicketService:
+    from ticketpay.adapters.outbound.tickets import HttpTicketService
+
+    secret = settings.internal_webhook_secret.value
+    return HttpTicketService(settings.ticket_service_url, secret, clock, ids)
 
 
 def _opened(parts: Parts, uow: PostgresUnitOfWork, redis: RedisClient | None) -> App:
@@ -417,11 +434,13 @@ def _refund_rules(settings: Settings) -> RefundRules:
     )
 
 
-def _tickets(settings: Settings, clock: Clock, ids: Ids) -> TicketService:
-    from ticketpay.adapters.outbound.tickets import HttpTicketService
-
-    secret = settings.internal_webhook_secret.value
-    return HttpTicketService(settings.ticket_service_url, secret, clock, ids)
+def _payout_rules(settings: Settings) -> PayoutRules:
+    return PayoutRules(
+        minimum_cents=settings.payout_minimum_cents,
+        daily_max_cents=settings.payout_daily_max_cents,
+        reserve_days=settings.payout_reserve_days,
+        instant_fee_min_cents=settings.instant_payout_fee_min_cents,
+    )
 
 
 def _close(closing: Iterable[Callable[[], None]]) -> None:

@@ -159,6 +159,10 @@ class PaymentGateway(Protocol):
         """Every refund of an intent, whoever made it, oldest first."""
         ...
 
+    def disputes_of(self, ref: ProviderRef) -> tuple[DisputeNotice, ...]:
+        """Every dispute of an intent as it is now, oldest first."""
+        ...
+
 
 @attrs.frozen(kw_only=True)
 class BillingNotice:

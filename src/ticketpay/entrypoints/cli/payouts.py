@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["payouts"]
 
-_BALANCES = ("available", "pending", "reserved", "inTransit", "payable")
 _in_currency = click.option(
     "--currency", default="USD", show_default=True, help="Three letters, as ISO 4217 has them."
 )
@@ -40,21 +40,7 @@ _in_currency = click.option(
 
 @click.group(cls=Group)
 def payouts() -> None:
-    """The money of venues."""
-
-
-@payouts.command("balance")
-@click.argument("venue", type=click.UUID)
-@of_tenant
-def payouts_balance(venue: UUID, tenant: UUID) -> None:
-    """Print what a venue has, and what of it is payable."""
-    with opened(tenant, reading=True) as app:
-        view: Any = app.venue_money.show.balance(support_of(tenant), VenueId(venue))
-    rows = [
-        (one["currency"], *(cents_of(one[f"{name}Cents"]) for name in _BALANCES))
-        for one in view["balances"]
-    ]
-    emit_table(view, ("currency", *_BALANCES), rows)
+    """What venues are paid out."""
 
 
 @payouts.command("list")
@@ -83,6 +69,10 @@ def payouts_connect(
     """Say to which account at the provider a venue is paid out from now on."""
     from ticketpay.domain.money import Currency
 
+    if not re.fullmatch(r"acct_\w{1,64}", account, re.ASCII):
+        raise click.BadParameter(
+            "must be an account at the provider, such as acct_1ABC", param_hint="ACCOUNT"
+        )
     money = Currency.of(currency)
     entry = entry_of("payout.connect", "venue", venue, name=name, reason=reason)
     entry = attrs.evolve(entry, details={"account": account})
