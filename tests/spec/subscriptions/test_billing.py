@@ -12,8 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.spec.subscriptions.subscribers import NOW, subscription
-from ticketpay.domain.ledger import AccountKind, plan_posting
-from ticketpay.domain.money import USD, Money
 from ticketpay.domain.payments import Failure
 from ticketpay.domain.subscriptions import (
     SUBSCRIPTION_MACHINE,
@@ -148,19 +146,3 @@ def test_who_waits_for_the_bank_is_known() -> None:
     assert subscription(state=SubscriptionState.CANCELLED).is_over
     assert "pm_1" not in repr(subscription(wish=wish()))
     assert "secret" not in repr(fact(client_secret="secret"))
-
-
-def test_a_paid_period_is_the_houses() -> None:
-    """At the provider and earned with the plan's name, under the invoice's key."""
-    posting = plan_posting(
-        invoice_id="in_1", plan_id="pro", amount=Money(49_900, USD), posted_at=NOW
-    )
-    there, earned = posting.entries
-    assert posting.key == "plan:in_1"
-    assert (there.account.kind, there.cents) == (AccountKind.PROVIDER, 49_900)
-    assert (earned.account.kind, earned.account.subject, earned.cents) == (
-        AccountKind.PLATFORM_REVENUE,
-        "pro",
-        -49_900,
-    )
-    assert there.account.party == earned.account.party == "platform"
