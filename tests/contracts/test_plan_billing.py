@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support.scenery import START, a_subscription, a_wish
 from ticketpay.adapters.memory import VirtualClock
-from ticketpay.adapters.sandbox import SandboxModel
+from ticketpay.adapters.sandbox import Response, SandboxModel
 from ticketpay.adapters.stripe.billing import StripeBilling
 from ticketpay.domain.kernel.errors import NotFound, OutcomeUnknown
 from ticketpay.domain.kernel.ids import TenantId, VenueId
@@ -308,3 +309,31 @@ def test_strangers_are_told_nothing(desk: Desk) -> None:
     stranger = StripeBilling.create("sk_live_x", transport=desk.model.request)
     with pytest.raises(ProviderUnavailable):
         stranger.retrieve(TENANT, known)
+
+
+def test_who_ends_what_somebody_else_has_ended_learns_it(desk: Desk) -> None:
+    """Two who end a declined subscription at once, or one that waits, both hear that it is over."""
+
+    def second(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        if method == "DELETE":
+            desk.model.request(method, path, HEADERS, b"")
+        return desk.model.request(method, path, headers, body)
+
+    billing = StripeBilling.create("sk_test_x", transport=second, now=desk.clock.now)
+    with pytest.raises(PaymentDeclined):
+        billing.start(TENANT, desk.wanted("chargeDeclined"), plan_of("pro"))
+    held = desk.wanted("threeDSecureRequired")
+    waiting = desk.wishing(heard(held, desk.start(held)), ends=True, method="")
+    assert billing.end(TENANT, waiting).status is BillingStatus.ENDED
+
+
+def test_each_wish_has_its_own_subscription(desk: Desk) -> None:
+    """What came of a former wish is not taken for what has come of the last one."""
+    held = desk.wanted("chargeDeclined")
+    with pytest.raises(PaymentDeclined):
+        desk.start(held)
+    lost = desk.wishing(held)
+    desk.clock.advance(26 * 3_600)
+    with pytest.raises(PaymentDeclined) as refused:
+        desk.start(lost)
+    assert refused.value.failure.code == "never_sent"

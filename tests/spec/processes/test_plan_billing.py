@@ -16,9 +16,18 @@ from ticketpay.domain.kernel.errors import InvalidInput
 from ticketpay.domain.ledger import AccountKind
 from ticketpay.domain.messaging import Answer, InboxStatus, KeyScope, Outcome
 from ticketpay.domain.parties import Actor, Role
+from ticketpay.domain.payments import Failure
 from ticketpay.domain.pricing import Tier
+from ticketpay.domain.processes.plan_billing import Heard
 from ticketpay.domain.processes.subscribing import SubscribeOrder
-from ticketpay.domain.subscriptions import Subscription, SubscriptionState, WishState, fee_tier
+from ticketpay.domain.subscriptions import (
+    BillingFact,
+    BillingStatus,
+    Subscription,
+    SubscriptionState,
+    WishState,
+    fee_tier,
+)
 
 pytestmark = pytest.mark.spec("S19")
 
@@ -84,6 +93,12 @@ def earned(system: Sandboxed) -> int:
 
 def verified(system: Sandboxed) -> tuple[str, ...]:
     return system.app.verify_ledger(system.scenery.tenant).differences
+
+
+def hear(system: Sandboxed, asked: Subscription, heard: Heard) -> None:
+    """Somebody comes back with what the provider has said about ``asked``."""
+    desk, now = system.app.plans.subscribe.courier.desk, system.clock.now()
+    system.uow.run(system.scenery.tenant, lambda tx: desk.settle(tx, asked, heard, now))
 
 
 def listen(system: Sandboxed) -> None:
@@ -315,6 +330,7 @@ def test_a_plan_is_given_up_at_the_end_of_its_period(system: Sandboxed) -> None:
     assert give_up(system).body["code"] == "NOT_FOUND"
     assert ask(system, "starter").outcome is Outcome.COMPLETED
     assert (earned(system), verified(system)) == (59_800, ())
+    assert len(list(system.model._world.account("").of("customer").all())) == 1
 
 
 def test_whoever_subscribes_again_takes_it_back(system: Sandboxed) -> None:
@@ -400,11 +416,87 @@ def test_a_late_answer_is_not_applied_over_a_newer_one(system: Sandboxed) -> Non
     asked = held(system)
     old = plans.ask(system.scenery.tenant, asked)
     give_up(system)
-    tenant = system.scenery.tenant
-    system.uow.run(tenant, lambda tx: plans.desk.settle(tx, asked, old, system.clock.now()))
+    hear(system, asked, old)
     assert held(system).cancels_at is not None
     system.work()
     assert held(system).cancels_at is not None
+
+
+def next_look(system: Sandboxed) -> float:
+    """How many seconds from now on the worker looks at the plan."""
+    timers = system.uow.store.platform.timers.items()
+    (due_at,) = [row.due_at for key, row in timers if key[1] == "subscription"]
+    return (due_at - system.clock.now()).total_seconds()
+
+
+def test_an_old_refusal_decides_no_newer_wish(system: Sandboxed) -> None:
+    """Who comes back with a refusal of a wish that is decided changes nothing about the next one."""
+    ask(system)
+    asked = held(system)
+    assert asked.wish is not None
+    old = attrs.evolve(asked, wish=attrs.evolve(asked.wish, state=WishState.PENDING))
+    faulty(system, "POST v1/subscriptions/{}", "timeout_before")
+    assert ask(system, "starter", "").outcome is Outcome.ACCEPTED
+    hear(system, old, Failure("card_declined"))
+    assert held(system).pending_wish is not None
+
+
+def test_what_is_cancelled_is_not_written_again(system: Sandboxed) -> None:
+    """A fact that comes after the end is booked, if there is money in it, and changes nothing else."""
+    ask(system)
+    courier, tenant = system.app.plans.subscribe.courier, system.scenery.tenant
+    give_up(system)
+    system.clock.advance(PERIOD + MARGIN)
+    listen(system)
+    over = held(system)
+    fact = courier.ask(tenant, over)
+    assert isinstance(fact, BillingFact)
+    hear(system, over, attrs.evolve(fact, plan_id="starter", cancels_at=None))
+    assert attrs.evolve(held(system), version=over.version) == over
+
+
+def test_the_worker_looks_as_often_as_it_must(system: Sandboxed) -> None:
+    """After the period, hourly while an invoice is open, daily when past due, never when it is over."""
+    ask(system)
+    assert next_look(system) == PERIOD + 2 * 3_600
+    courier, tenant = system.app.plans.subscribe.courier, system.scenery.tenant
+    fact = courier.ask(tenant, held(system))
+    assert isinstance(fact, BillingFact)
+    for told, seconds in (
+        (attrs.evolve(fact, paid=False), 3_600),
+        (attrs.evolve(fact, status=BillingStatus.PAST_DUE), 24 * 3_600),
+    ):
+        hear(system, held(system), told)
+        assert next_look(system) == seconds
+    hear(system, held(system), attrs.evolve(fact, status=BillingStatus.ENDED))
+    assert len(system.uow.store.platform.timers) == 0
+
+
+def test_who_waits_for_the_bank_is_only_looked_at(system: Sandboxed) -> None:
+    """The worker sends nothing while the bank is asked: no other card, no other price."""
+    ask(system, card="threeDSecureRequired")
+    events = len(list(system.model._world.account("").events.all()))
+    listen(system)
+    system.clock.advance(601)
+    assert system.work() == 1
+    assert len(list(system.model._world.account("").events.all())) == events
+    assert held(system).pending_wish is not None
+
+
+def test_money_that_came_while_it_ended_is_told(system: Sandboxed) -> None:
+    """The buyer pays in the moment of giving up: booked, and a person decides about it."""
+    answer = ask(system, card="threeDSecureRequired")
+    intent, calls = answer.client_secret.partition("_secret")[0], []
+
+    def pay_before_the_end(step: str) -> None:
+        calls.append(step)
+        if calls.count("provider.before") == 2 and step == "provider.before":
+            system.authenticate(intent)
+
+    system.on_step = pay_before_the_end
+    assert give_up(system).body["status"] == "cancelled"
+    assert "plan_paid_and_ended" in system.alerts.kinds()
+    assert (there(system), earned(system), verified(system)) == (["canceled"], 49_900, ())
 
 
 def test_billing_that_is_off_leaves_what_is_billed(system: Sandboxed) -> None:
