@@ -429,6 +429,31 @@ def next_look(system: Sandboxed) -> float:
     return (due_at - system.clock.now()).total_seconds()
 
 
+@pytest.mark.spec("S36")
+def test_a_request_that_died_is_taken_up_where_it_was(system: Sandboxed) -> None:
+    """Repeated it goes on with its own wish; once the worker has decided that, with none at all."""
+    keys = [uuid4(), uuid4()]
+
+    def die(step: str) -> None:
+        if step == "provider.before":
+            raise KeyboardInterrupt
+
+    for key, plan in zip(keys, ("pro", "enterprise"), strict=True):
+        system.on_step = die
+        with pytest.raises(KeyboardInterrupt):
+            ask(system, plan, "visa", key)
+        system.on_step = lambda _: None
+        system.clock.advance(91)
+        if key == keys[0]:
+            assert system.app.janitor() == 1
+    assert held(system).pending_wish is not None
+    again = ask(system, "pro", "visa", keys[0])
+    assert (again.outcome, again.body["plan"]) == (Outcome.COMPLETED, "pro")
+    assert held(system).pending_wish is not None
+    assert ask(system, "enterprise", "visa", keys[1]).body["plan"] == "enterprise"
+    assert (there(system), earned(system)) == (["active"], 49_900)
+
+
 def test_an_old_refusal_decides_no_newer_wish(system: Sandboxed) -> None:
     """Who comes back with a refusal of a wish that is decided changes nothing about the next one."""
     ask(system)
