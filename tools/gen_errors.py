@@ -54,6 +54,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "BALANCE_NEGATIVE": "Wait for later sales to make the debt good, or settle it.",
     "CONFLICT": "Read the state again, then decide.",
     "ALREADY_REFUNDED": "Nothing: the money has gone back, or is on its way.",
+    "PLAN_BILLING_OFF": "Start the service with PLAN_BILLING=stripe, or end the plan at the provider.",
+    "PLAN_CHANGE_PENDING": "Wait until the provider has decided; `GET` shows it.",
     "CHARGED_BACK": "Nothing: the buyer's bank has the money. Answer the dispute at the provider.",
     "NOTHING_CAPTURED": "Cancel the payment; nothing was taken.",
     "REFUND_DECIDED": "Nothing: somebody has decided already.",

@@ -14,6 +14,7 @@ __all__ = ["MEMBERS", "PAGE", "main", "rendered"]
 PAGE: Final = Path(__file__).parents[1] / "docs/reference/events.md"
 _PAYMENT: Final = ("paymentId", "orderId", "amountCents", "currency")
 _ORDER: Final = ("orderId", "paymentId")
+_PLAN: Final = ("subscriptionId", "venueId", "plan")
 _PAYOUT: Final = ("payoutId", "venueId", "amountCents", "feeCents", "currency")
 _REFUND: Final = ("refundId", "paymentId", "orderId", "amountCents", "currency")
 _DISPUTE: Final = ("disputeId", "paymentId", "orderId", "amountCents", "currency")
@@ -39,6 +40,10 @@ MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "refund.initiated": (*_REFUND, "reason"),
     "refund.completed": _REFUND,
     "refund.failed": _REFUND,
+    "subscription.started": _PLAN,
+    "subscription.renewed": _PLAN,
+    "subscription.past_due": _PLAN,
+    "subscription.cancelled": _PLAN,
     "payout.requested": _PAYOUT,
     "payout.cancelled": _PAYOUT,
     "payout.paid": _PAYOUT,
@@ -54,7 +59,7 @@ Written by `python tools/gen_events.py`. An event is kept in the outbox in the t
 | `id` | the event's UUID; the same at every delivery |
 | `type` | one of the types below |
 | `tenantId` | whose it is |
-| `aggregateType`, `aggregateId` | what it happened to: a payment, an order, a refund, a payout or a dispute |
+| `aggregateType`, `aggregateId` | what it happened to: a payment, an order, a refund, a payout, a dispute or a subscription |
 | `occurredAt` | RFC 3339 in UTC |
 | `version` | 1 |
 | `data` | the members below; ids only, no personal data; amounts are integers of cents |

@@ -54,6 +54,7 @@ def test_every_port_has_an_adapter_for_tests_and_one_for_work() -> None:
     alone = {
         "Later",
         "PayoutGateway",
+        "PlanBilling",
         "WebhookReader",
     }  # memory has none; the sandbox is behind them
     for port in ports():

@@ -21,7 +21,15 @@ from tests.contracts.test_disputes import a_dispute
 from tests.contracts.test_retries import a_retry
 from tests.support.backend import Backend
 from tests.support.databases import Database
-from tests.support.scenery import Scenery, a_payout, a_subscription, audit_entry, chain, ref
+from tests.support.scenery import (
+    Scenery,
+    a_payout,
+    a_subscription,
+    an_invoice,
+    audit_entry,
+    chain,
+    ref,
+)
 from ticketpay.adapters.postgres.errors import CONSTRAINTS
 from ticketpay.domain.catalog import Cancellation, EventCancelled
 from ticketpay.domain.inventory import SeatUnavailable, SoldOut
@@ -244,6 +252,16 @@ def saved_subscription(backend: Backend) -> Act:
     return lambda tx: tx.subscriptions.save(held)
 
 
+def invoice_without_subscription(backend: Backend) -> Act:
+    return lambda tx: tx.plan_invoices.add(VenueId(uuid4()), an_invoice(backend.now()))
+
+
+def add_invoice(backend: Backend) -> Act:
+    held = a_subscription(backend.home.venue_id, backend.now())
+    backend.run(lambda tx: tx.subscriptions.add(held))
+    return lambda tx: tx.plan_invoices.add(held.venue_id, an_invoice(backend.now()))
+
+
 def unsold_ticket(backend: Backend) -> Act:
     order = backend.stored_order()
     return lambda tx: tx.stock.give_back(order.id, order.tickets)
@@ -355,6 +373,8 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "venue_accounts_tenant_id_venue_id_fkey": Refusal(Conflict, guard_without_venue),
     "venue_subscriptions_pkey": Refusal(Conflict, twice(add_subscription)),
     "venue_subscriptions_tenant_id_venue_id_fkey": Refusal(Conflict, subscription_without_venue),
+    "plan_invoices_pkey": Refusal(Conflict, twice(add_invoice)),
+    "plan_invoices_venue": Refusal(Conflict, invoice_without_subscription),
     "subscription_version": Refusal(Conflict, twice(saved_subscription)),
     "refunds_provider": Refusal(Conflict, refund_of_another),
     "payment_retries_tenant_id_payment_id_fkey": Refusal(Conflict, try_without_payment),
@@ -440,7 +460,11 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
         "stock_holds_quantity_check",
         "stock_holds_state_check",
         "ticket_types_price_cents_check",
+        "plan_invoices_amount_cents_check",
+        "venue_subscriptions_provider",
         "venue_subscriptions_state_check",
+        "venue_subscriptions_wish",
+        "venue_subscriptions_wish_state_check",
         "webhook_inbox_status_check",
     ),
     "only migrations write there": (

@@ -12,11 +12,19 @@ import attrs
 import pytest
 
 from tests.support.backend import Backend
-from tests.support.scenery import a_subscription
+from tests.support.scenery import a_subscription, a_wish, an_invoice
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import EventId, QuoteId, SubscriptionId, VenueId
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent
-from ticketpay.domain.subscriptions import Subscription, SubscriptionState, check_cap, plan_of
+from ticketpay.domain.payments import Failure
+from ticketpay.domain.subscriptions import (
+    SUBSCRIPTION_MACHINE,
+    Subscription,
+    SubscriptionEvent,
+    SubscriptionState,
+    check_cap,
+    plan_of,
+)
 from ticketpay.ports.transactions import Tx
 
 CROWD = 8
@@ -87,6 +95,48 @@ def test_a_subscription_is_saved_by_compare_and_set(backend: Backend) -> None:
     assert backend.run(lambda tx: tx.subscriptions.get(held.venue_id)()) == saved
     with pytest.raises(Conflict):
         backend.run(lambda tx: tx.subscriptions.save(changed))
+
+
+@pytest.mark.spec("S19")
+def test_a_wish_is_kept_as_it_is_and_as_it_was_decided(backend: Backend) -> None:
+    """Who pays, when it ends and what was asked for come back whole: pending, granted and refused."""
+    held = stored(backend)
+    ends = held.current_period_end
+    wish = a_wish(backend.now(), plan_id="enterprise", ends=True)
+    refused = wish.decided(Failure("card_declined", "insufficient_funds", "No."))
+    for kept in (wish, wish.decided(), refused, None):
+        held = attrs.evolve(held, wish=kept, customer_id="cus_1", cancels_at=ends)
+        held = backend.run(lambda tx, h=held: tx.subscriptions.save(h))  # type: ignore[misc] # defaults bind the loop variables
+        assert backend.run(lambda tx: tx.subscriptions.get(backend.home.venue_id)()) == held
+    assert (wish.method, refused.method) == ("pm_card_visa", "")
+
+
+@pytest.mark.spec("S19")
+def test_a_move_of_a_subscription_is_recorded_once(backend: Backend) -> None:
+    """A legal step is kept with its version; saved again from the same version, nothing is."""
+    held = stored(backend)
+    step = SUBSCRIPTION_MACHINE.step(held.state, SubscriptionEvent.FAIL)
+    after = attrs.evolve(held, state=step.after)
+    saved = backend.run(lambda tx: tx.subscriptions.save(after, step, backend.now()))
+    assert (saved.state, saved.version) == (SubscriptionState.PAST_DUE, 2)
+    with pytest.raises(Conflict):
+        backend.run(lambda tx: tx.subscriptions.save(after, step, backend.now()))
+    assert backend.run(lambda tx: tx.subscriptions.get(held.venue_id)()) == saved
+
+
+@pytest.mark.spec("S19")
+def test_a_paid_period_is_kept_once(backend: Backend) -> None:
+    """Every invoice of a venue is found, oldest first, and by no other tenant; none is kept twice."""
+    venue, now = stored(backend).venue_id, backend.now()
+    second = an_invoice(now + timedelta(days=30), "in_2", "enterprise")
+    first = an_invoice(now, "in_3")
+    for paid in (second, first):
+        backend.run(lambda tx, p=paid: tx.plan_invoices.add(venue, p))  # type: ignore[misc] # defaults bind the loop variables
+    with pytest.raises(Conflict):
+        backend.run(lambda tx: tx.plan_invoices.add(venue, first))
+    assert backend.run(lambda tx: tx.plan_invoices.of_venue(venue)()) == (first, second)
+    assert backend.run(lambda tx: tx.plan_invoices.of_venue(VenueId(uuid4()))()) == ()
+    assert backend.run_as_other(lambda tx: tx.plan_invoices.of_venue(venue)()) == ()
 
 
 @pytest.mark.spec("S19 D1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import uuid4
@@ -284,3 +284,31 @@ def test_an_event_about_a_refund_that_lacks_something(post: Post, lost: str) -> 
     if lost != "payment_intent":
         with pytest.raises(ValueError, match="cannot be read"):
             post.reader.refund(event)
+
+
+@pytest.mark.spec("S19", "S27")
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_whose_plan_an_event_is_about(reader: Callable[[], WebhookReader]) -> None:
+    """The venue is in what the subscription carries, and its invoices; no other event is about a plan."""
+    known = {"tenant_id": str(uuid4()), "venue_id": str(uuid4())}
+    bare: dict[str, object] = {"id": "sub_1", "metadata": known}
+    details = {"subscription": "sub_1", "metadata": known}
+    bill = {"id": "in_1", "metadata": {}, "parent": {"subscription_details": details}}
+    for kind, shown in (("customer.subscription.updated", bare), ("invoice.paid", bill)):
+        notice = reader().billing(_stored(reader(), kind, shown))
+        assert notice is not None
+        assert (notice.tenant_id, notice.venue_id) == tuple(known.values())
+        assert _stored(reader(), kind, shown).tenant_id == known["tenant_id"]
+    parents: tuple[dict[str, object], ...] = ({}, {"parent": None}, {"parent": {}})
+    for parent in parents:
+        stored = _stored(reader(), "invoice.payment_failed", {"id": "in_2", **parent})
+        notice = reader().billing(stored)
+        assert notice is not None
+        assert (notice.tenant_id, notice.venue_id) == ("", "")
+    assert reader().billing(_stored(reader(), "payment_intent.succeeded", bare)) is None
+
+
+def _stored(reader: WebhookReader, kind: str, shown: Mapping[str, object]) -> StoredEvent:
+    body = {"id": "evt_1", "type": kind, "created": 1, "data": {"object": shown}}
+    raw = json.dumps(body).encode()
+    return reader.verify(raw, sign(SECRET, int(NOW.timestamp()), raw), NOW)

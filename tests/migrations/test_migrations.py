@@ -21,6 +21,7 @@ from ticketpay.domain.orders import ORDER_MACHINE
 from ticketpay.domain.payments import PAYMENT_MACHINE
 from ticketpay.domain.payouts import PAYOUT_MACHINE
 from ticketpay.domain.refunds import DISPUTE_MACHINE, REFUND_MACHINE
+from ticketpay.domain.subscriptions import SUBSCRIPTION_MACHINE
 
 pytestmark = pytest.mark.server
 
@@ -94,6 +95,7 @@ def test_reference_rows_equal_the_machines(database: Database) -> None:
             PAYMENT_MACHINE,
             REFUND_MACHINE,
             PAYOUT_MACHINE,
+            SUBSCRIPTION_MACHINE,
             DISPUTE_MACHINE,
         )
         for step in machine.steps()

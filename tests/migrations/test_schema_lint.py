@@ -36,6 +36,7 @@ TENANT: Final = frozenset(
         "payouts",
         "disputes",
         "venue_subscriptions",
+        "plan_invoices",
         "state_moves",
         "idempotency_keys",
         "outbox",

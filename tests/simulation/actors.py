@@ -18,7 +18,7 @@ from tests.support.scenery import audit_entry
 from ticketpay.adapters.sandbox import Delivery
 from ticketpay.domain.kernel.errors import Rejected, TicketpayError, Unavailable
 from ticketpay.domain.kernel.ids import UserId
-from ticketpay.domain.messaging import KeyScope, Outcome, request_hash
+from ticketpay.domain.messaging import Answer, KeyScope, Outcome, request_hash
 from ticketpay.domain.money import USD, Money
 from ticketpay.domain.parties import Role
 from ticketpay.domain.payments import Payment, PaymentMethod, PaymentState
@@ -88,6 +88,16 @@ FAULTS: Final = (
 )
 OVER_AT_ONCE: Final = HoldRules(event_hours=-(10**5), hold_days=0)
 REFUNDS: Final = ("", "", "", "pending", "fails", "fails_later")
+PLAN_CARDS: Final = (
+    "pm_card_visa",
+    "pm_card_visa",
+    "pm_card_visa",
+    "pm_card_chargeDeclined",
+    "pm_card_threeDSecureRequired",
+    "pm_card_nonsense",
+)
+AGAIN_SHARE: Final = 0.25
+PERIOD_SECONDS: Final = 30 * 86_400
 BUYER_SHARE: Final = 0.3
 APPROVED_SHARE: Final = 0.7
 WHOLE_SHARE: Final = 0.3
@@ -321,18 +331,38 @@ def pay_out(world: World, process: Process) -> str:
 
 
 def subscribe(world: World, process: Process) -> str:
-    """The venue wants a plan, or another one."""
+    """The venue wants a plan, or another one, with some card; or it asks again under an old key."""
+    rng = world.rng
+    if world.plan_orders and rng.random() < AGAIN_SHARE:
+        return _ask_plan(process, *rng.choice(world.plan_orders))
+    named = "" if world.has_billed_plan() and rng.random() < 0.5 else rng.choice(PLAN_CARDS)
+    return _want(world, process, plan_id=rng.choice(tuple(Tier)), payment_method=named)
+
+
+def give_up(world: World, process: Process) -> str:
+    """The venue gives its plan up."""
+    return _want(world, process, ends=True)
+
+
+def _want(world: World, process: Process, **wanted: Any) -> str:
     actor = attrs.evolve(world.scenery.actor(world.uuid()), role=Role.ADMIN)
-    answer = process.app.plans.subscribe(
-        SubscribeOrder(
-            actor=actor,
-            key=KeyScope(actor.user_id, world.uuid()),
-            request_hash="subscribe",
-            venue_id=world.scenery.venue_id,
-            plan_id=world.rng.choice(tuple(Tier)),
-        )
+    order = SubscribeOrder(
+        actor=actor,
+        key=KeyScope(actor.user_id, world.uuid()),
+        request_hash="subscribe",
+        venue_id=world.scenery.venue_id,
+        **wanted,
     )
-    return f"{answer.body.get('code', answer.body.get('plan'))}"
+    world.plan_orders.append((order, []))
+    return _ask_plan(process, *world.plan_orders[-1])
+
+
+def _ask_plan(process: Process, order: SubscribeOrder, heard: list[Answer]) -> str:
+    answer = process.app.plans.subscribe(order)
+    heard.append(answer)
+    first = heard[0]
+    assert (answer.outcome, answer.body) == (first.outcome, first.body), "the answer has changed"
+    return f"{answer.outcome} {answer.body.get('code', answer.body.get('plan'))}"
 
 
 def call_off(world: World, process: Process) -> str:
@@ -468,6 +498,44 @@ def decide_dispute(world: World) -> str:
     return f"the bank: {verb}: {status}"
 
 
+def plan_bank(world: World) -> str:
+    """The bank of the venue's card has its answer."""
+    intent = world.rng.choice(world.plan_intents())
+    outcome = world.rng.choice(("succeed", "succeed", "fail"))
+    sandboxed.authenticate(world.model, intent, outcome)
+    world.provider_moved()
+    return f"the bank about a plan: {outcome}"
+
+
+def plan_card(world: World) -> str:
+    """The venue's card is changed in the dashboard: it will be declined, or it pays what is open."""
+    plan = world.plan()
+    assert plan is not None, "it was chosen for its plan"
+    card = world.rng.choice(("visa", "chargeDeclined"))
+    path = f"/v1/subscriptions/{plan.provider_id}"
+    status = _dashboard(world, path, f"default_payment_method=pm_card_{card}")
+    (there,) = [each for each in world.plans_there() if each.id == plan.provider_id]
+    if card == "visa" and there["status"] in ("past_due", "unpaid"):
+        _dashboard(world, f"/v1/invoices/{there['latest_invoice']}/pay", "")
+    return f"the card of the plan is {card}: {status}"
+
+
+def _dashboard(world: World, path: str, form: str) -> int:
+    headers = {
+        "authorization": "Bearer sk_test_dashboard",
+        "content-type": "application/x-www-form-urlencoded",
+    }
+    status = world.model.request("POST", path, headers, form.encode()).status
+    world.provider_moved()
+    return status
+
+
+def month(world: World) -> str:
+    """A period of a plan passes."""
+    world.advance(PERIOD_SECONDS + world.rng.choice((0, 5, 4_000)))
+    return "a period passes"
+
+
 def try_card(world: World) -> str:
     """A buyer whose card was declined tries another one on the same intent."""
     failed = [p for p in world.payments() if p.state is PaymentState.FAILED and p.ref]
@@ -550,7 +618,11 @@ CHOICES: Final[tuple[Choice, ...]] = (
     _task(roll_up, "worker", 1),
     _task(chain, "worker", 1),
     _task(refund, "api", 2, lambda world: world.has_paid()),
-    _task(subscribe, "api", 1),
+    _task(subscribe, "api", 3),
+    _task(give_up, "api", 1, lambda world: world.plan() is not None),
+    _event(plan_bank, 20, lambda world: bool(world.plan_intents())),
+    _event(plan_card, 1, World.has_billed_plan),
+    _event(month, 1, lambda world: world.has_billed_plan() and not world.scheduler.actors),
     _task(release, "worker", 1, lambda world: world.has_paid()),
     _task(pay_out, "api", 8, lambda world: world.has_paid()),
     _task(call_off, "api", 3, lambda world: bool(world.payouts())),

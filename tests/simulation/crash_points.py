@@ -120,7 +120,11 @@ def _end(world: World) -> End:
         ),
         "sent back": len(refunds),
         "payouts": sorted(str(payout.state) for payout in tables.payouts.values()),
-        "plans": sorted((s.plan_id, s.version) for s in tables.subscriptions.values()),
+        "plans": sorted(
+            (s.plan_id, str(s.state), s.cancels_at is None) for s in tables.subscriptions.values()
+        ),
+        "billed": sorted(each["status"] for each in world.plans_there()),
+        "periods": sorted(paid.amount.cents for _, paid in tables.invoices.values()),
         "sent out": len(world.model._world.account("").of("transfer")._items),
         "cancelled": [c.finished_at is not None for c in tables.cancellations.values()],
         "told": sorted(tuple(types) for types in streams.values()),

@@ -31,6 +31,7 @@ _IN_TX: Final = (
     "outbox.",
     "payments.",
     "payouts.",
+    "plan_invoices.",
     "quotes.",
     "refunds.",
     "retries.",

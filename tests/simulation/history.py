@@ -129,6 +129,7 @@ def heal(world: World, history: History) -> None:
     begun = world.clock.unix()
     over_after: float | None = None
     mended = 0
+    asked = False
     finish(world)
     if world.pending:
         # What operators do waits for nobody: the transactions of the dead are ended first.
@@ -141,6 +142,10 @@ def heal(world: World, history: History) -> None:
             over_after = now - begun
         due = world.next_due()
         if due == NEVER or (due > begun + BANK_SECONDS and world.next_of_ours() == NEVER):
+            if not asked:
+                asked = True
+                world.ask_about_plan()
+                continue
             if mended == MENDINGS_MAX or not _replay_dead(world):
                 break
             mended += 1

@@ -35,6 +35,7 @@ from ticketpay.domain.refunds import (
     RefundReason,
     RefundState,
 )
+from ticketpay.domain.subscriptions import SubscriptionEvent, SubscriptionState
 
 __all__ = ["Auditor", "check_healed"]
 
@@ -52,6 +53,21 @@ FORGIVEN: Final = ("OutcomeUnknown", "Unavailable")
 
 _END_OF: Final = {"won": "won", "lost": "lost", "warning_closed": "closed"}
 """The states of ended disputes in the provider's words."""
+
+_PLAN_OVER: Final = ("canceled", "incomplete_expired")
+_PLAN_STATES: Final = {
+    "incomplete": "pending",
+    "active": "active",
+    "past_due": "past_due",
+    "unpaid": "past_due",
+    **dict.fromkeys(_PLAN_OVER, "cancelled"),
+}
+_PLAN_TOLD: Final = {
+    SubscriptionEvent.START: "subscription.started",
+    SubscriptionEvent.RENEW: "subscription.renewed",
+    SubscriptionEvent.FAIL: "subscription.past_due",
+    SubscriptionEvent.CANCEL: "subscription.cancelled",
+}
 
 ORDERS_TOLD: Final = ("paid", "payment_failed", "cancelled", "expired")
 PAYOUTS_TOLD: Final = ("cancelled", "paid", "failed")
@@ -122,6 +138,9 @@ class Auditor:
         charged: dict[str, int] = {}
         buyers = Counter[UUID]()
         requests = Counter(r.command.actor.user_id for r in self._world.requests)
+        running = [each for each in self._world.plans_there() if each["status"] not in _PLAN_OVER]
+        venues = [each["metadata"].get("venue_id") for each in running]
+        assert len(set(venues)) == len(venues), "a venue has two subscriptions at the provider"
         for intent in _intents(self._world):
             if intent.amount_received:
                 payment = intent.metadata["payment_id"]
@@ -167,6 +186,10 @@ class Auditor:
     def _posting(self, payment: str) -> None:
         """Never is money booked that the provider does not have."""
         booked = _booked(self._tables, payment)
+        if payment.startswith("in_"):
+            paid = _paid_invoices(self._world).get(payment, 0)
+            assert booked == paid, f"{booked} cents are booked of a plan, {paid} were paid"
+            return
         if _is_payout(self._tables, payment):
             sent = _sent_out(self._world, payment)
             assert -sent <= booked <= 0, (
@@ -185,8 +208,12 @@ class Auditor:
             move = self._tables.moves.get(number)
             assert move is not None, "moves are never deleted"
             # That a refund came back makes an order paid again, and is told of the refund.
+            if isinstance(move.step.event, SubscriptionEvent):
+                never_was = move.step.before is SubscriptionState.PENDING
+                if not (never_was and move.step.event is SubscriptionEvent.CANCEL):
+                    moved.setdefault(move.subject, []).append(_PLAN_TOLD[move.step.event])
             # What came of a payment that was tried again is told, not that it was tried.
-            if move.step.moves and move.step.event not in NEVER_TOLD:
+            elif move.step.moves and move.step.event not in NEVER_TOLD:
                 moved.setdefault(move.subject, []).append(str(move.step.after))
         for subject, states in moved.items():
             self._told.setdefault(subject, []).extend(self._tells(subject, states))
@@ -204,6 +231,8 @@ class Auditor:
             return [f"order.{state}" for state in states[-1:] if state in ORDERS_TOLD]
         if PayoutId(subject) in self._tables.payouts:
             return [f"payout.{state}" for state in states if state in PAYOUTS_TOLD]
+        if states[0] in _PLAN_TOLD.values():
+            return states
         if DisputeId(subject) in self._tables.disputes:
             told = {"open": "opened", "won": "won", "lost": "lost"}
             return [f"dispute.{told[state]}" for state in states if state in told]
@@ -218,6 +247,8 @@ class Auditor:
 
     def _stream(self, subject: UUID) -> list[str]:
         other = "dispute" if DisputeId(subject) in self._tables.disputes else "order"
+        if OrderId(subject) not in self._tables.orders and other == "order":
+            other = "subscription"
         kind = (self._begins(subject) or [other])[0].partition(".")[0]
         key = StreamKey(self._world.scenery.tenant, AggregateType(kind), subject)
         told: list[str] = []
@@ -293,6 +324,7 @@ def check_healed(world: World) -> None:
     _check_payouts(world, tables)
     for made in tables.retries.values():
         assert all(one.outcome for one in made), f"nobody knows what came of {made[-1]}"
+    _check_plans(world, tables)
     _check_cancellations(tables)
     _check_disputes(world, tables)
     _check_deliveries(world, tables)
@@ -306,6 +338,38 @@ def check_healed(world: World) -> None:
     ]
     assert not rung, f"alerts rang: {rung}"
     assert world.uow.store.deadlocks == 0, "two transactions waited for each other"
+
+
+def _check_plans(world: World, tables: TenantTables) -> None:
+    """The venue's plan is what the provider says it is, and each period that was paid is booked once."""
+    held = world.plan()
+    paid = _paid_invoices(world)
+    keys = [posting.key for posting in tables.postings.values() if posting.key.startswith("plan:")]
+    assert sorted(keys) == sorted(f"plan:{ident}" for ident in paid), "not every period is booked"
+    if held is None:
+        assert not world.plans_there(), "a plan is billed that we do not know"
+        return
+    assert held.pending_wish is None, "a wish was left undecided"
+    others = [p["status"] for p in world.plans_there() if p.id != held.provider_id]
+    assert set(others) <= set(_PLAN_OVER), f"other subscriptions are {others}"
+    if not held.provider_id:
+        return
+    there = {each.id: each for each in world.plans_there()}[held.provider_id]
+    state, plan = _PLAN_STATES[there["status"]], there["items"]["data"][0]["price"]["metadata"]
+    assert held.state == state, f"the plan is {held.state} here, {there['status']} there"
+    assert held.plan_id == plan["plan"], f"the plan is {held.plan_id} here, {plan['plan']} there"
+    ends = there["cancel_at"] if there["cancel_at_period_end"] else there["ended_at"]
+    told = None if held.cancels_at is None else held.cancels_at.timestamp()
+    assert told == ends or held.is_over, f"it ends at {told} here, at {ends} there"
+    period = there["items"]["data"][0]["current_period_end"]
+    if held.is_active and there["latest_invoice"] in paid:
+        assert held.current_period_end.timestamp() == period, "a renewal was not heard of"
+
+
+def _paid_invoices(world: World) -> dict[str, int]:
+    """Cents of each paid invoice, from the provider's own books."""
+    invoices = world.model._world.account("").of("invoice").all()
+    return {each.id: each["amount_paid"] for each in invoices if each["status"] == "paid"}
 
 
 def _check_refunds(world: World, tables: TenantTables) -> None:
@@ -455,7 +519,8 @@ def _booked(tables: TenantTables, payment: str, kind: AccountKind = AccountKind.
 
 def _intents(world: World) -> Iterator[Any]:
     account = world.model._world.account("")  # the provider's own books
-    return (intent for intent in account.intents._items.values())
+    # What pays for a plan has a customer, a buyer has none.
+    return (intent for intent in account.intents._items.values() if not intent.customer)
 
 
 def _at_provider(world: World, payment: str) -> tuple[int, int]:
@@ -498,6 +563,10 @@ def _report(world: World, facts: list[ProviderFact]) -> LedgerReport:
         ProviderTotal(payment_id=str(p.id), account="", currency="USD", cents=-sent)
         for p in world.payouts()
         if (sent := _sent_out(world, str(p.id)))
+    ]
+    totals += [
+        ProviderTotal(payment_id=ident, account="", currency="USD", cents=cents)
+        for ident, cents in _paid_invoices(world).items()
     ]
     balances, booked = world.uow.run(
         world.scenery.tenant,

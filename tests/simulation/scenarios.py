@@ -6,9 +6,11 @@ the buyer sends the request again under the same key, the next worker comes alon
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
+from uuid import UUID
 
 import attrs
 
@@ -16,6 +18,7 @@ from tests.simulation.actors import OVER_AT_ONCE, Task
 from tests.simulation.world import Process, Request, World
 from tests.support import sandboxed
 from tests.support.sandboxed import place_order
+from tests.support.scenery import audit_entry
 from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.catalog import EventCancelled
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
@@ -275,22 +278,79 @@ def ask_payout(world: World, process: Process) -> str:
     return str(answer.body.get("status"))
 
 
-def subscribe(world: World, process: Process) -> str:
-    """The venue's manager wants the starter's plan."""
+def _plan_order(world: World, key: UUID, **wanted: Any) -> SubscribeOrder:
     scenery = world.scenery
     venues = frozenset({scenery.venue_id})
     actor = attrs.evolve(scenery.actor(scenery.event_id), role=Role.VENUE_MANAGER, venues=venues)
-    answer = process.app.plans.subscribe(
-        SubscribeOrder(
-            actor=actor,
-            key=KeyScope(actor.user_id, scenery.standing),
-            request_hash="subscribe",
-            venue_id=scenery.venue_id,
-            plan_id="starter",
-        )
+    return SubscribeOrder(
+        actor=actor,
+        key=KeyScope(actor.user_id, key),
+        request_hash="subscribe",
+        venue_id=scenery.venue_id,
+        **wanted,
     )
-    shown = process.app.plans.show(actor, scenery.venue_id)
+
+
+def subscribe(world: World, process: Process, card: str = "visa") -> str:
+    """The venue's manager wants the starter's plan."""
+    wanted = {"plan_id": "starter", "payment_method": f"pm_card_{card}"}
+    order = _plan_order(world, world.scenery.standing, **wanted)
+    answer = process.app.plans.subscribe(order)
+    shown = process.app.plans.show(order.actor, world.scenery.venue_id)
     return f"{answer.body['plan']} {answer.body['status']}, {shown['ticketsSold']} sold"
+
+
+def subscribe_declined(world: World, process: Process) -> str:
+    """With a card that is declined."""
+    return subscribe(world, process, "chargeDeclined")
+
+
+def subscribe_asked(world: World, process: Process) -> str:
+    """With a card whose bank asks."""
+    return subscribe(world, process, "threeDSecureRequired")
+
+
+def switch_plan(world: World, process: Process) -> str:
+    """It wants another one."""
+    order = _plan_order(world, world.scenery.seated, plan_id="pro")
+    return str(process.app.plans.subscribe(order).body["plan"])
+
+
+def give_plan_up(world: World, process: Process) -> str:
+    """It wants none any more."""
+    answer = process.app.plans.subscribe(_plan_order(world, world.scenery.event_id, ends=True))
+    return str("cancelsAt" in answer.body)
+
+
+def sync_plan(world: World, process: Process) -> str:
+    """An operator has the provider asked about the plan."""
+    scenery, entry = world.scenery, audit_entry(world.clock.now(), id=world.uuid())
+    return str(process.app.plans.sync(scenery.tenant, scenery.venue_id, entry).state)
+
+
+def plan_asked_there(operation: str, fault: str) -> Prepare:
+    """The provider gives no answer to the next request of this kind."""
+
+    def plant(world: World) -> None:
+        body = json.dumps({"operation": operation, "fault": fault, "times": 1}).encode()
+        assert world.model.request("POST", "/_sandbox/faults", {}, body).status == 200
+
+    return plant
+
+
+def card_expires(world: World) -> None:
+    """The venue's card will be declined."""
+    plan = world.plan()
+    assert plan is not None, "it has a plan"
+    path, head = f"/v1/subscriptions/{plan.provider_id}", {"authorization": "Bearer sk_test_x"}
+    form = b"default_payment_method=pm_card_chargeDeclined"
+    assert world.model.request("POST", path, head, form).status == 200
+
+
+def plan_paid(world: World) -> None:
+    """The bank of the venue's card agrees."""
+    (intent,) = world.plan_intents()
+    sandboxed.authenticate(world.model, intent, "succeed")
 
 
 def call_off(world: World, process: Process) -> str:
@@ -510,6 +570,11 @@ ON_ITS_WAY: Final = (*RICH, done(ask_payout), done(janitor))
 SENT_BACK: Final = (order("refundFail"), done(pay), done(ask_refund), done(janitor))
 SLOW: Final = (order("pendingRefund"), done(pay), done(ask_refund), done(janitor), later(601))
 
+MONTH: Final = 30 * 86_400 + 3 * 3_600
+PLANNED: Final = (done(subscribe),)
+PLAN_ASKED: Final = (done(subscribe_asked),)
+UNHEARD: Final = (plan_asked_there("POST v1/subscriptions", "timeout_after"), done(subscribe))
+
 DISPUTED: Final = (*PAID, bank(), received, done(inbox))
 
 SCENARIOS: Final = (
@@ -678,6 +743,16 @@ SCENARIOS: Final = (
     ),
     Scenario("relay_outbox", "tickets are voided", relay, (*PAID, done(relay), done(ask_refund))),
     Scenario("plans", "a venue subscribes", subscribe, PAID),
+    Scenario("plans", "its card is declined", subscribe_declined),
+    Scenario("plans", "its bank asks", subscribe_asked),
+    Scenario("plans", "another plan", switch_plan, (done(subscribe),)),
+    Scenario("plans", "no plan any more", give_plan_up, (done(subscribe),)),
+    Scenario("plans", "asked about by hand", sync_plan, (*PLANNED, later(MONTH))),
+    Scenario("janitor", "a plan that nobody answered for", janitor, (*UNHEARD, later(61))),
+    Scenario("janitor", "a plan whose renewal was not told", janitor, (*PLANNED, later(MONTH))),
+    Scenario("janitor", "a plan that is not paid", janitor, (*PLANNED, card_expires, later(MONTH))),
+    Scenario("janitor", "a plan that ends", janitor, (*PLANNED, done(give_plan_up), later(MONTH))),
+    Scenario("process_inbox", "a plan is paid", inbox, (*PLAN_ASKED, plan_paid, received)),
     Scenario("checkout", "a venue with a plan", pay, (done(subscribe), order())),
     Scenario("checkout", "a quote of a venue with a plan", pay, (done(subscribe), quoted)),
     Scenario("venue_money", "an event is over", release_all, PAID),

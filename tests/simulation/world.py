@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import attrs
@@ -37,6 +37,7 @@ from ticketpay.adapters.memory.limits import MemoryPurchaseTurns
 from ticketpay.adapters.memory.store import EventRow, StreamHead, TimerRow
 from ticketpay.adapters.sandbox import Delivery, Response, SandboxModel
 from ticketpay.adapters.stripe import StripeGateway, StripeWebhooks
+from ticketpay.adapters.stripe.billing import StripeBilling
 from ticketpay.adapters.stripe.payouts import StripePayouts
 from ticketpay.domain.admission import Turn
 from ticketpay.domain.catalog import Cancellation
@@ -48,7 +49,9 @@ from ticketpay.domain.payments import Payment, PaymentState, ProviderFact
 from ticketpay.domain.payouts import Payout, PayoutRules, VenueAccount
 from ticketpay.domain.pricing import Address, TaxPart, TaxQuestion
 from ticketpay.domain.processes.checkout import PlaceOrder
+from ticketpay.domain.processes.subscribing import SubscribeOrder
 from ticketpay.domain.refunds import Dispute, DisputeState, Refund
+from ticketpay.domain.subscriptions import Subscription
 from ticketpay.entrypoints.bootstrap import App, Parts, assemble
 from ticketpay.ports.messaging import TicketDelivery
 from ticketpay.ports.payments import PaymentGateway
@@ -73,6 +76,9 @@ TAX_SILENT_SHARE: Final = 0.4
 
 TAXED_EVERY: Final = 4
 """In every so manieth world the venue is in Texas, and buyers say where they live."""
+
+UNBILLED_EVERY: Final = 6
+"""In every so manieth world nobody pays for plans."""
 
 CANCELLED_EVERY: Final = 5
 """In every so manieth world the event may be cancelled, after its first sale."""
@@ -199,6 +205,7 @@ class World:
         self.taxed = seed % TAXED_EVERY == TAXED_EVERY - 1 if taxed is None else taxed
         self.home = HOME if self.taxed else None
         self.may_cancel = seed % CANCELLED_EVERY == CANCELLED_EVERY - 1
+        self.billed = seed % UNBILLED_EVERY != UNBILLED_EVERY - 1
         self.tax_failures = 0
         place = {"city": "Dallas", "state": "TX"} if self.taxed else {}
         self.scenery = Scenery.seeded(seed, capacity=6, **place)
@@ -215,6 +222,7 @@ class World:
         self.faults: Faults = FaultPlan(self.rng, self.rng.choice((0, 8, 15, 30, 60)))
         self.webhooks_lost = self.rng.random() < 0.2
         self.requests: list[Request] = []
+        self.plan_orders: list[tuple[SubscribeOrder, list[Answer]]] = []
         self.cancelled: list[UUID] = []
         self.errors: list[TicketpayError] = []
         self.said = ""
@@ -257,6 +265,11 @@ class World:
                 payouts=StripePayouts.create(
                     "sk_test_simulated", transport=self._transport, now=clock.now
                 ),
+                billing=StripeBilling.create(
+                    "sk_test_simulated", transport=self._transport, now=clock.now
+                )
+                if self.billed
+                else None,
             )
         )
         return Process(name, clock, app)
@@ -311,6 +324,33 @@ class World:
     def declined(self) -> list[Payment]:
         """Every payment that has failed and has an intent."""
         return [p for p in self.payments() if p.state is PaymentState.FAILED and p.ref]
+
+    def plan(self) -> Subscription | None:
+        """The venue's subscription, once it is committed."""
+        return self.uow.store.of(self.scenery.tenant).subscriptions.get(self.scenery.venue_id)
+
+    def has_billed_plan(self) -> bool:
+        """Whether the provider bills the venue."""
+        plan = self.plan()
+        return plan is not None and plan.provider_id != "" and not plan.is_over
+
+    def plans_there(self) -> list[Any]:
+        """Every subscription at the provider, from its own books."""
+        return list(self.model._world.account("").of("subscription").all())
+
+    def plan_intents(self) -> list[str]:
+        """What waits for the answer of the bank of the venue's card."""
+        intents = self.model._world.account("").intents.all()
+        return [i.id for i in intents if i.customer and i.status == "requires_action"]
+
+    def ask_about_plan(self) -> None:
+        """An operator wants to know how the plan is; whatever was lost is made good."""
+        venue, now = self.scenery.venue_id, self.clock.now()
+        if self.plan() is not None:
+            self.uow.run(
+                self.scenery.tenant,
+                lambda tx: tx.timers.set(tx.tenant_id, TimerKind.SUBSCRIPTION, venue, now),
+            )
 
     def disputed(self) -> list[str]:
         """The intents that a bank has asked about."""
@@ -378,15 +418,29 @@ class World:
         times = [_due_at(row).timestamp() for queue in queues for row in self._rows(queue)]
         timers = self.uow.store.platform.timers.items()
         asking = self.asked_about()
-        times += [_due_at(row).timestamp() for key, row in timers if key not in asking]
+        times += [
+            _due_at(row).timestamp()
+            for key, row in timers
+            if key not in asking or _due_at(row) <= self.clock.now()
+        ]
         return min([*times, self.next_at()])
 
     def asked_about(self) -> set[tuple[UUID, TimerKind, UUID]]:
-        """The timers of payments whose banks have not decided: they ring every day until then."""
+        """The timers that ring for as long as something lasts, to be sure that nothing was lost.
+
+        Those of payments whose banks have not decided, and that of a plan which the provider bills.
+        """
         tables, home = self.uow.store.of(self.scenery.tenant), self.scenery.tenant
         open_ended = (DisputeState.INQUIRY, DisputeState.OPEN)
         disputes = [d for d in tables.disputes.values() if d.state in open_ended]
-        return {(home, TimerKind.PAYMENT, dispute.payment_id) for dispute in disputes}
+        asked: set[tuple[UUID, TimerKind, UUID]] = {
+            (home, TimerKind.PAYMENT, dispute.payment_id) for dispute in disputes
+        }
+        plan = self.plan()
+        settled = plan is not None and not plan.pending_wish and not plan.is_over
+        if plan is not None and settled and (plan.provider_id or plan.cancels_at):
+            asked.add((home, TimerKind.SUBSCRIPTION, plan.venue_id))
+        return asked
 
     def _rows(self, queue: str) -> Iterator[_Queued]:
         rows: Iterator[_Queued] = getattr(self.uow.store.platform, queue).values()

@@ -54,6 +54,8 @@ SUITES: Final[dict[str, tuple[str, ...]]] = {
     "Payments": ("test_orders_and_payments",),
     "PayoutGateway": ("test_payout_gateway",),
     "Payouts": ("test_venue_money",),
+    "PlanBilling": ("test_plan_billing",),
+    "PlanInvoices": ("test_subscriptions",),
     "PlatformTx": ("test_transactions",),
     "PurchaseTurns": ("test_limits",),
     "Quotes": ("test_catalog",),

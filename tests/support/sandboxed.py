@@ -22,6 +22,7 @@ from ticketpay.adapters.memory import (
 )
 from ticketpay.adapters.sandbox import Delivery, Response, SandboxModel
 from ticketpay.adapters.stripe import StripeGateway, StripeWebhooks
+from ticketpay.adapters.stripe.billing import StripeBilling
 from ticketpay.adapters.stripe.mapping import fact_of, refunded_cents, withdrawn_cents
 from ticketpay.adapters.stripe.payouts import StripePayouts
 from ticketpay.domain.kernel.ids import QuoteId
@@ -62,6 +63,12 @@ HEARD: Final = (
     "charge.dispute.funds_withdrawn",
     "charge.dispute.funds_reinstated",
     "charge.dispute.closed",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "invoice.paid",
+    "invoice.payment_action_required",
+    "invoice.payment_failed",
 )
 
 
@@ -154,7 +161,11 @@ def provider_facts(model: SandboxModel, at: datetime) -> list[ProviderFact]:
     back: dict[str, int] = {intent["id"]: refunded_cents(intent) for intent in page["data"]}
     for dispute in json.loads(disputes.body)["data"]:
         back[dispute["payment_intent"]] += withdrawn_cents(dispute)
-    return [fact_of(i, account="", at=at, back_cents=back[i["id"]]) for i in page["data"]]
+    return [
+        fact_of(i, account="", at=at, back_cents=back[i["id"]])
+        for i in page["data"]
+        if not i["customer"]  # what pays for a plan has one, a buyer has none
+    ]
 
 
 def _quiet(step: str) -> None:
@@ -171,6 +182,7 @@ class Sandboxed:
     city: str = "Nashville"
     state: str = "TN"
     tax_rates: TaxRates | None = None
+    billed: bool = False
     scenery: Scenery = attrs.field(init=False)
     clock: VirtualClock = attrs.field(init=False)
     model: SandboxModel = attrs.field(init=False)
@@ -203,6 +215,11 @@ class Sandboxed:
                 random=SeededRandom(self.seed),
                 alerts=self.alerts,
                 tax_rates=self.tax_rates,
+                billing=StripeBilling.create(
+                    "sk_test_simulated", transport=self._transport, now=self.clock.now
+                )
+                if self.billed
+                else None,
                 payouts=StripePayouts.create(
                     "sk_test_simulated", transport=self._transport, now=self.clock.now
                 ),

@@ -38,7 +38,7 @@ from ticketpay.domain.pricing import (
     price_demand,
     tax_table,
 )
-from ticketpay.domain.subscriptions import Subscription, plan_of, subscribe
+from ticketpay.domain.subscriptions import PaidInvoice, PlanWish, Subscription, plan_of, subscribe
 from ticketpay.ports.transactions import Tx
 
 __all__ = [
@@ -88,6 +88,17 @@ def a_subscription(venue_id: VenueId, at: datetime, plan: str = "pro") -> Subscr
         provider_id="",
         now=at,
     )
+
+
+def an_invoice(at: datetime, ident: str = "in_1", plan: str = "pro") -> PaidInvoice:
+    """A paid period of a plan, stored nowhere."""
+    return PaidInvoice(id=ident, plan_id=plan, amount=plan_of(plan).price, paid_at=at)
+
+
+def a_wish(at: datetime, number: int = 2, **changes: Any) -> PlanWish:
+    """What a venue may ask for."""
+    wish = PlanWish(number=number, plan_id="pro", method="pm_card_visa", asked_at=at, key=uuid4())
+    return attrs.evolve(wish, **changes)
 
 
 def message(

@@ -34,6 +34,7 @@ from ticketpay.domain.processes.payment_actions import (
     ShowOrder,
     ShowPayment,
 )
+from ticketpay.domain.processes.plan_billing import PlanCourier, PlanDesk
 from ticketpay.domain.processes.provider_facts import FactDesk
 from ticketpay.domain.processes.quoting import GiveQuote, PriceBook
 from ticketpay.domain.processes.refund_sync import RefundSync
@@ -46,7 +47,7 @@ from ticketpay.domain.processes.refunding import (
     SyncRefund,
 )
 from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
-from ticketpay.domain.processes.subscribing import ShowSubscription, Subscribe, VenuePlans
+from ticketpay.domain.processes.subscribing import ShowSubscription, Subscribe, SyncPlan, VenuePlans
 from ticketpay.domain.processes.taxing import ListEstimatedTaxes, TaxDesk
 from ticketpay.domain.processes.venue_money import (
     AskPayout,
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from ticketpay.domain.parties import Tenant
     from ticketpay.entrypoints.metrics import Metrics
     from ticketpay.entrypoints.settings import Settings
+    from ticketpay.ports.billing import PlanBilling
     from ticketpay.ports.catalog import CatalogWriter
     from ticketpay.ports.limits import PurchaseTurns
     from ticketpay.ports.messaging import TicketService
@@ -120,6 +122,7 @@ class Parts:
     payout_rules: PayoutRules = attrs.field(factory=PayoutRules)
     hold_rules: HoldRules = attrs.field(factory=HoldRules)
     payouts: PayoutGateway | None = None
+    billing: PlanBilling | None = None
     admit: AdmitRequest | None = None
     turns: PurchaseTurns | None = None
     audit_keys: tuple[bytes, ...] = attrs.field(default=(), repr=False)
@@ -199,10 +202,10 @@ def assemble(
         process_inbox=_inbox(parts, desk),
         relay_outbox=_relay(parts),
         replay_stream=ReplayStream(uow=uow, clock=clock),
-        janitor=_janitor(parts, gateway, desk),
+        janitor=_janitor(parts, gateway, desk, prices),
         roll_up_ledger=RollUpLedger(uow=uow),
         trial_balance=TrialBalance(uow=uow),
-        verify_ledger=VerifyLedger(uow=uow, gateway=gateway, payouts=parts.payouts),
+        verify_ledger=_verify_ledger(parts),
         refunding=_refunding(parts, desk),
         venue_money=_venue_money(parts),
         cancel_event=CancelEvent(uow=uow, clock=clock),
@@ -262,10 +265,28 @@ def _venue_money(parts: Parts) -> VenueMoney:
 
 def _plans(parts: Parts, prices: PriceBook) -> VenuePlans:
     uow, clock, plans = parts.uow, parts.clock, prices.plans
+    courier = _plan_courier(parts, prices)
     return VenuePlans(
         plans=plans,
-        subscribe=Subscribe(uow=uow, clock=clock, ids=parts.ids, plans=plans),
+        subscribe=Subscribe(uow=uow, clock=clock, ids=parts.ids, plans=plans, courier=courier),
         show=ShowSubscription(uow=uow, clock=clock, plans=plans),
+        sync=SyncPlan(uow=uow, clock=clock),
+    )
+
+
+def _verify_ledger(parts: Parts) -> VerifyLedger:
+    return VerifyLedger(
+        uow=parts.uow, gateway=parts.gateway, payouts=parts.payouts, billing=parts.billing
+    )
+
+
+def _plan_courier(parts: Parts, prices: PriceBook) -> PlanCourier:
+    return PlanCourier(
+        uow=parts.uow,
+        desk=PlanDesk(ids=parts.ids, alerts=parts.alerts),
+        clock=parts.clock,
+        plans=prices.plans,
+        billing=parts.billing,
     )
 
 
@@ -314,7 +335,7 @@ def _relay(parts: Parts) -> RelayOutbox:
     )
 
 
-def _janitor(parts: Parts, gateway: PaymentGateway, desk: FactDesk) -> Janitor:
+def _janitor(parts: Parts, gateway: PaymentGateway, desk: FactDesk, prices: PriceBook) -> Janitor:
     return Janitor(
         uow=parts.uow,
         gateway=gateway,
@@ -324,6 +345,7 @@ def _janitor(parts: Parts, gateway: PaymentGateway, desk: FactDesk) -> Janitor:
         random=parts.random,
         alerts=parts.alerts,
         payouts=_courier(parts),
+        plans=_plan_courier(parts, prices),
     )
 
 
@@ -382,6 +404,7 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
         payout_rules=_payout_rules(settings),
         hold_rules=HoldRules(hold_days=settings.payout_hold_days),
         payouts=_payouts(settings),
+        billing=_billing(settings),
         turns=_turns(settings, redis) if settings.one_purchase_at_a_time else None,
         tax_rates=None if worker else _tax_rates(settings),
     )
@@ -446,6 +469,19 @@ def _payouts(settings: Settings) -> PayoutGateway:
     from ticketpay.adapters.stripe.payouts import StripePayouts
 
     return StripePayouts.create(
+        settings.stripe_secret_key.value,
+        api_base=settings.stripe_api_base,
+        timeout_seconds=settings.payment_timeout_ms / 1000,
+    )
+
+
+def _billing(settings: Settings) -> PlanBilling | None:
+    """Nobody pays for a plan where PLAN_BILLING is off."""
+    if settings.plan_billing == "off":
+        return None
+    from ticketpay.adapters.stripe.billing import StripeBilling
+
+    return StripeBilling.create(
         settings.stripe_secret_key.value,
         api_base=settings.stripe_api_base,
         timeout_seconds=settings.payment_timeout_ms / 1000,

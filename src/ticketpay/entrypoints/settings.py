@@ -138,8 +138,15 @@ def _states(text: str) -> frozenset[str]:
     return named
 
 
+def _billing(text: str) -> str:
+    if text not in ("off", "stripe"):
+        raise ValueError("must be off or stripe")
+    return text
+
+
 _KINDS: Final[Mapping[Callable[[str], object], str]] = {
     _text: "text",
+    _billing: "off or stripe",
     Secret: "secret",
     _secrets: "secrets, separated by commas",
     _number: "positive integer",
@@ -393,6 +400,13 @@ class Settings:
         frozenset({"TN"}),
         "catalog load",
         "where a tenant collects sales tax whose catalogue does not say",
+    )
+    plan_billing: str = _setting(
+        "PLAN_BILLING",
+        _billing,
+        "off",
+        "api, worker",
+        "stripe bills venues for their plans; off gives plans to whom an admin or manager says",
     )
     taxjar_api_key: Secret = _setting(
         "TAXJAR_API_KEY",

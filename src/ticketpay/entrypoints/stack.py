@@ -64,6 +64,12 @@ _HEARD: Final = (
     "charge.dispute.funds_withdrawn",
     "charge.dispute.funds_reinstated",
     "charge.dispute.closed",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "invoice.paid",
+    "invoice.payment_action_required",
+    "invoice.payment_failed",
 )
 _WORKER_READY: Final = "worker ready"
 _FORGETFUL: Final = (
@@ -71,7 +77,7 @@ _FORGETFUL: Final = (
     "ledger verify will list the payments of that run"
 )
 # Switches that lead nowhere: they may be set around the development stack.
-_SWITCHES: Final = ("ENABLE_METRICS", "LOG_LEVEL")
+_SWITCHES: Final = ("ENABLE_METRICS", "LOG_LEVEL", "PLAN_BILLING")
 # What a child needs of our own environment; somebody's settings must not leak into the stack.
 _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "TZ")
 
@@ -274,6 +280,7 @@ class _Builder:
             "INTERNAL_WEBHOOK_SECRET": self.keys["internal"],
             "TICKET_SERVICE_URL": self.tickets_url,
             "REDIS_URL": self.valkey.url,
+            "PLAN_BILLING": "stripe",
             # Everybody comes from the loopback address here.
             "RATE_LIMIT_MAX_REQUESTS": "1000000",
             **{name: os.environ[name] for name in _SWITCHES if name in os.environ},

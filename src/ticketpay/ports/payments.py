@@ -25,6 +25,7 @@ from ticketpay.domain.refunds import DisputeState, Refund, RefundState
 from ticketpay.ports.later import Later
 
 __all__ = [
+    "BillingNotice",
     "DisputeNotice",
     "PaymentGateway",
     "Payments",
@@ -170,6 +171,17 @@ class PaymentGateway(Protocol):
         ...
 
 
+@attrs.frozen(kw_only=True)
+class BillingNotice:
+    """What an event of the provider is about: the plan of a venue, or an invoice of it.
+
+    ``tenant_id`` and ``venue_id`` are texts from its metadata, empty when it has none.
+    """
+
+    tenant_id: str
+    venue_id: str
+
+
 class WebhookReader(Protocol):
     """**Protocol:** understands what the provider sends."""
 
@@ -196,4 +208,8 @@ class WebhookReader(Protocol):
 
         Raises ``ValueError`` if it cannot be read.
         """
+        ...
+
+    def billing(self, event: StoredEvent) -> BillingNotice | None:
+        """Whose plan the event is about; None if it is about something else."""
         ...

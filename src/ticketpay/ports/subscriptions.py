@@ -1,15 +1,21 @@
-"""The port for the subscriptions of venues."""
+"""The ports for the subscriptions of venues, and for what was paid for them."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Protocol
 
+from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import EventId, QuoteId, VenueId
-from ticketpay.domain.subscriptions import Subscription
+from ticketpay.domain.subscriptions import (
+    PaidInvoice,
+    Subscription,
+    SubscriptionEvent,
+    SubscriptionState,
+)
 from ticketpay.ports.later import Later
 
-__all__ = ["Subscriptions"]
+__all__ = ["PlanInvoices", "Subscriptions"]
 
 
 class Subscriptions(Protocol):
@@ -43,6 +49,29 @@ class Subscriptions(Protocol):
         """Store a venue's first subscription; ``Conflict`` if it has one, or is unknown."""
         ...
 
-    def save(self, subscription: Subscription) -> Subscription:
-        """Write it by compare-and-set; returns it with its version, raises ``Conflict``."""
+    def save(
+        self,
+        subscription: Subscription,
+        step: Step[SubscriptionState, SubscriptionEvent] | None = None,
+        at: datetime | None = None,
+    ) -> Subscription:
+        """Write it by compare-and-set, with a record of ``step`` ``at`` that time.
+
+        Returns it with its version; raises ``Conflict`` when somebody else changed it.
+        """
+        ...
+
+
+class PlanInvoices(Protocol):
+    """**Protocol:** the periods that venues have paid for, each booked once.
+
+    Whoever adds one holds the lock of the venue's subscription since before it asked for them.
+    """
+
+    def of_venue(self, venue_id: VenueId) -> Later[tuple[PaidInvoice, ...]]:
+        """All of a venue, oldest first."""
+        ...
+
+    def add(self, venue_id: VenueId, invoice: PaidInvoice) -> None:
+        """Store one that is new; ``Conflict`` if it is known, or the venue has no subscription."""
         ...

@@ -26,7 +26,7 @@ from ticketpay.ports.pricing import Quotes
 from ticketpay.ports.refunds import Refunds
 from ticketpay.ports.retries import Retries
 from ticketpay.ports.sales import Sales
-from ticketpay.ports.subscriptions import Subscriptions
+from ticketpay.ports.subscriptions import PlanInvoices, Subscriptions
 
 __all__ = ["PlatformTx", "Tx", "UnitOfWork"]
 
@@ -75,6 +75,8 @@ class Tx(PlatformTx, Protocol):
     def disputes(self) -> Disputes: ...
     @property
     def subscriptions(self) -> Subscriptions: ...
+    @property
+    def plan_invoices(self) -> PlanInvoices: ...
     @property
     def sales(self) -> Sales: ...
     @property

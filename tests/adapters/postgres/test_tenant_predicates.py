@@ -23,6 +23,7 @@ from tests.support.scenery import (
     Scenery,
     a_payout,
     a_subscription,
+    an_invoice,
     audit_entry,
     chain,
     message,
@@ -86,6 +87,7 @@ NOTHING_TO_CUT: Final = {
     "payments.add_move": "an insert names its tenant",
     "payments.add_refund": "an insert names its tenant",
     "retries.add_retry": "an insert names its tenant",
+    "subscriptions.add_invoice": "an insert names its tenant",
     "subscriptions.add_subscription": "an insert names its tenant",
     "venues.add_payout": "an insert names its tenant",
     "venues.ensure_account": "an insert names its tenant",
@@ -306,6 +308,8 @@ def plans(home: Scenery, quote_id: QuoteId) -> Iterator[Op]:
     yield lambda tx: tx.subscriptions.lock(home.venue_id)()
     yield lambda tx: tx.subscriptions.tickets_sold(home.venue_id, START)()
     yield lambda tx: tx.subscriptions.save(held)
+    yield lambda tx: tx.plan_invoices.add(home.venue_id, an_invoice(START))
+    yield lambda tx: tx.plan_invoices.of_venue(home.venue_id)()
 
 
 @attrs.define

@@ -37,6 +37,10 @@ def _subscribed(stripe: Driver, customer: str, price: str) -> Any:
     return shown
 
 
+def _asked(*statuses: str) -> list[dict[str, Any]]:
+    return [{"status": status} if status else {} for status in statuses]
+
+
 def _invoices(stripe: Driver) -> list[tuple[str, int]]:
     found = stripe.get("/v1/invoices")[1]["data"]
     return [(each["status"], each["total"]) for each in found]
@@ -95,6 +99,60 @@ def test_past_due() -> None:
     assert stripe.post(f"/v1/invoices/{shown['latest_invoice']}/pay")[1]["status"] == "paid"
     assert stripe.get(path)[1]["status"] == "active"
     assert stripe.send("DELETE", path, stripe.headers, b"")[1]["status"] == "canceled"
+
+
+def test_thirty_days() -> None:
+    """A price of 30 days renews after exactly 30 days; its lookup key finds it, and no other has it."""
+    stripe, hand, customer, _ = _shop()
+    recurring = {"interval": "day", "interval_count": 30}
+    fields: Any = {"currency": "usd", "unit_amount": 9900, "recurring": recurring}
+    named = {"lookup_key": "pro_30d", "product_data": {"name": "Pro"}}
+    status, price = stripe.post("/v1/prices", **fields, **named)
+    assert (status, price["recurring"]["interval_count"]) == (200, 30)
+    assert stripe.post("/v1/prices", **fields, **named)[0] == 400
+    assert stripe.post("/v1/prices", **fields)[0] == 400
+    found = stripe.get("/v1/prices", lookup_keys=["pro_30d"])[1]["data"]
+    assert [each["id"] for each in found] == [price["id"]]
+    (item,) = _subscribed(stripe, customer, price["id"])["items"]["data"]
+    assert item["current_period_end"] - item["current_period_start"] == 30 * 86_400
+    hand.now += 30 * 86_400 - 1
+    assert _invoices(stripe) == [("paid", 9900)]
+    hand.now += 1
+    assert _invoices(stripe) == [("paid", 9900)] * 2
+
+
+@pytest.mark.parametrize(("outcome", "status"), [("succeed", "active"), ("fail", "incomplete")])
+def test_the_bank_asks_at_the_first_invoice(outcome: str, status: str) -> None:
+    """Incomplete until the bank has answered; the intent is found by the invoice that it pays."""
+    stripe, _, customer, price = _shop("pm_card_threeDSecureRequired")
+    subscription = _subscribed(stripe, customer, price)
+    assert subscription["status"] == "incomplete"
+    assert "invoice.payment_action_required" in stripe.kinds()
+    query: Any = {"invoice": subscription["latest_invoice"]}
+    (payment,) = stripe.get("/v1/invoice_payments", **query)[1]["data"]
+    assert _unknown(payment, sdk.InvoicePayment, "invoice_payment") == []
+    intent = payment["payment"]["payment_intent"]
+    assert stripe.get(f"/v1/payment_intents/{intent}")[1]["status"] == "requires_action"
+    stripe.control(f"payment_intents/{intent}/authenticate", {"outcome": outcome})
+    path = f"/v1/subscriptions/{subscription['id']}"
+    assert stripe.get(path)[1]["status"] == status
+    assert stripe.get("/v1/invoice_payments", **query)[1]["data"][0]["status"] == (
+        "paid" if status == "active" else "open"
+    )
+    assert stripe.send("DELETE", path, stripe.headers, b"")[1]["status"] == "canceled"
+    assert _invoices(stripe)[0][0] == ("paid" if status == "active" else "void")
+
+
+def test_who_has_ended_is_not_listed() -> None:
+    """Subscriptions that have ended are listed for `status=all` or their status, as at the provider."""
+    stripe, _, customer, price = _shop()
+    path = f"/v1/subscriptions/{_subscribed(stripe, customer, price)['id']}"
+    assert stripe.send("DELETE", path, stripe.headers, b"")[0] == 200
+    counts = [
+        len(stripe.get("/v1/subscriptions", **query)[1]["data"])
+        for query in _asked("", "all", "canceled", "active")
+    ]
+    assert counts == [0, 1, 1, 0]
 
 
 def test_subscription_fields() -> None:

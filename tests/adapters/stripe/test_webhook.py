@@ -242,3 +242,21 @@ def test_an_event_that_carries_no_fact_says_so(raw: bytes) -> None:
     template = READER.verify(event(), signed(event()), NOW)
     with pytest.raises(ValueError, match=r"event|intent"):
         READER.fact(attrs.evolve(template, payload=raw))
+
+
+@pytest.mark.spec("S19", "S26")
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"metadata": {}, "customer": "cus_1"}, InboxStatus.PROCESSED),
+        ({"customer": "cus_1"}, InboxStatus.RECEIVED),
+        ({"metadata": {}}, InboxStatus.RECEIVED),
+    ],
+    ids=["of an invoice", "ours with a customer", "nobody's"],
+)
+def test_what_pays_an_invoice_is_not_worked_on(
+    changes: dict[str, Any], status: InboxStatus
+) -> None:
+    """An intent with a customer and none of our names pays for a plan: its invoice tells of it."""
+    raw = event(**changes)
+    assert READER.verify(raw, signed(raw), NOW).status is status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import attrs
 import pytest
 
 from tests.entrypoints.cli.desk import Desk
@@ -53,3 +54,30 @@ def test_what_there_is_not_is_refused(desk: Desk) -> None:
         lost = ("plans", "subscribe", uuid4(), "pro", *desk.tenant, *rest)
         assert desk.refused(*lost, code=3)["code"] == "NOT_FOUND"
     assert desk.trail() == []
+
+
+def test_a_plan_that_is_billed(desk: Desk) -> None:
+    """What pays is named; a declined card changes nothing; the end is told, taken back, asked about."""
+    billed = attrs.evolve(desk, environment={**desk.environment, "PLAN_BILLING": "stripe"})
+    venue = desk.buy("visa").venue_id
+    give = ("plans", "subscribe", venue, "pro", *desk.tenant, "--yes")
+    assert billed.refused(*give, code=1)["detail"].startswith("paymentMethod is required")
+    declined = billed.refused(*give, "--payment-method", "pm_card_chargeDeclined", code=4)
+    assert declined["code"] == "PAYMENT_DECLINED"
+    done = billed.json(*give, "--payment-method", "pm_card_visa")
+    assert (done["before"], done["after"]) == ("pro", "pro")
+    end = ("plans", "cancel", venue, *desk.tenant)
+    assert "and by none after it" in billed.json(*end)["would"]
+    assert "it ends then" not in billed.run("plans", "show", venue, *desk.tenant).stdout
+    assert billed.json(*end, "--yes")["after"].startswith("pro until 20")
+    assert "it ends then" in billed.run("plans", "show", venue, *desk.tenant).stdout
+    assert billed.json(*give)["after"] == "pro"
+    assert desk.refused(*give, code=4)["code"] == "PLAN_BILLING_OFF"
+    sync = ("plans", "sync", venue, *desk.tenant)
+    assert billed.json(*sync)["would"] == "have the worker ask the provider"
+    assert billed.json(*sync, "--yes")["after"] == "the worker asks the provider"
+    actions = [action for action, *_ in desk.trail()]
+    assert actions.count("plan.subscribe") == 3
+    assert actions.count("plan.cancel") == actions.count("plan.sync") == 1
+    report = billed.json("ledger", "verify", *desk.tenant)
+    assert report["differences"] == []

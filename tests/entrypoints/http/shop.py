@@ -39,6 +39,7 @@ from ticketpay.entrypoints.bootstrap import App, Parts, assemble
 from ticketpay.entrypoints.http import create_app
 from ticketpay.entrypoints.http.operations import Operation
 from ticketpay.entrypoints.settings import Settings
+from ticketpay.ports.billing import PlanBilling
 
 CLIENT_SECRET = "pi_51_secret_wren"
 WEBHOOK_SECRET = "whsec_77_wren"
@@ -107,7 +108,12 @@ class Shop:
 
     @classmethod
     def open(
-        cls, settings: Settings = SETTINGS, *, capacity: int = 1_000, log_level: str = "error"
+        cls,
+        settings: Settings = SETTINGS,
+        *,
+        capacity: int = 1_000,
+        log_level: str = "error",
+        billing: PlanBilling | None = None,
     ) -> Shop:
         """A shop with one tenant and its concert."""
         uow, scenery = MemoryUnitOfWork(), Scenery.seeded(1, capacity=capacity)
@@ -121,6 +127,7 @@ class Shop:
             ids=SeededIds(1),
             random=SeededRandom(1),
             alerts=RecordingAlerts(),
+            billing=billing,
         )
         app, settings = assemble(parts), attrs.evolve(settings, log_level=log_level)
         served = create_app(app, settings, ready=lambda: True)

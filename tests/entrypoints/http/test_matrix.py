@@ -118,6 +118,7 @@ SCENES: dict[str, Scene] = {
     "plans": lambda _: {},
     "venue_subscription": lambda of: {"id": of.venue},
     "subscribe": lambda of: {"id": of.venue, "body": {"plan": "enterprise"}},
+    "unsubscribe": lambda of: {"id": of.venue},
     "calculate_fees": _estimate,
     "transactions": lambda of: {"params": {"venueId": of.venue}},
     "stats": lambda _: {},
@@ -309,6 +310,7 @@ def test_the_open_doors_lead_nowhere(place: Place, row: Operation) -> None:
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
 def test_there_are_no_other_methods(place: Place, method: str) -> None:
     """Nothing but the methods of the table is served on its paths."""
-    for row in OPERATIONS:
+    served = {row.path for row in OPERATIONS if row.method == method}
+    for row in (row for row in OPERATIONS if row.path not in served):
         answer = place.shop.send(method, addressed(row, place.sold.payment))
         assert (answer.status_code, answer.json()["code"]) == (405, "METHOD_NOT_ALLOWED")

@@ -194,6 +194,9 @@ def venue_answers(shop: Shop, ask: Any) -> Iterator[tuple[str, httpx.Response]]:
     for plan in ({}, {"plan": "gold"}, {"plan": "enterprise"}):
         yield ask("subscribe", venue, body=plan, role=Role.ADMIN)
     yield ask("venue_subscription", venue, role=Role.SUPPORT)
+    yield ask("unsubscribe", venue, role=Role.ADMIN)
+    yield ask("unsubscribe", uuid4(), role=Role.ADMIN)
+    yield ask("venue_subscription", venue, role=Role.SUPPORT)
 
 
 def asked_by_its_buyer(shop: Shop) -> str:

@@ -42,12 +42,12 @@ from ticketpay.domain.messaging.inbox import ATTEMPTS_MAX
 @pytest.mark.spec("S40", "S28", "S11")
 def test_the_words_of_messages() -> None:
     """Each kind of message, claim, answer and timer is stored under its word."""
-    assert words(AggregateType) == "payment order refund payout dispute"
+    assert words(AggregateType) == "payment order refund payout dispute subscription"
     assert words(Outcome) == "completed accepted declined refused"
     assert words(ClaimStatus) == "new taken_over finished in_flight reused"
     assert words(InboxStatus) == "received processed dead unsupported invalid"
     assert words(Route) == "ticket_service journal"
-    assert words(TimerKind) == "payment refund payout event"
+    assert words(TimerKind) == "payment refund payout event subscription"
 
 
 @pytest.mark.spec("S40", "S33")
@@ -60,6 +60,7 @@ def test_the_emitted_types() -> None:
     disputes = {"opened", "won", "lost"}
     refunds = {"initiated", "completed", "failed"}
     payouts = {"requested", "cancelled", "paid", "failed"}
+    plans = {"started", "renewed", "past_due", "cancelled"}
 
     assert (
         {f"payment.{word}" for word in payments}
@@ -68,6 +69,7 @@ def test_the_emitted_types() -> None:
         | {f"payout.{word}" for word in payouts}
         | {f"order.tickets_{word}" for word in tickets}
         | {f"dispute.{word}" for word in disputes}
+        | {f"subscription.{word}" for word in plans}
     ) == EMITTED
 
 

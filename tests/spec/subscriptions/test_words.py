@@ -24,8 +24,8 @@ from ticketpay.domain.subscriptions import (
 @pytest.mark.spec("S19")
 def test_the_words_of_a_subscription() -> None:
     """Each state and event of a subscription is stored and sent under its word."""
-    assert words(SubscriptionState) == "active past_due cancelled"
-    assert words(SubscriptionEvent) == "renew fail cancel"
+    assert words(SubscriptionState) == "pending active past_due cancelled"
+    assert words(SubscriptionEvent) == "start renew fail cancel"
     assert SUBSCRIPTION_MACHINE.name == "subscription"
 
 

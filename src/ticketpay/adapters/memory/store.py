@@ -46,7 +46,7 @@ from ticketpay.domain.payments import Payment, Retry
 from ticketpay.domain.payouts import Payout, VenueAccount
 from ticketpay.domain.pricing import Quote
 from ticketpay.domain.refunds import Dispute, Refund
-from ticketpay.domain.subscriptions import Subscription
+from ticketpay.domain.subscriptions import PaidInvoice, Subscription
 from ticketpay.ports.later import Later
 
 __all__ = [
@@ -306,6 +306,7 @@ class TenantTables:
         self.cancellations: Table[EventId, Cancellation] = Table(store)
         self.disputes: Table[DisputeId, Dispute] = Table(store)
         self.subscriptions: Table[VenueId, Subscription] = Table(store)
+        self.invoices: Table[str, tuple[VenueId, PaidInvoice]] = Table(store)
         self.moves: Table[int, Move] = Table(store)
         self.keys: Table[KeyScope, KeyRow] = Table(store)
         self.messages: Table[tuple[StreamKey, int], Message] = Table(store)

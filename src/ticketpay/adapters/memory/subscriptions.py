@@ -1,4 +1,4 @@
-"""Subscriptions in memory."""
+"""Subscriptions in memory, and what was paid for them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from typing import Final
 
 import attrs
 
-from ticketpay.adapters.memory.store import TenantTables, known
+from ticketpay.adapters.memory.store import Move, Store, TenantTables, known
 from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import EventId, QuoteId, VenueId
 from ticketpay.domain.orders import OrderState
-from ticketpay.domain.subscriptions import Subscription
+from ticketpay.domain.subscriptions import (
+    PaidInvoice,
+    Subscription,
+    SubscriptionEvent,
+    SubscriptionState,
+)
 from ticketpay.ports.later import Later
 
-__all__ = ["MemorySubscriptions"]
+__all__ = ["MemoryPlanInvoices", "MemorySubscriptions"]
 
 _ENDED_UNPAID: Final = (OrderState.CANCELLED, OrderState.EXPIRED)
 
@@ -23,6 +29,7 @@ _ENDED_UNPAID: Final = (OrderState.CANCELLED, OrderState.EXPIRED)
 class MemorySubscriptions:
     """``Subscriptions`` over the tables of one tenant."""
 
+    store: Store
     tables: TenantTables
 
     def get(self, venue_id: VenueId) -> Later[Subscription | None]:
@@ -58,10 +65,36 @@ class MemorySubscriptions:
             raise Conflict(f"venue {venue_id} has a subscription already")
         self.tables.subscriptions.put(venue_id, subscription)
 
-    def save(self, subscription: Subscription) -> Subscription:
+    def save(
+        self,
+        subscription: Subscription,
+        step: Step[SubscriptionState, SubscriptionEvent] | None = None,
+        at: datetime | None = None,
+    ) -> Subscription:
         stored = self.tables.subscriptions.lock_found(subscription.venue_id)
         if stored is None or stored.version != subscription.version:
             raise Conflict(f"the subscription of {subscription.venue_id} has changed")
         saved = attrs.evolve(subscription, version=subscription.version + 1)
         self.tables.subscriptions.put(saved.venue_id, saved)
+        if step is not None:
+            assert at is not None, "a step has its time"
+            self.tables.moves.put(self.store.number(), Move(subject=saved.id, step=step, at=at))
         return saved
+
+
+@attrs.frozen
+class MemoryPlanInvoices:
+    """``PlanInvoices`` over the tables of one tenant."""
+
+    tables: TenantTables
+
+    def of_venue(self, venue_id: VenueId) -> Later[tuple[PaidInvoice, ...]]:
+        mine = [paid for venue, paid in self.tables.invoices.values() if venue == venue_id]
+        return known(tuple(sorted(mine, key=lambda paid: (paid.paid_at, paid.id))))
+
+    def add(self, venue_id: VenueId, invoice: PaidInvoice) -> None:
+        if venue_id not in self.tables.subscriptions:
+            raise Conflict(f"venue {venue_id} has no subscription")
+        if self.tables.invoices.lock(invoice.id) is not None:
+            raise Conflict(f"invoice {invoice.id} is known already")
+        self.tables.invoices.put(invoice.id, (venue_id, invoice))

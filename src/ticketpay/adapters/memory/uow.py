@@ -34,7 +34,7 @@ from ticketpay.adapters.memory.retries import MemoryRetries
 from ticketpay.adapters.memory.sales import MemorySales
 from ticketpay.adapters.memory.stock import MemoryStock
 from ticketpay.adapters.memory.store import SerializationFailure, Store, Transaction
-from ticketpay.adapters.memory.subscriptions import MemorySubscriptions
+from ticketpay.adapters.memory.subscriptions import MemoryPlanInvoices, MemorySubscriptions
 from ticketpay.adapters.memory.venues import MemoryPayouts, MemoryVenueAccounts
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import TenantId
@@ -78,6 +78,7 @@ class MemoryTx:
     cancellations: MemoryCancellations
     disputes: MemoryDisputes
     subscriptions: MemorySubscriptions
+    plan_invoices: MemoryPlanInvoices
     sales: MemorySales
     listings: MemoryListings
     ledger: MemoryLedger
@@ -188,7 +189,8 @@ class MemoryUnitOfWork:
             payouts=MemoryPayouts(store, tables),
             cancellations=MemoryCancellations(tables),
             disputes=MemoryDisputes(store, tables),
-            subscriptions=MemorySubscriptions(tables),
+            subscriptions=MemorySubscriptions(store, tables),
+            plan_invoices=MemoryPlanInvoices(tables),
             sales=MemorySales(tables),
             listings=MemoryListings(tables),
             ledger=MemoryLedger(store, tables),

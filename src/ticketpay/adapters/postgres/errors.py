@@ -39,6 +39,7 @@ CONSTRAINTS: Final[dict[str, type[TicketpayError]]] = {
     "payouts_tenant_id_venue_id_fkey": Conflict,
     "subscription_version": Conflict,
     "venue_subscriptions_tenant_id_venue_id_fkey": Conflict,
+    "plan_invoices_venue": Conflict,
     "venue_accounts_tenant_id_venue_id_fkey": Conflict,
     "payment_retries_tenant_id_payment_id_fkey": Conflict,
     "payment_retries_asked_once": Conflict,

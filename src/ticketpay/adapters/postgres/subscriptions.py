@@ -1,4 +1,4 @@
-"""Subscriptions in PostgreSQL."""
+"""Subscriptions in PostgreSQL, and what was paid for them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from ticketpay.adapters.postgres.moves import record_move
 from ticketpay.adapters.postgres.statements import load
+from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import EventId, QuoteId, VenueId
-from ticketpay.domain.subscriptions import Subscription, SubscriptionState
+from ticketpay.domain.money import Currency, Money
+from ticketpay.domain.payments import Failure
+from ticketpay.domain.subscriptions import (
+    PaidInvoice,
+    PlanWish,
+    Subscription,
+    SubscriptionEvent,
+    SubscriptionState,
+    WishState,
+)
 
 if TYPE_CHECKING:
     from ticketpay.adapters.postgres.session import Session
     from ticketpay.ports.later import Later
 
-__all__ = ["PostgresSubscriptions"]
+__all__ = ["PostgresPlanInvoices", "PostgresSubscriptions"]
 
 _SQL: Final = load("subscriptions")
 
@@ -33,7 +44,41 @@ def _one(rows: Sequence[tuple[Any, ...]]) -> Subscription | None:
         state=SubscriptionState(row[4]),
         current_period_end=row[5].astimezone(UTC),
         version=row[6],
+        customer_id=row[7],
+        cancels_at=row[8] and row[8].astimezone(UTC),
+        wish=_wish(row[9:]),
     )
+
+
+def _wish(row: tuple[Any, ...]) -> PlanWish | None:
+    if row[0] is None:
+        return None
+    return PlanWish(
+        number=row[0],
+        plan_id=row[1],
+        ends=row[2],
+        method=row[3],
+        asked_at=row[4].astimezone(UTC),
+        key=row[5],
+        state=WishState(row[6]),
+        failure=None if row[7] is None else Failure(row[7], row[8], row[9]),
+    )
+
+
+def _wish_row(wish: PlanWish | None) -> dict[str, object]:
+    failure = wish and wish.failure
+    return {
+        "wish_number": wish and wish.number,
+        "wish_plan": wish and wish.plan_id,
+        "wish_ends": wish and wish.ends,
+        "wish_method": wish and wish.method,
+        "wish_asked_at": wish and wish.asked_at,
+        "wish_key": wish and wish.key,
+        "wish_state": wish and wish.state.value,
+        "wish_failure_code": failure and failure.code,
+        "wish_decline_code": failure and failure.decline_code,
+        "wish_failure_text": failure and failure.message,
+    }
 
 
 @attrs.frozen
@@ -63,9 +108,18 @@ class PostgresSubscriptions:
     def add(self, subscription: Subscription) -> None:
         self.session.write(_SQL["add_subscription"], self._row(subscription))
 
-    def save(self, subscription: Subscription) -> Subscription:
+    def save(
+        self,
+        subscription: Subscription,
+        step: Step[SubscriptionState, SubscriptionEvent] | None = None,
+        at: datetime | None = None,
+    ) -> Subscription:
         self.session.write(_SQL["save_subscription"], self._row(subscription))
-        return attrs.evolve(subscription, version=subscription.version + 1)
+        saved = attrs.evolve(subscription, version=subscription.version + 1)
+        if step is not None:
+            assert at is not None, "a step has its time"
+            record_move(self.session, "subscription", saved.id, saved.version, step, at)
+        return saved
 
     def _of(self, venue_id: VenueId) -> dict[str, object]:
         return {"tenant": self.session.tenant_id, "venue": venue_id}
@@ -78,4 +132,39 @@ class PostgresSubscriptions:
             "state": subscription.state.value,
             "period_end": subscription.current_period_end,
             "version": subscription.version,
+            "customer_id": subscription.customer_id,
+            "cancels_at": subscription.cancels_at,
+            **_wish_row(subscription.wish),
         }
+
+
+@attrs.frozen
+class PostgresPlanInvoices:
+    """Fulfils ``PlanInvoices``."""
+
+    session: Session
+
+    def of_venue(self, venue_id: VenueId) -> Later[tuple[PaidInvoice, ...]]:
+        values = {"tenant": self.session.tenant_id, "venue": venue_id}
+        return self.session.read(
+            _SQL["invoices_of_venue"], values, lambda rows: tuple(map(_invoice, rows))
+        )
+
+    def add(self, venue_id: VenueId, invoice: PaidInvoice) -> None:
+        self.session.write(
+            _SQL["add_invoice"],
+            {
+                "tenant": self.session.tenant_id,
+                "id": invoice.id,
+                "venue": venue_id,
+                "plan": invoice.plan_id,
+                "cents": invoice.amount.cents,
+                "currency": invoice.amount.currency.code,
+                "paid_at": invoice.paid_at,
+            },
+        )
+
+
+def _invoice(row: tuple[Any, ...]) -> PaidInvoice:
+    amount = Money(row[2], Currency(row[3]))
+    return PaidInvoice(id=row[0], plan_id=row[1], amount=amount, paid_at=row[4].astimezone(UTC))

@@ -40,7 +40,7 @@ from ticketpay.adapters.postgres.retries import PostgresRetries
 from ticketpay.adapters.postgres.sales import PostgresSales
 from ticketpay.adapters.postgres.session import RoundTrips, Session
 from ticketpay.adapters.postgres.stock import PostgresStock
-from ticketpay.adapters.postgres.subscriptions import PostgresSubscriptions
+from ticketpay.adapters.postgres.subscriptions import PostgresPlanInvoices, PostgresSubscriptions
 from ticketpay.adapters.postgres.venues import PostgresPayouts, PostgresVenueAccounts
 from ticketpay.domain.kernel.errors import Conflict, OutcomeUnknown, Unavailable
 from ticketpay.domain.kernel.ids import TenantId
@@ -171,6 +171,10 @@ class PostgresTx:
     @property
     def subscriptions(self) -> PostgresSubscriptions:
         return PostgresSubscriptions(self.session)
+
+    @property
+    def plan_invoices(self) -> PostgresPlanInvoices:
+        return PostgresPlanInvoices(self.session)
 
     @property
     def sales(self) -> PostgresSales:

@@ -1,4 +1,4 @@
-"""The catalog of subscriptions: products, monthly prices, customers and their cards."""
+"""The catalog of subscriptions: products, prices of some days or months, customers, their cards."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from ticketpay.adapters.sandbox.checks import (
     boolean,
     choice,
     filled,
-    integer,
+    limit,
     metadata,
     nested,
+    strings,
     text,
 )
 from ticketpay.adapters.sandbox.checks import currency as currency_
-from ticketpay.adapters.sandbox.errors import invalid, no_such
+from ticketpay.adapters.sandbox.errors import invalid, missing, no_such
 from ticketpay.adapters.sandbox.objects import PaymentMethod
 from ticketpay.adapters.sandbox.operation import (
+    Listing,
     Operation,
     found,
     listing,
@@ -54,10 +56,12 @@ def _product(call: Call, _ident: str, args: Args) -> Record:
 
 
 def _price(call: Call, _ident: str, args: Args) -> Record:
-    product = found(call.account, "product", args["product"])
-    recurring = args.get("recurring")
-    if recurring is not None and recurring.get("interval_count", 1) != 1:
-        raise invalid("The sandbox knows prices of one month only.", param="recurring")
+    product = _product_of(call, args)
+    recurring, key = args.get("recurring"), args.get("lookup_key")
+    if key is not None and any(
+        each["lookup_key"] == key for each in call.account.of("price").all()
+    ):
+        raise invalid("A price already uses that lookup key.", param="lookup_key")
     fields: Json = {
         "id": call.fresh("price"),
         "object": "price",
@@ -66,16 +70,46 @@ def _price(call: Call, _ident: str, args: Args) -> Record:
         "created": call.now,
         "currency": args["currency"],
         "livemode": False,
-        "lookup_key": None,
+        "lookup_key": key,
         "metadata": args.get("metadata", {}),
         "nickname": args.get("nickname"),
         "product": product.id,
-        "recurring": None if recurring is None else _MONTHLY,
+        "recurring": None if recurring is None else _recurring(recurring),
         "type": "one_time" if recurring is None else "recurring",
         "unit_amount": args["unit_amount"],
         "unit_amount_decimal": str(args["unit_amount"]),
     }
     return _told(call, Record(fields))
+
+
+def _product_of(call: Call, args: Args) -> Record:
+    """The product that is named, or one that is made for the price."""
+    if "product" in args:
+        return found(call.account, "product", args["product"])
+    if "product_data" not in args:
+        raise missing("product")
+    return _product(call, "", args["product_data"])
+
+
+def _recurring(given: Args) -> Json:
+    return {
+        "interval": given["interval"],
+        "interval_count": given.get("interval_count", 1),
+        "meter": None,
+        "trial_period_days": None,
+        "usage_type": "licensed",
+    }
+
+
+def _list_prices(call: Call, _ident: str, args: Args) -> Listing:
+    asked = [(name, args[name]) for name in ("active", "product") if name in args]
+    keys = args.get("lookup_keys")
+
+    def fits(price: Record) -> bool:
+        named = keys is None or price["lookup_key"] in keys
+        return named and all(price[name] == value for name, value in asked)
+
+    return Listing("/v1/prices", call.account.of("price").page(args, where=fits))
 
 
 def _customer(call: Call, _ident: str, args: Args) -> Record:
@@ -130,23 +164,22 @@ def _shown(method: PaymentMethod, customer: str) -> Json:
     return method.render() | {"customer": customer}
 
 
-_MONTHLY: Final[Json] = {
-    "interval": "month",
-    "interval_count": 1,
-    "meter": None,
-    "trial_period_days": None,
-    "usage_type": "licensed",
-}
 _COPIED: Final = ("description", "email", "name")
 _TOLD: Final[Schema] = schemas.RETRIEVE | {"description": text, "metadata": metadata}
 _PRODUCT: Final[Schema] = _TOLD | {"name": filled}
 _PRICE: Final[Schema] = schemas.RETRIEVE | {
     "currency": currency_,
+    "lookup_key": filled,
     "metadata": metadata,
     "nickname": text,
     "product": filled,
+    "product_data": nested({"metadata": metadata, "name": filled}, ("name",)),
     "recurring": nested(
-        {"interval": choice("month"), "interval_count": integer, "usage_type": choice("licensed")},
+        {
+            "interval": choice("day", "month"),
+            "interval_count": limit,
+            "usage_type": choice("licensed"),
+        },
         ("interval",),
     ),
     "unit_amount": amount,
@@ -161,8 +194,9 @@ _CUSTOMER: Final[Schema] = _TOLD | {
 ROUTES: Final[dict[str, Operation]] = {
     "GET v1/customers": listing("customer", "/v1/customers", schemas.LISTED | {"email": filled}),
     "GET v1/customers/{}": reading("customer"),
-    "GET v1/prices": listing(
-        "price", "/v1/prices", schemas.LISTED | {"active": boolean, "product": filled}
+    "GET v1/prices": Operation(
+        schema=schemas.LISTED | {"active": boolean, "lookup_keys": strings, "product": filled},
+        run=_list_prices,
     ),
     "GET v1/prices/{}": reading("price"),
     "GET v1/products": listing("product", "/v1/products", schemas.LISTED | {"active": boolean}),
@@ -172,8 +206,6 @@ ROUTES: Final[dict[str, Operation]] = {
     "POST v1/payment_methods/{}/attach": Operation(
         schema=schemas.RETRIEVE | {"customer": filled}, run=_attach, required=("customer",)
     ),
-    "POST v1/prices": writing(
-        "price", "create", _price, _PRICE, ("currency", "product", "unit_amount")
-    ),
+    "POST v1/prices": writing("price", "create", _price, _PRICE, ("currency", "unit_amount")),
     "POST v1/products": writing("product", "create", _product, _PRODUCT, ("name",)),
 }

@@ -16,6 +16,7 @@ from ticketpay.adapters.sandbox.response import Json
 from ticketpay.adapters.sandbox.world import Account, Call
 
 __all__ = [
+    "OPEN",
     "authenticate",
     "cancel",
     "capture",
@@ -27,7 +28,7 @@ __all__ = [
     "update",
 ]
 
-_OPEN: Final = ("requires_payment_method", "requires_confirmation", "requires_action")
+OPEN: Final = ("requires_payment_method", "requires_confirmation", "requires_action")
 _COPIED: Final = (
     "amount",
     "application_fee_amount",
@@ -105,7 +106,7 @@ def create(call: Call, _ident: str, args: Args) -> Intent:
 def update(call: Call, ident: str, args: Args) -> Intent:
     """Change what may change before the money has moved (metadata and description: always)."""
     intent = found(call.account, ident)
-    if intent.status not in _OPEN and not args.keys() <= {"metadata", "description", "expand"}:
+    if intent.status not in OPEN and not args.keys() <= {"metadata", "description", "expand"}:
         raise _unexpected(intent, "update")
     changes: dict[str, Any] = {name: args[name] for name in _COPIED if name in args}
     if "metadata" in args:
@@ -120,7 +121,7 @@ def confirm(call: Call, ident: str, args: Args) -> Intent:
     """Try to pay; raises SandboxError: 400 for an illegal move, 402 for a decline."""
     intent = found(call.account, ident)
     given = methods.asked_method(call, args)
-    allowed = _OPEN if given is not None else _OPEN[:2]
+    allowed = OPEN if given is not None else OPEN[:2]
     if intent.status not in allowed:
         raise _unexpected(intent, "confirm")
     method = given or intent.method
@@ -137,7 +138,7 @@ def confirm(call: Call, ident: str, args: Args) -> Intent:
 def cancel(call: Call, ident: str, args: Args) -> Intent:
     """Give up an intent whose money has not moved; a held amount is released."""
     intent = found(call.account, ident)
-    if intent.status not in (*_OPEN, "requires_capture"):
+    if intent.status not in (*OPEN, "requires_capture"):
         raise _unexpected(intent, "cancel")
     held = intent.status == "requires_capture"
     intent = changed(

@@ -1,7 +1,7 @@
-"""A subscription is billed every month: an invoice per period, paid by the customer's card.
+"""A subscription is billed every so many days or months: an invoice per period.
 
 `incomplete` until its first invoice is paid, then `active`; `past_due` after a declined renewal,
-and `unpaid` when the next period begins without a payment. `POST /v1/invoices/{id}/pay` tries again.
+and `unpaid` when the next period begins without a payment.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Final
 
-from ticketpay.adapters.sandbox import intents, schemas
+from ticketpay.adapters.sandbox import invoices, schemas
 from ticketpay.adapters.sandbox.banking import month_later
 from ticketpay.adapters.sandbox.checks import (
     Args,
@@ -21,12 +21,12 @@ from ticketpay.adapters.sandbox.checks import (
     nested,
     text,
 )
-from ticketpay.adapters.sandbox.errors import SandboxError, invalid, missing
+from ticketpay.adapters.sandbox.errors import invalid, missing
 from ticketpay.adapters.sandbox.form import Form
 from ticketpay.adapters.sandbox.operation import (
+    Listing,
     Operation,
     found,
-    listing,
     merged,
     reading,
     writing,
@@ -44,12 +44,12 @@ _INCOMPLETE_SECONDS: Final = 23 * 3600
 def _create(call: Call, _ident: str, args: Args) -> Record:
     customer = found(call.account, "customer", args["customer"])
     price = _price(call, args["items"])
-    if _card(customer, args.get("default_payment_method")) is None:
+    if invoices.card(customer, args.get("default_payment_method")) is None:
         message = "This customer has no attached payment source or default payment method."
         raise invalid(message, code="resource_missing")
     subscription = call.add(Record(_new(call, args, price)), customer.id)
     call.emit("customer.subscription.created", subscription)
-    subscription = _bill(call, subscription, "subscription_create")
+    subscription = invoices.bill(call, subscription, "subscription_create")
     if subscription["status"] == "incomplete":
         due = call.time + _INCOMPLETE_SECONDS
         call.world.later(call.account, due, partial(_expire, ident=subscription.id))
@@ -85,17 +85,6 @@ def _cancel(call: Call, ident: str, _args: Args) -> Record:
     return _end(call, _running(call, ident), "canceled")
 
 
-def _pay(call: Call, ident: str, _args: Args) -> Record:
-    """Try to collect an open invoice once more."""
-    invoice = found(call.account, "invoice", ident)
-    if invoice["status"] != "open":
-        raise invalid("Invoice is already paid or void.", code="invoice_not_open")
-    details = invoice["parent"]["subscription_details"]
-    subscription = found(call.account, "subscription", details["subscription"])
-    _collect(call, subscription, invoice)
-    return found(call.account, "invoice", ident)
-
-
 def _running(call: Call, ident: str) -> Record:
     subscription = found(call.account, "subscription", ident)
     if subscription["status"] in _ENDED:
@@ -104,6 +93,8 @@ def _running(call: Call, ident: str) -> Record:
 
 
 def _end(call: Call, subscription: Record, status: str) -> Record:
+    if subscription["status"] == "incomplete":
+        invoices.void(call, subscription)
     times = {"canceled_at": subscription["canceled_at"] or call.now, "ended_at": call.now}
     subscription = call.change(subscription, status=status, **times)
     kind = "deleted" if status == "canceled" else "updated"
@@ -133,65 +124,37 @@ def _renew(call: Call, ident: str) -> None:
         return
     item = _item(subscription)
     anchor, start = subscription["billing_cycle_anchor"], item["current_period_end"]
-    months = next(n for n in range(1, 10_000) if month_later(anchor, n) > start)
-    period = {"current_period_start": start, "current_period_end": month_later(anchor, months)}
+    end = _period_end(item["price"], anchor, start)
+    period = {"current_period_start": start, "current_period_end": end}
     status = "unpaid" if subscription["status"] == "past_due" else subscription["status"]
     subscription = call.change(subscription, items=_items(item | period), status=status)
     call.emit("customer.subscription.updated", subscription)
     if status == "active":
-        subscription = _bill(call, subscription, "subscription_cycle")
+        subscription = invoices.bill(call, subscription, "subscription_cycle")
     _schedule(call, subscription)
 
 
-def _bill(call: Call, subscription: Record, reason: str) -> Record:
-    invoice = call.add(Record(_invoice(call, subscription, reason)), subscription.id)
-    subscription = call.change(subscription, latest_invoice=invoice.id)
-    call.emit("invoice.created", invoice)
-    call.emit("invoice.finalized", invoice)
-    return _collect(call, subscription, invoice)
+def _period_end(price: Json, anchor: int, start: int) -> int:
+    """When a period that begins then is over; months are counted from the anchor."""
+    recurring = price["recurring"]
+    count: int = recurring["interval_count"]
+    if recurring["interval"] == "day":
+        return start + count * 86_400
+    ends = (month_later(anchor, n * count) for n in range(1, 10_000))
+    return next(end for end in ends if end > start)
 
 
-def _collect(call: Call, subscription: Record, invoice: Record) -> Record:
-    customer = found(call.account, "customer", subscription["customer"])
-    card = _card(customer, subscription["default_payment_method"])
-    args = {
-        "amount": invoice["amount_due"],
-        "currency": invoice["currency"],
-        "confirm": True,
-        "customer": customer.id,
-        "payment_method": card,
-        "off_session": True,
-    }
-    count = invoice["attempt_count"] + 1
-    try:
-        intents.create(call, "", args)
-    except SandboxError:
-        invoice = call.change(invoice, attempt_count=count, attempted=True)
-        call.emit("invoice.payment_failed", invoice)
-        status = "incomplete" if subscription["status"] == "incomplete" else "past_due"
-        return _moved(call, subscription, status)
-    paid = {"amount_paid": invoice["amount_due"], "amount_remaining": 0, "status": "paid"}
-    times = invoice["status_transitions"] | {"paid_at": call.now}
-    invoice = call.change(
-        invoice, attempt_count=count, attempted=True, status_transitions=times, **paid
-    )
-    call.emit("invoice.paid", invoice)
-    call.emit("invoice.payment_succeeded", invoice)
-    return _moved(call, subscription, "active")
+def _list(call: Call, _ident: str, args: Args) -> Listing:
+    """Those that have ended only for `status=all`, or when they are asked for."""
+    asked, customer = args.get("status"), args.get("customer")
 
+    def fits(subscription: Record) -> bool:
+        if asked in ("all", None):
+            return asked == "all" or subscription["status"] not in _ENDED
+        return bool(subscription["status"] == asked)
 
-def _moved(call: Call, subscription: Record, status: str) -> Record:
-    if subscription["status"] == status:
-        return subscription
-    before = {"status": subscription["status"]}
-    subscription = call.change(subscription, status=status)
-    call.emit("customer.subscription.updated", subscription, None, before)
-    return subscription
-
-
-def _card(customer: Record, own: str | None) -> str | None:
-    card: str | None = own or customer["invoice_settings"]["default_payment_method"]
-    return card
+    page = call.account.of("subscription").page(args, customer, fits)
+    return Listing("/v1/subscriptions", page)
 
 
 def _price(call: Call, items: list[Args]) -> Json:
@@ -220,7 +183,7 @@ def _new(call: Call, args: Args, price: Json) -> Json:
         "id": call.fresh("si"),
         "object": "subscription_item",
         "created": call.now,
-        "current_period_end": month_later(call.now, 1),
+        "current_period_end": _period_end(price, call.now, call.now),
         "current_period_start": call.now,
         "discounts": [],
         "metadata": {},
@@ -254,41 +217,6 @@ def _new(call: Call, args: Args, price: Json) -> Json:
     }
 
 
-def _invoice(call: Call, subscription: Record, reason: str) -> Json:
-    item = _item(subscription)
-    cents = item["price"]["unit_amount"]
-    return {
-        "id": call.fresh("in"),
-        "object": "invoice",
-        "amount_due": cents,
-        "amount_paid": 0,
-        "amount_remaining": cents,
-        "attempt_count": 0,
-        "attempted": False,
-        "auto_advance": True,
-        "billing_reason": reason,
-        "collection_method": "charge_automatically",
-        "created": call.now,
-        "currency": subscription["currency"],
-        "customer": subscription["customer"],
-        "livemode": False,
-        "metadata": {},
-        "parent": {
-            "subscription_details": {
-                "metadata": subscription["metadata"],
-                "subscription": subscription.id,
-            },
-            "type": "subscription_details",
-        },
-        "period_end": item["current_period_end"],
-        "period_start": item["current_period_start"],
-        "status": "open",
-        "status_transitions": {"finalized_at": call.now, "paid_at": None},
-        "subtotal": cents,
-        "total": cents,
-    }
-
-
 _ITEM: Final = nested({"id": text, "price": filled})
 
 
@@ -318,11 +246,8 @@ _LIST: Final[Schema] = schemas.LISTED | {"customer": filled, "status": filled}
 
 ROUTES: Final[dict[str, Operation]] = {
     "DELETE v1/subscriptions/{}": Operation(schema=schemas.RETRIEVE, run=_cancel),
-    "GET v1/invoices": listing("invoice", "/v1/invoices", _LIST),
-    "GET v1/invoices/{}": reading("invoice"),
-    "GET v1/subscriptions": listing("subscription", "/v1/subscriptions", _LIST, ("customer",)),
+    "GET v1/subscriptions": Operation(schema=_LIST, run=_list),
     "GET v1/subscriptions/{}": reading("subscription"),
-    "POST v1/invoices/{}/pay": writing("invoice", "pay", _pay, schemas.RETRIEVE),
     "POST v1/subscriptions": writing(
         "subscription", "create", _create, _CREATE, ("customer", "items")
     ),

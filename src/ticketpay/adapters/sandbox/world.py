@@ -38,6 +38,8 @@ class Account:
     keys: KeyStore = attrs.field(factory=KeyStore)
     ledger: Ledger = attrs.field(factory=Ledger)
     records: dict[str, Collection[Record]] = attrs.field(factory=dict)
+    followers: dict[str, Callable[[Call, Intent], object]] = attrs.field(factory=dict)
+    """What else happens when an intent comes to rest."""
 
     def of(self, kind: str) -> Collection[Record]:
         """The records of a kind: `refund`, `payout` and so on."""
@@ -214,6 +216,9 @@ class Call:
         """Release the events that were held until the intent came to rest."""
         if intent.status in _AT_REST or intent.last_payment_error is not None:
             self.world.schedule.release(intent.id, self.time)
+            follower = self.account.followers.get(intent.id)
+            if follower is not None:
+                follower(self, intent)
 
 
 _AT_REST = ("succeeded", "canceled", "requires_capture")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Self
 
 import attrs
 import stripe
 
+from ticketpay.adapters.stripe.connection import connect, utc_now
 from ticketpay.adapters.stripe.errors import failure_of, meaning, translated
 from ticketpay.adapters.stripe.mapping import (
     charge_params,
@@ -60,10 +61,6 @@ REFUND_REFUSALS: Final = frozenset(
 _INTENTS: Final = "/v1/payment_intents"
 _DISPUTES: Final = "/v1/disputes"
 _UNEXPECTED_STATE: Final = "payment_intent_unexpected_state"
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @attrs.frozen
@@ -117,20 +114,16 @@ class StripeGateway:
         timeout_seconds: float = 30.0,
         account: str = "",
         transport: Transport | None = None,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> StripeGateway:
         """A gateway to Stripe, to ``api_base`` or to an in-process ``transport``.
 
         ``now`` dates the answers that carry no ``Date`` header.
         """
-        # The SDK's telemetry writes a file into the home directory and times every call.
-        stripe.enable_telemetry = False
-        http = InProcessClient(transport) if transport else PooledClient(timeout_seconds)
-        base: Any = {"api": api_base.rstrip("/")} if api_base else {}
-        client = stripe.StripeClient(
-            secret_key, http_client=http, base_addresses=base, max_network_retries=0
+        made = connect(
+            secret_key, api_base=api_base, timeout_seconds=timeout_seconds, transport=transport
         )
-        return cls(client=client, http=http, account=account, now=now)
+        return cls(client=made.client, http=made.http, account=account, now=now)
 
     def close(self) -> None:
         """Give the idle connections back."""

@@ -8,15 +8,16 @@ is told, so a payout that has failed has its money on the platform's account aga
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import attrs
 import stripe
 
+from ticketpay.adapters.stripe.connection import connect, plain, utc_now
 from ticketpay.adapters.stripe.errors import failure_of, translated
 from ticketpay.adapters.stripe.gateway import KEY_SECONDS_MAX, sendable
-from ticketpay.adapters.stripe.transport import InProcessClient, PooledClient, Transport
+from ticketpay.adapters.stripe.transport import Transport
 from ticketpay.domain.kernel.errors import OutcomeUnknown
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.domain.ledger import ProviderTotal
@@ -37,10 +38,6 @@ _STATES: Final = {
 }
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @attrs.frozen(kw_only=True)
 class StripePayouts:
     """``PayoutGateway`` over the official SDK; safe to share between threads."""
@@ -56,16 +53,13 @@ class StripePayouts:
         api_base: str = "",
         timeout_seconds: float = 30.0,
         transport: Transport | None = None,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> StripePayouts:
         """Payouts through Stripe, ``api_base`` or an in-process ``transport``."""
-        stripe.enable_telemetry = False
-        http = InProcessClient(transport) if transport else PooledClient(timeout_seconds)
-        base: Any = {"api": api_base.rstrip("/")} if api_base else {}
-        client = stripe.StripeClient(
-            secret_key, http_client=http, base_addresses=base, max_network_retries=0
+        made = connect(
+            secret_key, api_base=api_base, timeout_seconds=timeout_seconds, transport=transport
         )
-        return cls(client=client, now=now)
+        return cls(client=made.client, now=now)
 
     def send(self, tenant_id: TenantId, payout: Payout) -> PayoutFact:
         """Transfer, then pay out; each under a key of its own, and asked for once it is old."""
@@ -110,7 +104,7 @@ class StripePayouts:
             transfer = self._known_transfer(payout)
             if transfer is None:
                 raise ValueError(f"the transfer of payout {payout.id} is gone")
-        return self._fact(payout, transfer, _plain(found))
+        return self._fact(payout, transfer, plain(found))
 
     def _fact(
         self, payout: Payout, transfer: Mapping[str, Any], sent: Mapping[str, Any]
@@ -150,7 +144,7 @@ class StripePayouts:
                 return known
         # Not a refusal of the transfer, whatever the answer to this is.
         with translated():
-            return _plain(self._client.v1.transfers.retrieve(made.id))
+            return plain(self._client.v1.transfers.retrieve(made.id))
 
     def _old_transfer(self, payout: Payout) -> Mapping[str, Any] | None:
         """What was made as long as its key was good; None once nothing can come of it any more."""
@@ -181,7 +175,7 @@ class StripePayouts:
             made = self._client.v1.payouts.create(params, options)
         there: Any = {"stripe_account": payout.account}
         with translated():
-            return _plain(self._client.v1.payouts.retrieve(made.id, options=there))
+            return plain(self._client.v1.payouts.retrieve(made.id, options=there))
 
     def _bring_back(self, payout: Payout, transfer: Mapping[str, Any]) -> int:
         """Reverse what is left of the transfer, once; the cents that could not be brought back.
@@ -216,7 +210,7 @@ class StripePayouts:
         with translated():
             first: Any = {"limit": 100}
             page = self._client.v1.payouts.list(first, {"stripe_account": payout.account})
-            for found in map(_plain, page.auto_paging_iter()):
+            for found in map(plain, page.auto_paging_iter()):
                 if found["metadata"].get("payout_id") == str(payout.id):
                     return found
         return None
@@ -225,7 +219,7 @@ class StripePayouts:
         params: Any = {"limit": 100, **asked}
         with translated():
             for found in self._client.v1.transfers.list(params).auto_paging_iter():
-                yield _plain(found)
+                yield plain(found)
 
     def _is_old(self, payout: Payout) -> bool:
         return self._now() - payout.created_at > timedelta(seconds=KEY_SECONDS_MAX)
@@ -239,8 +233,3 @@ def _group(payout: Payout) -> str:
 def _left(transfer: Mapping[str, Any]) -> int:
     """Cents of a transfer that have not been brought back."""
     return int(transfer["amount"] - transfer["amount_reversed"])
-
-
-def _plain(shown: stripe.StripeObject) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = shown.to_dict()
-    return found

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import attrs
 
+from ticketpay.adapters.stripe.billing import plan_details
 from ticketpay.adapters.stripe.mapping import (
     PROVIDER,
     dispute_notice_of,
@@ -20,9 +21,9 @@ from ticketpay.adapters.stripe.mapping import (
 )
 from ticketpay.domain.messaging import InboxStatus, StoredEvent
 from ticketpay.domain.payments import ProviderFact, ProviderRef, SignatureInvalid
-from ticketpay.ports.payments import DisputeNotice, RefundNotice
+from ticketpay.ports.payments import BillingNotice, DisputeNotice, RefundNotice
 
-__all__ = ["DISPUTES", "REFUNDS", "SUPPORTED", "StripeWebhooks"]
+__all__ = ["DISPUTES", "PLANS", "REFUNDS", "SUPPORTED", "StripeWebhooks"]
 
 REFUNDS: Final = frozenset(
     {"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"}
@@ -35,9 +36,22 @@ DISPUTES: Final = frozenset(
 )
 """The same: what has become of the money is in the dispute (field notes 3.4)."""
 
+PLANS: Final = frozenset(
+    (
+        "customer.subscription.created",
+        "customer.subscription.updated",
+        "customer.subscription.deleted",
+        "invoice.paid",
+        "invoice.payment_action_required",
+        "invoice.payment_failed",
+    )
+)
+"""Every one is only a reason to ask how the subscription is."""
+
 SUPPORTED: Final = (
     REFUNDS
     | DISPUTES
+    | PLANS
     | frozenset(
         f"payment_intent.{name}"
         for name in (
@@ -87,7 +101,7 @@ class StripeWebhooks:
             raise SignatureInvalid("the signature's time is too far from now")
         event = _object(raw)
         shown = _snapshot(event)
-        names = reserved(shown)
+        names = reserved(_named(event, shown))
         return StoredEvent(
             provider=PROVIDER,
             account=_plain(event.get("account")) or self._account,
@@ -125,6 +139,16 @@ class StripeWebhooks:
         ref = ProviderRef(event.provider, event.account, livemode=False, object_id=event.object_id)
         shown = _snapshot(_object(event.payload))
         return dispute_notice_of(shown, ref, event.event_type.rpartition(".")[2])
+
+    def billing(self, event: StoredEvent) -> BillingNotice | None:
+        """The venue in the metadata of the event's subscription, or of its invoice's."""
+        if event.event_type not in PLANS:
+            return None
+        envelope = _object(event.payload)
+        metadata = _named(envelope, _snapshot(envelope)).get("metadata")
+        names = metadata if isinstance(metadata, dict) else {}
+        tenant, venue = _plain(names.get("tenant_id")), _plain(names.get("venue_id"))
+        return BillingNotice(tenant_id=tenant, venue_id=venue)
 
     def _check_genuine(self, stamp: str, given: list[bytes], raw: bytes) -> None:
         """Compare every secret with every signature, always all of them, in constant time."""
@@ -168,6 +192,20 @@ def _snapshot(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return shown if isinstance(shown, dict) else {}
 
 
+def _named(event: Mapping[str, Any], shown: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What carries our names: an invoice has those of its subscription."""
+    if _plain(event.get("type")).startswith("invoice."):
+        return {"metadata": plan_details(shown)}
+    return shown
+
+
+def _of_an_invoice(kind: str, shown: Mapping[str, Any]) -> bool:
+    """Whether it is what an invoice is paid with: it has a customer, and none of our names."""
+    names = reserved(shown)
+    ours = names["tenant_id"] or names["payment_id"]
+    return kind.startswith("payment_intent.") and bool(shown.get("customer")) and not ours
+
+
 def _has_intent(event: Mapping[str, Any]) -> bool:
     """Whether the object is about an intent, and is none."""
     return _plain(event.get("type")) in REFUNDS | DISPUTES
@@ -185,6 +223,11 @@ def _status(event: Mapping[str, Any], shown: Mapping[str, Any]) -> InboxStatus:
     kind = _plain(event.get("type"))
     if not (_plain(event.get("id")) and kind and shown):
         return InboxStatus.INVALID
+    if kind in PLANS:
+        return InboxStatus.RECEIVED
+    if _of_an_invoice(kind, shown):
+        # The invoice tells it; there is nothing to do and nothing wrong.
+        return InboxStatus.PROCESSED
     known = kind in SUPPORTED or kind.startswith("payment_intent.")
     needed = _NEEDED_OF_REFUND if kind in REFUNDS else _NEEDED
     if known and ("status" not in shown or any(shown.get(name) is None for name in needed)):

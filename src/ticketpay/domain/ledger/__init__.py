@@ -31,7 +31,7 @@ from ticketpay.domain.ledger.recipes import (
     suspense_entries,
     suspense_posting,
 )
-from ticketpay.domain.ledger.venues import PayoutBooks, VenueBooks
+from ticketpay.domain.ledger.venues import PayoutBooks, VenueBooks, plan_posting
 from ticketpay.domain.ledger.verification import (
     Booked,
     LedgerReport,
@@ -59,6 +59,7 @@ __all__ = [
     "RefundBooks",
     "VenueBooks",
     "capture_posting",
+    "plan_posting",
     "posting_keys",
     "sale_entries",
     "suspense_entries",

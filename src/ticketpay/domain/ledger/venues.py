@@ -1,4 +1,4 @@
-"""Recipes of venue money: released after the event, reserved, paid out, and back (S20-S22).
+"""Recipes of venue money: released after the event, reserved, paid out, and back (S20-S22); plans (S19).
 
 What is paid out is ``payout_out`` until the bank has it; while it is in ``payout_clearing`` nobody
 knows yet whether the provider has sent it, as with refunds.
@@ -14,7 +14,7 @@ from ticketpay.domain.kernel.ids import EventId, PayoutId, VenueId
 from ticketpay.domain.ledger.model import PLATFORM, Account, AccountKind, Bucket, Entry, Posting
 from ticketpay.domain.money import Currency, Money
 
-__all__ = ["PayoutBooks", "VenueBooks"]
+__all__ = ["PayoutBooks", "VenueBooks", "plan_posting"]
 
 
 @attrs.frozen(kw_only=True)
@@ -139,3 +139,22 @@ class PayoutBooks:
     def _platform(self, kind: AccountKind, subject: str, sign: int) -> Entry:
         account = Account(kind=kind, party=PLATFORM, subject=subject, currency=self.amount.currency)
         return Entry(account, sign * self.amount.cents)
+
+
+def plan_posting(*, invoice_id: str, plan_id: str, amount: Money, posted_at: datetime) -> Posting:
+    """A venue has paid for a period of its plan: money at the provider, earned by the house (S19).
+
+    Gross, as sales are: what the provider takes of it is not booked. Key ``plan:<invoice>``.
+    """
+    there = Account(kind=AccountKind.PROVIDER, party=PLATFORM, currency=amount.currency)
+    earned = Account(
+        kind=AccountKind.PLATFORM_REVENUE,
+        party=PLATFORM,
+        subject=plan_id,
+        currency=amount.currency,
+    )
+    return Posting(
+        key=f"plan:{invoice_id}",
+        entries=(Entry(there, amount.cents), Entry(earned, -amount.cents)),
+        posted_at=posted_at,
+    )

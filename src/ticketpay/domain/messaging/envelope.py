@@ -26,6 +26,7 @@ class AggregateType(StrEnum):
     REFUND = "refund"
     PAYOUT = "payout"
     DISPUTE = "dispute"
+    SUBSCRIPTION = "subscription"
 
 
 @attrs.frozen(kw_only=True)

@@ -95,7 +95,8 @@ class ClaimStatus(StrEnum):
 class Claim:
     """The result of claiming a key.
 
-    ``epoch`` fences the owner; ``payment_id`` is the recovery point: set once a payment exists.
+    ``epoch`` fences the owner; ``payment_id`` is the recovery point: set once a payment exists, or the
+    subscription with the wish that the request makes.
     """
 
     scope: KeyScope

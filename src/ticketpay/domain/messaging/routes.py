@@ -56,6 +56,10 @@ EMITTED: Final = frozenset(
         "payout.paid",
         "payout.failed",
         "payout.cancelled",
+        "subscription.started",
+        "subscription.renewed",
+        "subscription.past_due",
+        "subscription.cancelled",
     }
 )
 """Every type that the code may emit; ``emit`` refuses any other."""

@@ -23,6 +23,7 @@ class TimerKind(StrEnum):
     REFUND = "refund"
     PAYOUT = "payout"
     EVENT = "event"
+    SUBSCRIPTION = "subscription"
 
 
 @attrs.frozen(kw_only=True)

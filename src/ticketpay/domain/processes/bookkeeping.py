@@ -10,6 +10,7 @@ from ticketpay.domain.ledger import Balance, LedgerReport, ProviderTotal, verify
 
 if TYPE_CHECKING:
     from ticketpay.domain.kernel.ids import TenantId
+    from ticketpay.ports.billing import PlanBilling
     from ticketpay.ports.payments import PaymentGateway
     from ticketpay.ports.payouts import PayoutGateway
     from ticketpay.ports.transactions import UnitOfWork
@@ -37,6 +38,7 @@ class VerifyLedger:
     uow: UnitOfWork
     gateway: PaymentGateway
     payouts: PayoutGateway | None = None
+    billing: PlanBilling | None = None
 
     def __call__(self, tenant: TenantId) -> LedgerReport:
         """The report; the provider is read outside any transaction."""
@@ -52,6 +54,8 @@ class VerifyLedger:
         ]
         if self.payouts is not None:
             totals += self.payouts.totals(tenant)
+        if self.billing is not None:
+            totals += self.billing.totals(tenant)
         balances, booked = self.uow.run(
             tenant,
             lambda tx: (tx.ledger.balances()(), tx.ledger.booked_by_payment()()),

@@ -14,14 +14,19 @@ from uuid import UUID
 import attrs
 
 from ticketpay.domain.kernel.errors import NotFound, TicketpayError
-from ticketpay.domain.kernel.ids import PaymentId, TenantId
-from ticketpay.domain.messaging import InboxClaim, InboxStatus, backoff_seconds
+from ticketpay.domain.kernel.ids import PaymentId, TenantId, VenueId
+from ticketpay.domain.messaging import InboxClaim, InboxStatus, TimerKind, backoff_seconds
 from ticketpay.domain.messaging.inbox import ATTEMPTS_MAX
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case, open_order
 
 if TYPE_CHECKING:
     from ticketpay.domain.messaging import StoredEvent
-    from ticketpay.ports.payments import DisputeNotice, RefundNotice, WebhookReader
+    from ticketpay.ports.payments import (
+        BillingNotice,
+        DisputeNotice,
+        RefundNotice,
+        WebhookReader,
+    )
     from ticketpay.ports.system import Alerts, Clock, Random
     from ticketpay.ports.transactions import Tx, UnitOfWork
 
@@ -95,6 +100,10 @@ class ProcessInbox:
             self._give_up(claim, "the worker died while processing it")
             return
         try:
+            notice = self.reader.billing(claim.event)
+            if notice is not None:
+                self._hear_billing(claim, notice)
+                return
             tenant, payment = _address(claim)
             self.uow.run(tenant, lambda tx: self._apply(tx, claim, payment))
         except (TicketpayError, ValueError) as error:
@@ -124,6 +133,23 @@ class ProcessInbox:
     def _hear_dispute(self, tx: Tx, case: Case, notice: DisputeNotice, now: datetime) -> str:
         dispute = self.desk.disputes.hear(tx, open_order(tx, case), notice, now)
         return f"dispute {dispute.id} is {dispute.state}"
+
+    def _hear_billing(self, claim: InboxClaim, notice: BillingNotice) -> None:
+        """A reason to look: the worker asks the provider, in whatever order events have come."""
+        if not notice.tenant_id or not notice.venue_id:
+            raise NotFound(f"{claim.event.object_id} is no plan of ours")
+        tenant, venue_id = TenantId(UUID(notice.tenant_id)), VenueId(UUID(notice.venue_id))
+
+        def note(tx: Tx) -> None:
+            now = self.clock.now()
+            if not tx.inbox.lock(claim)():
+                return
+            if tx.subscriptions.get(venue_id)() is None:
+                raise NotFound(f"venue {venue_id} has no subscription")
+            tx.timers.set(tenant, TimerKind.SUBSCRIPTION, venue_id, now)
+            tx.inbox.finish(claim, InboxStatus.PROCESSED, "to be looked at", now)
+
+        self.uow.run(tenant, note)
 
     def _failed(self, claim: InboxClaim, error: str) -> None:
         if claim.attempts >= ATTEMPTS_MAX:

@@ -2,8 +2,9 @@
 
 A payment without an answer is looked for by its metadata; one that is under way is read again; an
 order whose hold is over is cancelled at the provider first and only then expired. Money that came
-too late is sent back, and that of a cancelled event. The janitor charges nobody, but where a
-payment that failed is tried again (``processes.retrying``).
+too late is sent back, and that of a cancelled event. The janitor charges no buyer, but where a payment
+that failed is tried again (``processes.retrying``); what a venue has wished for its plan is sent under
+the wish's own keys.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from ticketpay.domain.refunds import DISPUTE_MACHINE, Refund, RefundState
 
 if TYPE_CHECKING:
     from ticketpay.domain.orders import Order
+    from ticketpay.domain.processes.plan_billing import PlanCourier
     from ticketpay.domain.processes.venue_money import PayoutCourier
     from ticketpay.ports.payments import PaymentGateway, RefundFact
     from ticketpay.ports.system import Alerts, Clock, Ids, Random
@@ -61,6 +63,7 @@ class Janitor:
     random: Random
     alerts: Alerts
     payouts: PayoutCourier | None = None
+    plans: PlanCourier | None = None
     cancelled: RefundCancelled = attrs.field(init=False)
     retried: RetryPayment = attrs.field(init=False)
 
@@ -91,6 +94,8 @@ class Janitor:
                 self._look_at_payment(claim)
             elif claim.kind is TimerKind.PAYOUT:
                 self._send_payout(claim)
+            elif claim.kind is TimerKind.SUBSCRIPTION:
+                self._look_at_plan(claim)
             elif claim.kind is TimerKind.EVENT:
                 self.cancelled(claim)
             else:
@@ -214,6 +219,11 @@ class Janitor:
         if self.payouts is None:
             raise Unavailable("nothing here sends payouts")
         self.payouts(claim)
+
+    def _look_at_plan(self, claim: TimerClaim) -> None:
+        if self.plans is None:
+            raise Unavailable("nothing here looks after plans")
+        self.plans(claim)
 
     def _send_back(self, claim: TimerClaim) -> None:
         tenant, refund_id = claim.tenant_id, RefundId(claim.subject_id)

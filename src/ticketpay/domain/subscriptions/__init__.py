@@ -9,12 +9,26 @@ is advertised is what is taken; tickets are refused as soon as they would pass t
 
 from __future__ import annotations
 
-from ticketpay.domain.subscriptions.errors import PlanUnknown, TicketCapReached
+from ticketpay.domain.subscriptions.billing import (
+    BillingFact,
+    BillingStatus,
+    PaidInvoice,
+    after_fact,
+    billing_event,
+)
+from ticketpay.domain.subscriptions.errors import (
+    PlanBilledElsewhere,
+    PlanChangePending,
+    PlanUnknown,
+    TicketCapReached,
+)
 from ticketpay.domain.subscriptions.model import (
     PLANS,
     Month,
     Plan,
+    PlanWish,
     Subscription,
+    WishState,
     plan_of,
     plans_at,
 )
@@ -41,13 +55,22 @@ __all__ = [
     "BILLING_DAYS",
     "PLANS",
     "SUBSCRIPTION_MACHINE",
+    "BillingFact",
+    "BillingStatus",
     "Month",
+    "PaidInvoice",
     "Plan",
+    "PlanBilledElsewhere",
+    "PlanChangePending",
     "PlanUnknown",
+    "PlanWish",
     "Subscription",
     "SubscriptionEvent",
     "SubscriptionState",
     "TicketCapReached",
+    "WishState",
+    "after_fact",
+    "billing_event",
     "check_cap",
     "fee_rate",
     "fee_tier",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ticketpay.domain.kernel.errors import Conflict, Rejected
 
-__all__ = ["PlanUnknown", "TicketCapReached"]
+__all__ = ["PlanBilledElsewhere", "PlanChangePending", "PlanUnknown", "TicketCapReached"]
 
 
 class PlanUnknown(Rejected):
@@ -12,6 +12,20 @@ class PlanUnknown(Rejected):
 
     code = "PLAN_UNKNOWN"
     title = "Invalid plan"
+
+
+class PlanChangePending(Conflict):
+    """The venue has asked for another change, and the provider has not decided about it yet."""
+
+    code = "PLAN_CHANGE_PENDING"
+    title = "Another change of the plan is under way"
+
+
+class PlanBilledElsewhere(Conflict):
+    """The provider bills the plan, and this service was started with PLAN_BILLING=off."""
+
+    code = "PLAN_BILLING_OFF"
+    title = "The plan is billed, and billing is switched off"
 
 
 class TicketCapReached(Conflict):

@@ -1,21 +1,33 @@
-"""Plans, subscriptions, and the calendar months in which their tickets are counted."""
+"""Plans, subscriptions and what venues wish of them, and the months in which tickets are counted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 import attrs
 
 from ticketpay.domain.kernel.ids import SubscriptionId, VenueId
 from ticketpay.domain.kernel.time import month_start
 from ticketpay.domain.money import USD, Money, Rate
+from ticketpay.domain.payments import Failure
 from ticketpay.domain.pricing import FeeSchedule, Tier
 from ticketpay.domain.subscriptions.errors import PlanUnknown
 from ticketpay.domain.subscriptions.states import SubscriptionState
 
-__all__ = ["PLANS", "Month", "Plan", "Subscription", "plan_of", "plans_at"]
+__all__ = [
+    "PLANS",
+    "Month",
+    "Plan",
+    "PlanWish",
+    "Subscription",
+    "WishState",
+    "plan_of",
+    "plans_at",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -86,13 +98,52 @@ def plan_of(plan_id: str, plans: Sequence[Plan] = PLANS) -> Plan:
     raise PlanUnknown
 
 
+class WishState(StrEnum):
+    """What has become of a wish: nobody knows yet, it was granted, or it was refused."""
+
+    PENDING = "pending"
+    DONE = "done"
+    DECLINED = "declined"
+
+
+@attrs.frozen(kw_only=True)
+class PlanWish:
+    """The last change that a venue has asked for; it stays, decided, until there is another one.
+
+    ``number`` is the version of the subscription that it made: the provider's keys are made of it.
+    ``ends`` asks for the end of the plan. ``method`` (``pm_...``) is what pays, as long as it is
+    pending; ``key`` is the caller's idempotency key.
+    """
+
+    number: int
+    plan_id: str
+    ends: bool = False
+    method: str = attrs.field(default="", repr=False)
+    asked_at: datetime
+    key: UUID
+    state: WishState = WishState.PENDING
+    failure: Failure | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the provider has not decided yet, as far as we know."""
+        return self.state is WishState.PENDING
+
+    def decided(self, failure: Failure | None = None) -> PlanWish:
+        """Granted, or refused for a reason; what pays is forgotten."""
+        state = WishState.DECLINED if failure else WishState.DONE
+        return attrs.evolve(self, state=state, failure=failure, method="")
+
+
 @attrs.frozen(kw_only=True)
 class Subscription:
     """A venue's plan at the provider; a venue has at most one (S19).
 
     ``provider_id`` (``sub_...``) is the id that others are told (D2), or ``id`` as long as no
-    provider bills it and it is empty. ``plan_id`` is stored text: it may name a plan that is no
-    longer offered. ``current_period_end`` is that of the last period that was written down. ``version`` grows by one with every change.
+    provider bills it and it is empty; ``customer_id`` is the venue there. ``plan_id`` is stored text:
+    it may name a plan that is no longer offered. ``current_period_end`` is that of the last period
+    that was written down; ``cancels_at`` is set where there will be no other. ``version`` grows by one
+    with every change, and with everything that is heard.
     """
 
     id: SubscriptionId
@@ -101,6 +152,9 @@ class Subscription:
     provider_id: str
     state: SubscriptionState
     current_period_end: datetime
+    customer_id: str = ""
+    cancels_at: datetime | None = None
+    wish: PlanWish | None = None
     version: int = 1
 
     @property
@@ -112,6 +166,21 @@ class Subscription:
     def is_active(self) -> bool:
         """Whether it decides the fee (K02): one that is past due or cancelled does not."""
         return self.state is SubscriptionState.ACTIVE
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a venue without another one has no plan."""
+        return self.state is SubscriptionState.CANCELLED
+
+    @property
+    def pending_wish(self) -> PlanWish | None:
+        """The wish that the provider has not decided about."""
+        return self.wish if self.wish and self.wish.is_pending else None
+
+    @property
+    def awaits_bank(self) -> bool:
+        """Whether its first payment waits for the answer to a question of the card's bank."""
+        return self.state is SubscriptionState.PENDING and self.provider_id != ""
 
 
 def _is_month(_: object, __: object, value: int) -> None:

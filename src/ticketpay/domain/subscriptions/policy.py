@@ -14,7 +14,7 @@ from ticketpay.domain.money import Rate
 from ticketpay.domain.pricing import FeeSchedule, Tier
 from ticketpay.domain.subscriptions.errors import TicketCapReached
 from ticketpay.domain.subscriptions.model import PLANS, Month, Plan, Subscription, plan_of
-from ticketpay.domain.subscriptions.states import SUBSCRIPTION_MACHINE
+from ticketpay.domain.subscriptions.states import SubscriptionState
 
 __all__ = [
     "BILLING_DAYS",
@@ -55,7 +55,7 @@ def subscribe(
         venue_id=venue_id,
         plan_id=plan.id.value,
         provider_id=provider_id,
-        state=SUBSCRIPTION_MACHINE.initial,
+        state=SubscriptionState.ACTIVE,
         current_period_end=next_billing(now),
     )
 
@@ -63,10 +63,12 @@ def subscribe(
 def period_end(subscription: Subscription, now: datetime) -> datetime:
     """When the period that is running at ``now`` (UTC) ends; computed, nothing is written for it.
 
-    An active subscription goes on, 30 days at a time; any other one ends where it says.
+    An active subscription goes on, 30 days at a time; any other one ends where it says, as does one
+    that was given up.
     """
     end, period = subscription.current_period_end, timedelta(days=BILLING_DAYS)
-    if not subscription.is_active or require_utc(now) < end:
+    stays = not subscription.is_active or subscription.cancels_at is not None
+    if stays or require_utc(now) < end:
         return end
     return end + ((now - end) // period + 1) * period
 

@@ -9,7 +9,7 @@ import attrs
 import click
 
 from ticketpay.domain.kernel.errors import NotFound
-from ticketpay.domain.kernel.ids import VenueId
+from ticketpay.domain.kernel.ids import TenantId, VenueId
 from ticketpay.entrypoints.cli.common import (
     acting,
     cents_of,
@@ -26,6 +26,11 @@ from ticketpay.entrypoints.cli.common import (
 from ticketpay.entrypoints.cli.shell import Group, emit, emit_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ticketpay.domain.audit import AuditEntry
+    from ticketpay.domain.messaging import Answer
+    from ticketpay.domain.processes.subscribing import SubscribeOrder
     from ticketpay.entrypoints.bootstrap import App
 
 __all__ = ["plans"]
@@ -64,6 +69,7 @@ def plans_show(venue: UUID, tenant: UUID) -> None:
     cap = "any number" if view["ticketsMax"] is None else view["ticketsMax"]
     lines = [
         f"{view['plan']}, {view['status']}, until {view['nextBillingDate']}",
+        *(["it ends then"] if "cancelsAt" in view else []),
         f"{view['ticketsSold']} of {cap} tickets sold this month",
     ]
     emit(view, lines)
@@ -72,25 +78,20 @@ def plans_show(venue: UUID, tenant: UUID) -> None:
 @plans.command("subscribe")
 @click.argument("venue", type=click.UUID)
 @click.argument("plan")
+@click.option(
+    "--payment-method",
+    "method",
+    default="",
+    help="What pays: pm_ and so on, as the provider's form gives it; needed where plans are billed.",
+)
 @of_tenant
 @acting
 def plans_subscribe(
-    venue: UUID, plan: str, tenant: UUID, *, yes: bool, name: str, reason: str
+    venue: UUID, plan: str, method: str, tenant: UUID, *, yes: bool, name: str, reason: str
 ) -> None:
-    """Give a venue a plan, or another one; it counts at once. Nobody is billed for it yet."""
-    from ticketpay.domain.parties import Role
-    from ticketpay.domain.processes.subscribing import SubscribeOrder
-
+    """Give a venue a plan, or another one; it counts at once, and is billed if PLAN_BILLING says so."""
     entry = entry_of("plan.subscribe", "venue", venue, name=name, reason=reason)
-    who = attrs.evolve(operator_of(tenant, entry), role=Role.ADMIN)
-    order = SubscribeOrder(
-        actor=who,
-        key=once(who, entry),
-        request_hash="cli",
-        venue_id=VenueId(venue),
-        plan_id=plan,
-        entry=entry,
-    )
+    order = _order(tenant, venue, entry, plan_id=plan, payment_method=method)
     with opened(tenant) as app:
         before = _before(app, tenant, venue)
         planned = app.plans.subscribe.preview(order)
@@ -98,8 +99,79 @@ def plans_subscribe(
             would = f"sell by {planned['plan']} until {planned['nextBillingDate']}"
             say_dry("plan.subscribe", venue, before, would)
             return
-        view = taken(app.plans.subscribe(order))
-    say_done("plan.subscribe", venue, before, str(view["plan"]))
+        view = _taken(app.plans.subscribe(order))
+    say_done("plan.subscribe", venue, before, _told(view))
+
+
+@plans.command("cancel")
+@click.argument("venue", type=click.UUID)
+@of_tenant
+@acting
+def plans_cancel(venue: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
+    """Give up a venue's plan; it counts until the end of its period, and is billed no more."""
+    entry = entry_of("plan.cancel", "venue", venue, name=name, reason=reason)
+    order = _order(tenant, venue, entry, ends=True)
+    with opened(tenant) as app:
+        before = _before(app, tenant, venue)
+        planned = app.plans.subscribe.preview(order)
+        if not yes:
+            would = (
+                f"sell by {planned['plan']} until {planned.get('cancelsAt')}, and by none after it"
+            )
+            say_dry("plan.cancel", venue, before, would)
+            return
+        view = _taken(app.plans.subscribe(order))
+    say_done("plan.cancel", venue, before, _told(view))
+
+
+@plans.command("sync")
+@click.argument("venue", type=click.UUID)
+@of_tenant
+@acting
+def plans_sync(venue: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
+    """Have the worker ask the provider about a venue's plan now."""
+    entry = entry_of("plan.sync", "venue", venue, name=name, reason=reason)
+    with opened(tenant) as app:
+        before = str(app.plans.show(support_of(tenant), VenueId(venue))["status"])
+        if not yes:
+            say_dry("plan.sync", venue, before, "have the worker ask the provider")
+            return
+        app.plans.sync(TenantId(tenant), VenueId(venue), entry)
+    say_done("plan.sync", venue, before, "the worker asks the provider")
+
+
+def _order(tenant: UUID, venue: UUID, entry: AuditEntry, **wanted: Any) -> SubscribeOrder:
+    from ticketpay.domain.parties import Role
+    from ticketpay.domain.processes.subscribing import SubscribeOrder
+
+    who = attrs.evolve(operator_of(tenant, entry), role=Role.ADMIN)
+    return SubscribeOrder(
+        actor=who,
+        key=once(who, entry),
+        request_hash="cli",
+        venue_id=VenueId(venue),
+        entry=entry,
+        **wanted,
+    )
+
+
+def _taken(answer: Answer) -> Mapping[str, object]:
+    """What was done; raises ``PaymentDeclined`` where nothing was billed."""
+    from ticketpay.domain.messaging import Outcome
+    from ticketpay.domain.payments import Failure, PaymentDeclined
+
+    if answer.outcome is Outcome.DECLINED:
+        failure: Any = answer.body["failure"]
+        raise PaymentDeclined(Failure(failure["code"], failure["declineCode"], failure["message"]))
+    return taken(answer)
+
+
+def _told(view: Mapping[str, object]) -> str:
+    """The plan, and what is still to come of it."""
+    if "pendingPlan" in view or view["status"] in ("pending", "requires_action"):
+        return f"{view.get('pendingPlan') or view['plan']}, when the provider has answered"
+    ends = view.get("cancelsAt")
+    return f"{view['plan']} until {ends}" if ends else str(view["plan"])
 
 
 def _before(app: App, tenant: UUID, venue: UUID) -> str:

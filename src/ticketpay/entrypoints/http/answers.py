@@ -43,7 +43,8 @@ def _refused(body: Mapping[str, object], headers: Mapping[str, str] | None) -> R
 
 
 def _declined(view: Mapping[str, object], headers: Mapping[str, str] | None) -> Response:
-    """A problem that carries the payment."""
+    """A problem that carries the payment, or the subscription whose payment it was."""
+    about = "subscription" if "subscriptionId" in view else "payment"
     failure = view.get("failure")
     message = failure.get("message") if isinstance(failure, Mapping) else None
     body = {
@@ -52,6 +53,6 @@ def _declined(view: Mapping[str, object], headers: Mapping[str, str] | None) -> 
         "status": 402,
         "detail": message or _DECLINED_TITLE,
         "code": _DECLINED,
-        "payment": dict(view),
+        about: dict(view),
     }
     return json_response(body, 402, headers, "application/problem+json")

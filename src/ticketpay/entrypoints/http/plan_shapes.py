@@ -1,4 +1,4 @@
-"""The body of a subscription: the name of a plan; whether there is such a plan, the domain says."""
+"""The body of a subscription: a plan and what pays; whether there is such a plan, the domain says."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from ticketpay.entrypoints.http.shapes import Member, Record, known, text
 __all__ = ["SUBSCRIPTION", "read_subscription"]
 
 _PLAN: Final = Member("plan", text(1, 40))
+_METHOD: Final = Member("paymentMethod", text(1, 255), required=False)
 
-SUBSCRIPTION: Final = Record((_PLAN,))
+SUBSCRIPTION: Final = Record((_PLAN, _METHOD))
 
 
-def read_subscription(body: object) -> tuple[Mapping[str, object], str]:
-    """The members as they came, and the plan's id; raises ``InvalidInput`` by field."""
+def read_subscription(body: object) -> tuple[Mapping[str, object], str, str]:
+    """The members as they came, the plan's id, what pays; raises ``InvalidInput`` by field."""
     fields = SUBSCRIPTION.open(body, "body")
-    plan = fields.take(_PLAN)
+    plan, method = fields.take(_PLAN), fields.take(_METHOD)
     fields.raise_errors()
-    return fields.members, known(plan)
+    return fields.members, known(plan), method or ""

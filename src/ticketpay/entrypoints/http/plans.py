@@ -1,4 +1,4 @@
-"""The plans of venues over HTTP: what is offered, what a venue has, and another one (S19)."""
+"""The plans of venues over HTTP: what is offered, what a venue has, another one, or none (S19)."""
 
 from __future__ import annotations
 
@@ -39,14 +39,33 @@ class PlanEndpoints:
         """``POST /api/v1/venues/{id}/subscription``."""
         body, key = json_of(call), key_of(call)
         venue_id = VenueId(id_of(call, "venue"))
-        members, plan = read_subscription(body)
+        members, plan, method = read_subscription(body)
         order = SubscribeOrder(
             actor=call.actor,
             key=key,
             request_hash=request_hash(f"subscribe {venue_id}", members),
             venue_id=venue_id,
             plan_id=plan,
+            payment_method=method,
             request_id=request_id_of(call),
         )
-        subscribe = self.app.plans.subscribe
-        return respond(await self.pools.reads.run(lambda: subscribe(order)), 201)
+        return await self._answered(order, 201)
+
+    async def unsubscribe(self, call: Call) -> Response:
+        """``DELETE /api/v1/venues/{id}/subscription``."""
+        key, venue_id = key_of(call), VenueId(id_of(call, "venue"))
+        order = SubscribeOrder(
+            actor=call.actor,
+            key=key,
+            request_hash=request_hash(f"unsubscribe {venue_id}", {}),
+            venue_id=venue_id,
+            ends=True,
+            request_id=request_id_of(call),
+        )
+        return await self._answered(order, 200)
+
+    async def _answered(self, order: SubscribeOrder, completed: int) -> Response:
+        """Where nobody is billed, nobody waits for the provider."""
+        billed = self.app.parts.billing is not None
+        pool = self.pools.provider if billed else self.pools.reads
+        return respond(await pool.run(lambda: self.app.plans.subscribe(order)), completed)

@@ -89,11 +89,13 @@ PROBLEM: Final = _object(
         "code": _TEXT,
         "errors": _many(_object({"field": _TEXT, "message": _TEXT})),
         "payment": ref("Payment"),
+        "subscription": ref("Subscription"),
     },
     "errors",
     "payment",
+    "subscription",
 )
-"""RFC 9457, with the code that clients may rely on; a declined payment comes with its view."""
+"""RFC 9457, with the code that clients may rely on; what was declined comes with its view."""
 
 VIEWS: Final[Mapping[str, Schema]] = {
     "Problem": PROBLEM,
@@ -257,11 +259,19 @@ VIEWS: Final[Mapping[str, Schema]] = {
             "subscriptionId": _TEXT,
             "venueId": _ID,
             "plan": _TEXT,
-            "status": _words(SubscriptionState),
+            "status": {"enum": [*(str(state) for state in SubscriptionState), "requires_action"]},
             "nextBillingDate": _TIME,
+            "cancelsAt": _TIME,
+            "pendingPlan": {"type": ["string", "null"]},
+            "failure": _object({"code": _TEXT, "declineCode": _TEXT, "message": _TEXT}),
+            "clientSecret": _TEXT,
             "ticketsMax": _CAP,
             "ticketsSold": _COUNT,
         },
+        "cancelsAt",
+        "pendingPlan",
+        "failure",
+        "clientSecret",
         "ticketsMax",
         "ticketsSold",
     ),

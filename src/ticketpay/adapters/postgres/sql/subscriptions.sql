@@ -1,23 +1,33 @@
 -- name: of_venue
-SELECT id, venue_id, plan_id, provider_id, state, current_period_end, version
+SELECT id, venue_id, plan_id, provider_id, state, current_period_end, version, customer_id,
+    cancels_at, wish_number, wish_plan, wish_ends, wish_method, wish_asked_at, wish_key,
+    wish_state, wish_failure_code, wish_decline_code, wish_failure_text
 FROM venue_subscriptions
 WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s
 
 -- name: of_event
-SELECT s.id, s.venue_id, s.plan_id, s.provider_id, s.state, s.current_period_end, s.version
+SELECT s.id, s.venue_id, s.plan_id, s.provider_id, s.state, s.current_period_end, s.version,
+    s.customer_id, s.cancels_at, s.wish_number, s.wish_plan, s.wish_ends, s.wish_method,
+    s.wish_asked_at, s.wish_key, s.wish_state, s.wish_failure_code, s.wish_decline_code,
+    s.wish_failure_text
 FROM events e
 JOIN venue_subscriptions s ON s.tenant_id = e.tenant_id AND s.venue_id = e.venue_id
 WHERE e.tenant_id = %(tenant)s AND e.id = %(event)s
 
 -- name: of_quote
-SELECT s.id, s.venue_id, s.plan_id, s.provider_id, s.state, s.current_period_end, s.version
+SELECT s.id, s.venue_id, s.plan_id, s.provider_id, s.state, s.current_period_end, s.version,
+    s.customer_id, s.cancels_at, s.wish_number, s.wish_plan, s.wish_ends, s.wish_method,
+    s.wish_asked_at, s.wish_key, s.wish_state, s.wish_failure_code, s.wish_decline_code,
+    s.wish_failure_text
 FROM quotes q
 JOIN events e ON e.tenant_id = q.tenant_id AND e.id = q.event_id
 JOIN venue_subscriptions s ON s.tenant_id = e.tenant_id AND s.venue_id = e.venue_id
 WHERE q.tenant_id = %(tenant)s AND q.id = %(quote)s
 
 -- name: lock_subscription
-SELECT id, venue_id, plan_id, provider_id, state, current_period_end, version
+SELECT id, venue_id, plan_id, provider_id, state, current_period_end, version, customer_id,
+    cancels_at, wish_number, wish_plan, wish_ends, wish_method, wish_asked_at, wish_key,
+    wish_state, wish_failure_code, wish_decline_code, wish_failure_text
 FROM venue_subscriptions
 WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s
 FOR UPDATE
@@ -31,16 +41,35 @@ WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND created_at >= %(since)
 
 -- name: add_subscription
 INSERT INTO venue_subscriptions (tenant_id, venue_id, id, plan_id, provider_id, state,
-    current_period_end, version)
+    current_period_end, version, customer_id, cancels_at, wish_number, wish_plan, wish_ends,
+    wish_method, wish_asked_at, wish_key, wish_state, wish_failure_code, wish_decline_code,
+    wish_failure_text)
 VALUES (%(tenant)s, %(venue)s, %(id)s, %(plan)s, %(provider_id)s, %(state)s, %(period_end)s,
-    %(version)s)
+    %(version)s, %(customer_id)s, %(cancels_at)s, %(wish_number)s, %(wish_plan)s, %(wish_ends)s,
+    %(wish_method)s, %(wish_asked_at)s, %(wish_key)s, %(wish_state)s, %(wish_failure_code)s,
+    %(wish_decline_code)s, %(wish_failure_text)s)
 
 -- name: save_subscription
 WITH saved AS (
     UPDATE venue_subscriptions
     SET id = %(id)s, plan_id = %(plan)s, provider_id = %(provider_id)s, state = %(state)s,
-        current_period_end = %(period_end)s, version = version + 1
+        current_period_end = %(period_end)s, customer_id = %(customer_id)s,
+        cancels_at = %(cancels_at)s, wish_number = %(wish_number)s, wish_plan = %(wish_plan)s,
+        wish_ends = %(wish_ends)s, wish_method = %(wish_method)s,
+        wish_asked_at = %(wish_asked_at)s, wish_key = %(wish_key)s, wish_state = %(wish_state)s,
+        wish_failure_code = %(wish_failure_code)s, wish_decline_code = %(wish_decline_code)s,
+        wish_failure_text = %(wish_failure_text)s, version = version + 1
     WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND version = %(version)s
     RETURNING 1
 )
 SELECT tp_expect(count(*), 1, 'subscription_version') FROM saved
+
+-- name: invoices_of_venue
+SELECT id, plan_id, amount_cents, currency, paid_at
+FROM plan_invoices
+WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s
+ORDER BY paid_at, id
+
+-- name: add_invoice
+INSERT INTO plan_invoices (tenant_id, id, venue_id, plan_id, amount_cents, currency, paid_at)
+VALUES (%(tenant)s, %(id)s, %(venue)s, %(plan)s, %(cents)s, %(currency)s, %(paid_at)s)

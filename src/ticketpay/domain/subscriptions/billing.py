@@ -1,0 +1,112 @@
+"""What the provider says about a subscription, and what that means for ours (S19, S27).
+
+A fact is the whole of what was true there when it was asked for, never a difference. Whoever asks
+has read our version before and applies the answer to that version only, so the newest one counts
+without a comparison of clocks; whatever else was heard is only a reason to ask again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import attrs
+
+from ticketpay.domain.money import Money
+from ticketpay.domain.payments import Failure
+from ticketpay.domain.subscriptions.model import PlanWish, Subscription
+from ticketpay.domain.subscriptions.states import SubscriptionEvent, SubscriptionState
+
+__all__ = [
+    "BillingFact",
+    "BillingStatus",
+    "PaidInvoice",
+    "after_fact",
+    "billing_event",
+]
+
+
+class BillingStatus(StrEnum):
+    """Where a subscription is at the provider; incomplete ones wait for the card's bank."""
+
+    INCOMPLETE = "incomplete"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    ENDED = "ended"
+
+
+@attrs.frozen(kw_only=True)
+class PaidInvoice:
+    """One period of a plan that a venue has paid for, by the provider's id of the invoice."""
+
+    id: str
+    plan_id: str
+    amount: Money
+    paid_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class BillingFact:
+    """A subscription as it is at the provider.
+
+    ``paid`` says whether the running period is paid, ``invoices`` are all that the venue ever paid,
+    of this subscription or of one before it. ``client_secret`` is never stored.
+    """
+
+    provider_id: str
+    customer_id: str
+    status: BillingStatus
+    plan_id: str
+    period_end: datetime
+    cancels_at: datetime | None
+    paid: bool
+    invoices: tuple[PaidInvoice, ...] = ()
+    client_secret: str = attrs.field(default="", repr=False)
+
+
+_ENDED: Final = Failure("subscription_ended", message="The subscription has ended")
+
+
+def billing_event(held: Subscription, fact: BillingFact) -> SubscriptionEvent | None:
+    """What has happened to ours if the fact is true; None where it changes no state (S27).
+
+    A cancelled one never comes back; one that is paid for another period is renewed.
+    """
+    state, events = held.state, SubscriptionEvent
+    if state is SubscriptionState.CANCELLED or fact.status is BillingStatus.INCOMPLETE:
+        return None
+    if fact.status is BillingStatus.ENDED:
+        return events.CANCEL
+    if fact.status is BillingStatus.PAST_DUE:
+        return None if state is SubscriptionState.PAST_DUE else events.FAIL
+    if state is SubscriptionState.PENDING:
+        return events.START
+    longer = fact.paid and fact.period_end > held.current_period_end and held.provider_id != ""
+    return events.RENEW if longer or state is SubscriptionState.PAST_DUE else None
+
+
+def after_fact(held: Subscription, fact: BillingFact, number: int = 0) -> Subscription:
+    """Ours with what the fact tells beside its state; wish ``number`` is decided by it, if any.
+
+    The end of a period that is not paid is not written down: it is no renewal yet.
+    """
+    unpaid = fact.status is BillingStatus.ACTIVE and not fact.paid
+    return attrs.evolve(
+        held,
+        provider_id=fact.provider_id,
+        customer_id=fact.customer_id,
+        plan_id=fact.plan_id,
+        current_period_end=held.current_period_end if unpaid else fact.period_end,
+        cancels_at=fact.cancels_at,
+        wish=_after_wish(held.wish, fact, number),
+    )
+
+
+def _after_wish(wish: PlanWish | None, fact: BillingFact, number: int) -> PlanWish | None:
+    if wish is None or not wish.is_pending or wish.number != number:
+        return wish
+    if fact.status is BillingStatus.INCOMPLETE:
+        return wish
+    refused = fact.status is BillingStatus.ENDED and not wish.ends
+    return wish.decided(_ENDED if refused else None)
