@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import attrs
@@ -200,7 +200,7 @@ class World:
         self.home = HOME if self.taxed else None
         self.may_cancel = seed % CANCELLED_EVERY == CANCELLED_EVERY - 1
         self.tax_failures = 0
-        place = {"city": "Dallas", "state": "TX"} if self.taxed else {}
+        place: dict[str, Any] = {"city": "Dallas", "state": "TX"} if self.taxed else {}
         self.scenery = Scenery.seeded(seed, capacity=6, **place)
         self.clock = VirtualClock(START)
         self.alerts, self.tickets = RecordingAlerts(), RecordingTickets()

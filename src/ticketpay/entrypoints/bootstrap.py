@@ -15,14 +15,16 @@ import attrs
 
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.messaging import EMITTED, ROUTES, check_routes
+from ticketpay.domain.money import DEVELOPMENT_RATES
 from ticketpay.domain.payouts import PayoutRules
-from ticketpay.domain.pricing import FeeSchedule, tax_table
+from ticketpay.domain.pricing import ExchangeRules, FeeSchedule, tax_table
 from ticketpay.domain.processes.admission import AdmitRequest, OneAtATime
 from ticketpay.domain.processes.auditing import ChainAudit, ShowAudit, VerifyAudit
 from ticketpay.domain.processes.bookkeeping import RollUpLedger, TrialBalance, VerifyLedger
 from ticketpay.domain.processes.cancelling import CancelEvent
 from ticketpay.domain.processes.checkout import Checkout
 from ticketpay.domain.processes.estimating import EstimateFees
+from ticketpay.domain.processes.exchange_rates import ShowRates
 from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
 from ticketpay.domain.processes.janitor import Janitor
 from ticketpay.domain.processes.listing import ListSales, ShowStats
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
     from ticketpay.entrypoints.metrics import Metrics
     from ticketpay.entrypoints.settings import Settings
     from ticketpay.ports.catalog import CatalogWriter
+    from ticketpay.ports.exchange import RateLoader
     from ticketpay.ports.limits import PurchaseTurns
     from ticketpay.ports.messaging import TicketService
     from ticketpay.ports.payments import PaymentGateway, WebhookReader
@@ -93,6 +96,7 @@ __all__ = [
     "migrate",
     "now",
     "owner_dsns",
+    "rate_loader",
     "registered",
     "scraped",
     "serve_sandbox",
@@ -115,6 +119,7 @@ class Parts:
     random: Random
     alerts: Alerts
     fees: FeeSchedule = attrs.field(factory=FeeSchedule)
+    exchange: ExchangeRules = attrs.field(factory=ExchangeRules)
     refund_rules: RefundRules = attrs.field(factory=RefundRules)
     payout_rules: PayoutRules = attrs.field(factory=PayoutRules)
     payouts: PayoutGateway | None = None
@@ -132,6 +137,7 @@ class App:
     parts: Parts
     give_quote: GiveQuote
     estimate_fees: EstimateFees
+    show_rates: ShowRates
     list_sales: ListSales
     list_estimated_taxes: ListEstimatedTaxes
     show_stats: ShowStats
@@ -174,7 +180,7 @@ def assemble(
     """Wire the use cases; raises ``UnroutedEvent`` when an emitted type has no route."""
     uow, clock, ids, gateway = parts.uow, parts.clock, parts.ids, parts.gateway
     desk = FactDesk(ids=ids, alerts=parts.alerts)
-    prices, taxing = PriceBook(fees=parts.fees, taxes=tax_table()), _taxing(parts)
+    prices, taxing = _prices(parts), _taxing(parts)
     return App(
         parts=parts,
         admit=parts.admit,
@@ -184,6 +190,7 @@ def assemble(
         close=close,
         give_quote=GiveQuote(uow=uow, prices=prices, clock=clock, ids=ids, taxing=taxing),
         estimate_fees=EstimateFees(uow=uow, prices=prices, clock=clock),
+        show_rates=ShowRates(uow=uow, prices=prices, clock=clock),
         list_sales=ListSales(uow=uow),
         list_estimated_taxes=ListEstimatedTaxes(uow=uow),
         show_stats=ShowStats(uow=uow, clock=clock),
@@ -192,9 +199,7 @@ def assemble(
         cancel_payment=CancelPayment(uow=uow, gateway=gateway, desk=desk, clock=clock),
         show_payment=ShowPayment(uow=uow),
         show_order=ShowOrder(uow=uow),
-        receive_webhook=ReceiveWebhook(
-            uow=uow, reader=parts.reader, clock=clock, alerts=parts.alerts
-        ),
+        receive_webhook=_receiver(parts),
         process_inbox=_inbox(parts, desk),
         relay_outbox=_relay(parts),
         replay_stream=ReplayStream(uow=uow, clock=clock),
@@ -288,6 +293,16 @@ def _inbox(parts: Parts, desk: FactDesk) -> ProcessInbox:
     )
 
 
+def _receiver(parts: Parts) -> ReceiveWebhook:
+    return ReceiveWebhook(
+        uow=parts.uow, reader=parts.reader, clock=parts.clock, alerts=parts.alerts
+    )
+
+
+def _prices(parts: Parts) -> PriceBook:
+    return PriceBook(fees=parts.fees, taxes=tax_table(), exchange=parts.exchange)
+
+
 def _taxing(parts: Parts) -> TaxDesk:
     return TaxDesk(rates=parts.tax_rates, alerts=parts.alerts)
 
@@ -341,7 +356,6 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
     For ``reading`` only the database has to be set. Raises ``InvalidInput`` when a needed setting is missing and ``Conflict`` when the database
     role would make row-level security void.
     """
-    from ticketpay.adapters.outbound.tickets import HttpTicketService
     from ticketpay.adapters.postgres.backlog import backlog
     from ticketpay.adapters.postgres.uow import PostgresUnitOfWork
     from ticketpay.adapters.stripe.webhook import StripeWebhooks
@@ -362,9 +376,7 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
         uow=uow,
         gateway=_metered(_stripe(settings), metrics),
         reader=StripeWebhooks(tuple(s.value for s in settings.stripe_webhook_secrets)),
-        tickets=HttpTicketService(
-            settings.ticket_service_url, settings.internal_webhook_secret.value, clock, ids
-        ),
+        tickets=_tickets(settings, clock, ids),
         clock=clock,
         ids=ids,
         random=SystemRandom(),
@@ -373,11 +385,11 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
         metrics=metrics,
         admit=_admission(redis, clock) if settings.enable_rate_limiting else None,
         refund_rules=_refund_rules(settings),
+        exchange=_exchange_rules(settings),
         payouts=_payouts(settings),
         turns=_turns(settings, redis) if settings.one_purchase_at_a_time else None,
         tax_rates=None if worker else _tax_rates(settings),
     )
-
     if metrics is not None:
         metrics.watch_database(lambda: backlog(uow, clock.now()))
     return _opened(parts, uow, redis)
@@ -397,9 +409,24 @@ def _refund_rules(settings: Settings) -> RefundRules:
     )
 
 
+def _exchange_rules(settings: Settings) -> ExchangeRules:
+    """The constants price sales in development alone (S23)."""
+    play = settings.app_env == "development"
+    return ExchangeRules(
+        days_max=settings.exchange_rate_days_max, fallback=DEVELOPMENT_RATES if play else None
+    )
+
+
 def _close(closing: Iterable[Callable[[], None]]) -> None:
     for close in closing:
         close()
+
+
+def _tickets(settings: Settings, clock: Clock, ids: Ids) -> TicketService:
+    from ticketpay.adapters.outbound.tickets import HttpTicketService
+
+    secret = settings.internal_webhook_secret.value
+    return HttpTicketService(settings.ticket_service_url, secret, clock, ids)
 
 
 def _stripe(settings: Settings) -> PaymentGateway:
@@ -590,6 +617,13 @@ def catalog_writer(settings: Settings) -> CatalogWriter:
     from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
 
     return PostgresCatalogWriter(owner_dsns(settings))
+
+
+def rate_loader(settings: Settings) -> RateLoader:
+    """What ``ticketpay rates load`` writes with."""
+    from ticketpay.adapters.postgres.exchange import PostgresRateLoader
+
+    return PostgresRateLoader(owner_dsns(settings))
 
 
 def serve_sandbox(words: list[str]) -> None:

@@ -359,6 +359,13 @@ class Settings:
         "catalog load",
         "where a tenant collects sales tax whose catalogue does not say",
     )
+    exchange_rate_days_max: int = _setting(
+        "EXCHANGE_RATE_DAYS_MAX",
+        _number,
+        3,
+        "api",
+        "no price is converted by rates that are more days old",
+    )
     taxjar_api_key: Secret = _setting(
         "TAXJAR_API_KEY",
         Secret,

@@ -18,6 +18,7 @@ from ticketpay.adapters.memory.audit import MemoryAudit
 from ticketpay.adapters.memory.cancellations import MemoryCancellations
 from ticketpay.adapters.memory.catalog import MemoryCatalogReader
 from ticketpay.adapters.memory.disputes import MemoryDisputes
+from ticketpay.adapters.memory.exchange import MemoryExchangeRates
 from ticketpay.adapters.memory.idempotency import MemoryIdempotencyKeys
 from ticketpay.adapters.memory.ledger import MemoryLedger
 from ticketpay.adapters.memory.listings import MemoryListings
@@ -54,6 +55,7 @@ class MemoryPlatformTx:
     inbox: MemoryInbox
     streams: MemoryStreams
     timers: MemoryTimers
+    rates: MemoryExchangeRates
 
 
 @attrs.frozen(kw_only=True)
@@ -64,6 +66,7 @@ class MemoryTx:
     inbox: MemoryInbox
     streams: MemoryStreams
     timers: MemoryTimers
+    rates: MemoryExchangeRates
     idempotency: MemoryIdempotencyKeys
     catalog: MemoryCatalogReader
     quotes: MemoryQuotes
@@ -110,7 +113,12 @@ class MemoryUnitOfWork:
 
     def platform(self, fn: Callable[[PlatformTx], T], near: TenantId | None = None) -> T:  # noqa: ARG002 - there is one store
         store = self.store
-        tx = MemoryPlatformTx(MemoryInbox(store), MemoryStreams(store), MemoryTimers(store))
+        tx = MemoryPlatformTx(
+            MemoryInbox(store),
+            MemoryStreams(store),
+            MemoryTimers(store),
+            MemoryExchangeRates(store),
+        )
         return self._repeat(lambda: fn(tx))
 
     def everywhere(
@@ -174,6 +182,7 @@ class MemoryUnitOfWork:
             inbox=MemoryInbox(store),
             streams=MemoryStreams(store),
             timers=MemoryTimers(store),
+            rates=MemoryExchangeRates(store),
             idempotency=MemoryIdempotencyKeys(tables, self._takeover_seconds),
             catalog=MemoryCatalogReader(tenant, tables),
             quotes=MemoryQuotes(tables),

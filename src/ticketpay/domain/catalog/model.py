@@ -37,7 +37,10 @@ class Venue:
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """A concert: its start in UTC and whether it is on sale."""
+    """A concert: its start in UTC and whether it is on sale.
+
+    ``currency`` is what its prices are in, ``currencies`` what else buyers may pay in (S23).
+    """
 
     id: EventId
     venue_id: VenueId
@@ -45,6 +48,7 @@ class Event:
     starts_at: datetime
     currency: Currency
     on_sale: bool = True
+    currencies: frozenset[Currency] = frozenset()
 
 
 @attrs.frozen(kw_only=True)

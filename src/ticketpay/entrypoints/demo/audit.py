@@ -31,16 +31,16 @@ SELECT (SELECT count(*) FROM webhook_inbox WHERE status = 'received'),
 # What no code of ours can write: a posting with one entry, a cent that comes from nowhere.
 _PLANTED: Final[LiteralString] = """
 WITH account AS (
-    SELECT tenant_id, id FROM ledger_accounts
+    SELECT tenant_id, id, currency FROM ledger_accounts
     WHERE tenant_id = %(tenant)s AND kind = 'provider' LIMIT 1
 ), posting AS (
-    INSERT INTO ledger_postings (tenant_id, key, posted_at)
-    VALUES (%(tenant)s, 'planted:one-cent', now()) RETURNING tenant_id, key
+    INSERT INTO ledger_postings (tenant_id, key, posted_at, currency)
+    SELECT tenant_id, 'planted:one-cent', now(), currency FROM account RETURNING tenant_id, key
 ), tail AS (
     INSERT INTO ledger_unrolled (tenant_id, posting_key) SELECT tenant_id, key FROM posting
 )
-INSERT INTO ledger_entries (tenant_id, posting_key, line, account_id, cents)
-SELECT tenant_id, 'planted:one-cent', 1, id, 1 FROM account
+INSERT INTO ledger_entries (tenant_id, posting_key, line, account_id, cents, currency)
+SELECT tenant_id, 'planted:one-cent', 1, id, 1, currency FROM account
 """
 
 
