@@ -24,7 +24,7 @@ from ticketpay.adapters.memory import (
 from ticketpay.adapters.sandbox.delivery import sign
 from ticketpay.adapters.stripe.webhook import StripeWebhooks
 from ticketpay.domain.kernel.errors import NotFound, OutcomeUnknown
-from ticketpay.domain.money import Money
+from ticketpay.domain.money import DEVELOPMENT_RATES, EUR, Money, RateTable
 from ticketpay.domain.payments import (
     ChargeRequest,
     Failure,
@@ -34,6 +34,7 @@ from ticketpay.domain.payments import (
     ProviderStatus,
     ProviderUnavailable,
 )
+from ticketpay.domain.pricing import ExchangeRules
 from ticketpay.entrypoints.bootstrap import App, Parts, assemble
 from ticketpay.entrypoints.http import create_app
 from ticketpay.entrypoints.http.operations import Operation
@@ -104,10 +105,16 @@ class Shop:
 
     @classmethod
     def open(
-        cls, settings: Settings = SETTINGS, *, capacity: int = 1_000, log_level: str = "error"
+        cls,
+        settings: Settings = SETTINGS,
+        *,
+        capacity: int = 1_000,
+        log_level: str = "error",
+        rates: RateTable | None = DEVELOPMENT_RATES,
     ) -> Shop:
-        """A shop with one tenant and its concert."""
-        uow, scenery = MemoryUnitOfWork(), Scenery.seeded(1, capacity=capacity)
+        """A shop with one tenant and its concert, sold in euros, too."""
+        uow = MemoryUnitOfWork()
+        scenery = Scenery.seeded(1, capacity=capacity, currencies=frozenset({EUR}))
         MemoryCatalog(uow).load(scenery.catalog)
         parts = Parts(
             uow=cast("Any", uow),
@@ -118,6 +125,7 @@ class Shop:
             ids=SeededIds(1),
             random=SeededRandom(1),
             alerts=RecordingAlerts(),
+            exchange=ExchangeRules(fallback=rates),
         )
         app, settings = assemble(parts), attrs.evolve(settings, log_level=log_level)
         served = create_app(app, settings, ready=lambda: True)

@@ -135,6 +135,10 @@ def answers(shop: Shop) -> Iterator[tuple[str, httpx.Response]]:
     estimate = {"venueId": str(shop.scenery.venue_id), "amountCents": 12_345, "ticketCount": 2}
     yield ask("calculate_fees", body=estimate)
     yield ask("calculate_fees", body={**estimate, "venueId": str(uuid4())})
+    yield ask("exchange_rates")
+    for code in ("EUR", "gbp"):
+        yield ask("pay", body=shop.purchase(currency=code))
+        yield ask("quote", body={**wish, "currency": code})
     yield ask("transactions", params={"limit": "1"})
     yield ask("transactions", params={"limit": "0", "cursor": "x"})
     yield ask("transactions", params={"venueId": str(uuid4())})

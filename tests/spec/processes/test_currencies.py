@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import attrs
 import pytest
 
 from tests.support.sandboxed import Sandboxed, place_order
+from tests.support.scenery import audit_entry
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome
 from ticketpay.domain.money import (
     CAD,
@@ -21,10 +23,12 @@ from ticketpay.domain.money import (
     Money,
     RateTable,
 )
-from ticketpay.domain.parties import Role
+from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import Payment
+from ticketpay.domain.payouts import PayoutRules, PayoutState
 from ticketpay.domain.pricing import ExchangeRules, RateUnavailable, WrongCurrency
 from ticketpay.domain.processes.refunding import RefundRequest
+from ticketpay.domain.processes.venue_money import PayoutOrder, PayoutWish
 
 ALL = frozenset(Currency)
 
@@ -38,7 +42,7 @@ def rates(system: Sandboxed, euro: int = 8_500, *, days_ago: int = 0) -> RateTab
 @pytest.fixture
 def abroad() -> Sandboxed:
     """An event in euros that is sold in all four currencies, and today's rates."""
-    made = Sandboxed(seed=1, currency=EUR, currencies=ALL - {EUR})
+    made = Sandboxed(seed=1, capacity=1_000, currency=EUR, currencies=ALL - {EUR})
     made.load_rates(rates(made))
     return made
 
@@ -62,15 +66,16 @@ def stored_rate(system: Sandboxed, answer: Answer) -> ExchangeRate | None:
     return order.exchange
 
 
-def refund(system: Sandboxed, answer: Answer) -> Answer:
-    """Support refunds the whole of a sale."""
-    actor = attrs.evolve(system.scenery.actor(), role=Role.SUPPORT)
+def refund(system: Sandboxed, answer: Answer, **more: Any) -> Answer:
+    """An admin refunds the whole of a sale."""
+    actor = attrs.evolve(system.scenery.actor(), role=Role.ADMIN)
     return system.app.refunding.ask(
         RefundRequest(
             actor=actor,
             key=KeyScope(actor.user_id, uuid4()),
             request_hash="refund",
             payment_id=payment_of(system, answer).id,
+            **more,
         )
     )
 
@@ -221,6 +226,92 @@ def test_books_of_several_currencies_stay_apart(abroad: Sandboxed) -> None:
     report = abroad.app.verify_ledger(abroad.scenery.tenant)
     assert report.ok
     assert set(report.provider_cents) == {currency.code for currency in Currency}
+
+
+OVER = 68 * 24 * 3600 + 1
+"""Seconds from the first sale until the event, a day after its start, and the hold are over."""
+
+
+def manager(system: Sandboxed) -> Actor:
+    """Who may pay the venue out."""
+    venues = frozenset({system.scenery.venue_id})
+    return attrs.evolve(system.scenery.actor(), role=Role.VENUE_MANAGER, venues=venues)
+
+
+def pay_out(system: Sandboxed, cents: int, currency: Currency) -> Answer:
+    """The venue wants 150.00 a day at most, of each currency."""
+    who = manager(system)
+    wish = PayoutWish(venue_id=system.scenery.venue_id, amount=Money(cents, currency))
+    ask = attrs.evolve(system.app.venue_money.ask, rules=PayoutRules(daily_max_cents=15_000))
+    return ask(
+        PayoutOrder(actor=who, key=KeyScope(who.user_id, uuid4()), request_hash="p", wish=wish)
+    )
+
+
+@pytest.mark.spec("S20", "S21", "S23")
+def test_a_venue_is_paid_out_of_each_currency_by_itself(abroad: Sandboxed) -> None:
+    """Reserve and daily maximum are of one currency; of one that it never sold in there is nothing."""
+    for currency in (EUR, USD):
+        entry = audit_entry(abroad.clock.now())
+        home = abroad.scenery
+        abroad.app.venue_money.connect(home.tenant, home.venue_id, currency, "acct_v", entry)
+        for _ in range(5):
+            assert buy(abroad, currency, 10).outcome is Outcome.COMPLETED
+    abroad.clock.advance(OVER)
+    for currency in (EUR, USD):
+        assert pay_out(abroad, 12_000, currency).body["status"] == "requested"
+        assert pay_out(abroad, 12_000, currency).body["code"] == "DAILY_LIMIT"
+    before = dict(abroad.uow.store.of(abroad.scenery.tenant).guards.items())
+    refused = pay_out(abroad, 12_000, GBP)
+    assert refused.body["code"] == "CURRENCY_MISMATCH"
+    assert "no GBP" in str(refused.body["detail"])
+    assert dict(abroad.uow.store.of(abroad.scenery.tenant).guards.items()) == before
+    for _ in range(12):
+        settle(abroad)
+        abroad.clock.advance(24 * 3600)
+    rows: Any = abroad.app.venue_money.show.balance(manager(abroad), abroad.scenery.venue_id)
+    # 50 tickets of 50.00 EUR and of 58.82 USD, 120.00 of each paid out, 15 % of it in reserve.
+    assert [
+        (r["currency"], r["availableCents"], r["reservedCents"], r["inTransitCents"])
+        for r in rows["balances"]
+    ] == [
+        ("EUR", 250_000 - 12_000 - 37_500, 37_500, 0),
+        ("USD", 294_100 - 12_000 - 44_115, 44_115, 0),
+    ]
+    paid = abroad.uow.store.of(abroad.scenery.tenant).payouts.values()
+    assert [payout.state for payout in paid] == [PayoutState.PAID, PayoutState.PAID]
+    report = abroad.app.verify_ledger(abroad.scenery.tenant)
+    assert report.ok, report.differences
+
+
+@pytest.mark.spec("S20", "S21")
+def test_a_debt_in_one_currency_takes_nothing_of_another(abroad: Sandboxed) -> None:
+    """What is refunded after it was released is owed in its own currency; others are paid out."""
+    held = [buy(abroad, currency, 10) for currency in (EUR, USD)]
+    abroad.clock.advance(OVER)
+    abroad.app.venue_money.release(abroad.scenery.tenant)
+    assert refund(abroad, held[0], override="late").outcome is Outcome.COMPLETED
+    abroad.app.venue_money.release(abroad.scenery.tenant)
+    rows: Any = abroad.app.venue_money.show.balance(manager(abroad), abroad.scenery.venue_id)
+    found = {row["currency"]: row["availableCents"] for row in rows["balances"]}
+    assert found == {"EUR": 0, "USD": 58_820}
+
+
+@pytest.mark.spec("S18", "S23")
+def test_a_tier_is_reckoned_in_dollars(abroad: Sandboxed) -> None:
+    """By hand: 7 x 1,194.50 EUR are 9,837.06 USD a month, 8 x are 11,242.35 USD: then it is 7.9 %."""
+    for count, percent in ((7, "8.2"), (1, "7.9")):
+        for _ in range(count):
+            assert buy(abroad, EUR, 20).body["amountCents"] == 119_450
+        abroad.clock.advance(301)
+        assert fee_percent(abroad) == percent
+
+
+def fee_percent(system: Sandboxed) -> str:
+    """The platform's share of a quote."""
+    quote = system.app.give_quote(system.scenery.actor(), system.scenery.demand(1))
+    assert quote.charges[0].rate is not None
+    return quote.charges[0].rate.percent
 
 
 @pytest.mark.spec("S23")
