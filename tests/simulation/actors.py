@@ -127,7 +127,8 @@ def buy(world: World, process: Process) -> str:
     rng, scenery = world.rng, world.scenery
     actor = scenery.actor(world.uuid())
     seats = rng.sample(scenery.seats, rng.choice((0, 0, 0, 1, 2)))
-    demand = scenery.demand(rng.randint(0 if seats else 1, 2), *seats)
+    count, currency = rng.randint(0 if seats else 1, 2), world.some_currency()
+    demand = scenery.demand(count, *seats, currency=currency)
     card = rng.choice(CARDS)
     hints = {
         "sandbox_delivery": rng.choice(DELIVERIES),
@@ -252,7 +253,7 @@ def pay_out(world: World, process: Process) -> str:
     actor = attrs.evolve(world.scenery.actor(world.uuid()), role=Role.ADMIN)
     wish = PayoutWish(
         venue_id=venue,
-        amount=Money(rng.choice((1_000, rng.randint(500, 20_000))), USD),
+        amount=Money(rng.choice((1_000, rng.randint(500, 20_000))), world.some_currency() or USD),
         speed=rng.choice(tuple(PayoutSpeed)),
     )
     money = process.app.venue_money
@@ -459,6 +460,12 @@ def flush(world: World) -> str:
     return f"Redis is flushed{' and away' if world.redis.away else ''}"
 
 
+def load_rates(world: World) -> str:
+    """An operator loads other rates: who has a quote keeps his."""
+    table = world.load_rates()
+    return f"{table.source} for {table.day}: {list(table.units.values())}"
+
+
 def _task(task: Task, kind: str, *rest: Any) -> Choice:
     return Choice(task.__name__, lambda world: start(world, task, kind), *rest)
 
@@ -493,5 +500,6 @@ CHOICES: Final[tuple[Choice, ...]] = (
     _event(try_card, 2, lambda world: bool(world.requests)),
     _event(pick_up, 14, World.has_deliveries),
     _event(flush, 1),
+    _event(load_rates, 4, lambda world: world.abroad),
     _event(wait, 6),
 )
