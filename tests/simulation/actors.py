@@ -81,6 +81,9 @@ JUMPS: Final = (1, 5, 30, 61, 95, 300, 901, 1100, 4000, 90_000)
 LOST_SHARE: Final = 0.15
 TWICE_SHARE: Final = 0.2
 BUYERS_MAX: Final = 4
+NEW_RATES_SHARE: Final = 0.5
+"""How often other rates are loaded while a buyer looks at his quote."""
+
 DUE_SECONDS_MAX: Final = 2_000
 RUNNING_SECONDS_MAX: Final = 1_200
 DUE_SHARE: Final = 0.6
@@ -137,6 +140,8 @@ def buy(world: World, process: Process) -> str:
     }
     key = world.uuid()
     quote = process.app.give_quote(actor, demand, world.home) if rng.random() < 0.3 else None
+    if quote and world.abroad and rng.random() < NEW_RATES_SHARE:
+        world.load_rates()
     command = place_order(
         actor,
         key,
