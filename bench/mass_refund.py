@@ -2,7 +2,7 @@
 
 ``python -m bench.mass_refund 10000`` is the issue's figure; 2,000 orders are the default. Worker and
 database share the machine; the provider answers in process and at once, so this is what our side
-costs. The worker is a process of its own, which begins when everything is sold: its memory is that of
+costs, or after so many milliseconds: ``python -m bench.mass_refund 2000 100``. The worker is a process of its own, which begins when everything is sold: its memory is that of
 the refunds alone.
 """
 
@@ -39,6 +39,7 @@ from ticketpay.domain.payments import ChargeRequest, ProviderFact, ProviderRef, 
 from ticketpay.domain.pricing import Demand, DemandLine
 from ticketpay.domain.refunds import Refund, RefundState
 from ticketpay.entrypoints.bootstrap import App, Parts, assemble
+from ticketpay.entrypoints.workers.loop import JANITOR_BATCH, JANITORS
 from ticketpay.ports.payments import RefundFact
 
 ORDERS = 2_000
@@ -52,8 +53,11 @@ GROWTH_MAX = 16 << 20
 GATE = 0.01
 
 
+@attrs.frozen
 class Quick:
-    """A provider that takes and returns money at once and remembers nothing."""
+    """A provider that takes money at once, returns it after ``seconds``, and remembers nothing."""
+
+    seconds: float = 0.0
 
     def charge(self, request: ChargeRequest) -> ProviderFact:
         """The card works."""
@@ -69,6 +73,7 @@ class Quick:
 
     def refund(self, refund: Refund) -> RefundFact:
         """The money is back."""
+        time.sleep(self.seconds)
         return RefundFact(provider_refund_id=f"re_{refund.id.hex}", state=RefundState.COMPLETED)
 
 
@@ -82,12 +87,14 @@ class Hurried:
         return datetime.now(UTC) + self.ahead
 
 
-def application(dsn: str, clock: Hurried, *, connections: int) -> tuple[App, PostgresUnitOfWork]:
+def application(
+    dsn: str, clock: Hurried, *, connections: int, provider: Quick = Quick()
+) -> tuple[App, PostgresUnitOfWork]:
     """The production use cases over PostgreSQL and the quick provider."""
     uow = PostgresUnitOfWork(TenantMap((open_pool(dsn, size_max=connections, name="bench"),)))
     parts = Parts(
         uow=uow,
-        gateway=cast("Any", Quick()),
+        gateway=cast("Any", provider),
         reader=StripeWebhooks(("whsec_bench",)),
         tickets=RecordingTickets(),
         clock=clock,
@@ -139,14 +146,16 @@ class Found:
     peak: int
 
 
-def work(dsn: str, tenant: UUID, event: UUID, told: multiprocessing.Queue[Found]) -> None:
-    """A worker's janitor, until the cancellation is finished."""
-    clock = Hurried()
-    app, uow = application(dsn, clock, connections=2)
+def work(
+    dsn: str, tenant: UUID, event: UUID, seconds: float, told: multiprocessing.Queue[Found]
+) -> None:
+    """A worker's janitors, until the cancellation is finished."""
+    clock, pool = Hurried(), ThreadPoolExecutor(JANITORS)
+    app, uow = application(dsn, clock, connections=JANITORS, provider=Quick(seconds))
     home, ident = TenantId(tenant), EventId(event)
     begun, first, spent, last = time.perf_counter(), 0, 0.0, 0
     while True:
-        claimed = app.janitor()
+        claimed = sum(pool.map(app.janitor, [JANITOR_BATCH] * JANITORS))
         spent = time.perf_counter() - begun
         progress = app.cancel_event.status(home, ident)
         # Looking is no part of the work.
@@ -163,11 +172,11 @@ def work(dsn: str, tenant: UUID, event: UUID, told: multiprocessing.Queue[Found]
     uow.close()
 
 
-def refund(database: Database, shop: Shop) -> Found:
+def refund(database: Database, shop: Shop, seconds: float) -> Found:
     """The refunds in a process of their own."""
     context = multiprocessing.get_context("spawn")
     told: multiprocessing.Queue[Found] = context.Queue()
-    words = (database.worker, shop.tenant.id, shop.event.id, told)
+    words = (database.worker, shop.tenant.id, shop.event.id, seconds, told)
     process = context.Process(target=work, args=words)
     process.start()
     found = told.get()
@@ -177,6 +186,7 @@ def refund(database: Database, shop: Shop) -> Found:
 
 def main() -> int:
     orders = int(sys.argv[1]) if len(sys.argv) > 1 else ORDERS
+    milliseconds = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     with tempfile.TemporaryDirectory(prefix="ticketpay-bench-") as folder:
         Path(folder).chmod(0o755)
         with EmbeddedPostgres.start(Path(folder) / "data") as server:
@@ -188,12 +198,13 @@ def main() -> int:
             sell(database, shop, orders)
             sold = time.perf_counter() - begun
             cancel(database, shop)
-            found = refund(database, shop)
+            found = refund(database, shop, milliseconds / 1_000)
     rate, growth = found.orders / found.seconds, found.peak - found.first
     assert found.orders == orders, f"{found.orders} of {orders} were refunded"
     print(f"pgbench six inserts {base:.0f}/s; {orders} orders sold in {sold:.0f} s")
     print(
-        f"{orders} orders refunded in {found.seconds:.1f} s by one worker:"
+        f"{orders} orders refunded in {found.seconds:.1f} s by one worker,"
+        f" the provider answering after {milliseconds} ms:"
         f" {rate:.0f}/s: {rate / base:.4f} (gate {GATE})"
     )
     print(

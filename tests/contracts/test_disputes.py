@@ -81,6 +81,20 @@ def test_a_dispute_is_moved_by_compare_and_set(backend: Backend) -> None:
     assert (again.state, again.version) == (DisputeState.LOST, 4)
 
 
+def test_what_no_bank_has_decided_is_listed(backend: Backend) -> None:
+    """Inquiries and open disputes, oldest first, of this tenant and so many; not those that are over."""
+    payment, now = backend.stored_payment(), backend.now()
+    made = [a_dispute(payment, now + timedelta(seconds=n)) for n in range(4)]
+    for dispute in reversed(made):
+        backend.run(lambda tx, dispute=dispute: tx.disputes.add(dispute))  # type: ignore[misc] # a default binds the loop variable
+    opened = [moved(backend, dispute, DisputeEvent.WITHDRAW) for dispute in made[:2]]
+    moved(backend, opened[0], DisputeEvent.WIN)
+    moved(backend, made[2], DisputeEvent.CLOSE)
+    assert backend.run(lambda tx: tx.disputes.undecided(9)()) == (opened[1], made[3])
+    assert backend.run(lambda tx: tx.disputes.undecided(1)()) == (opened[1],)
+    assert backend.run_as_other(lambda tx: tx.disputes.undecided(9)()) == ()
+
+
 def test_the_history_of_a_payment_tells_of_its_disputes(backend: Backend) -> None:
     """Moves and postings of a dispute are found by its payment."""
     payment, now = backend.stored_payment(), backend.now()

@@ -279,6 +279,22 @@ def test_a_refund_comes_back_as_it_was(backend: Backend) -> None:
 
 
 @pytest.mark.spec("S24 D4")
+def test_refunds_that_wait_for_a_second_person_are_listed(backend: Backend) -> None:
+    """Oldest first, of this tenant and so many; not those that were agreed to or given up."""
+    payment, now = backend.stored_payment(), backend.now()
+    made = [a_refund(payment, now + timedelta(seconds=n)) for n in range(4)]
+    sent = a_refund(payment, now, needs_approval=False)
+    for refund in (sent, *reversed(made)):
+        backend.run(lambda tx, refund=refund: tx.refunds.add(refund))  # type: ignore[misc] # a default binds the loop variable
+    backend.run(lambda tx: tx.refunds.approve(made[0], UserId(uuid4()), now))
+    step = REFUND_MACHINE.step(made[2].state, RefundEvent.FAIL)
+    backend.run(lambda tx: tx.refunds.move(made[2], step, now))
+    assert backend.run(lambda tx: tx.refunds.waiting(9)()) == (made[1], made[3])
+    assert backend.run(lambda tx: tx.refunds.waiting(1)()) == (made[1],)
+    assert backend.run_as_other(lambda tx: tx.refunds.waiting(9)()) == ()
+
+
+@pytest.mark.spec("S24 D4")
 def test_a_refund_is_approved_by_compare_and_set(backend: Backend) -> None:
     """Who agreed and what is void by it is written once, with a higher version; whoever knows an old version is refused."""
     refund, by = a_refund(backend.stored_payment(), backend.now()), UserId(uuid4())

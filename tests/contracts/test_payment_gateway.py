@@ -22,6 +22,7 @@ from tests.support.providers import (
     said,
 )
 from ticketpay.adapters.sandbox import Response
+from ticketpay.adapters.sandbox.banking import DISPUTE_FEE
 from ticketpay.domain.kernel.errors import NotFound, OutcomeUnknown, TicketpayError
 from ticketpay.domain.kernel.ids import PaymentId, RefundId, TenantId
 from ticketpay.domain.money import USD, Money
@@ -35,7 +36,7 @@ from ticketpay.domain.payments import (
     ProviderStatus,
     ProviderUnavailable,
 )
-from ticketpay.domain.refunds import Refund, RefundState
+from ticketpay.domain.refunds import DisputeState, Refund, RefundState
 from ticketpay.ports.payments import PaymentGateway, RefundFact
 
 T = TypeVar("T")
@@ -67,6 +68,7 @@ CALLS: Final[dict[str, Callable[[PaymentGateway], object]]] = {
     "list_intents": lambda gateway: list(gateway.list_intents(TENANT)),
     "refund": lambda gateway: gateway.refund(a_refund()),
     "refunds_of": lambda gateway: gateway.refunds_of(REF),
+    "disputes_of": lambda gateway: gateway.disputes_of(REF),
 }
 every_call: Final = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 
@@ -430,6 +432,35 @@ def test_every_refund_of_an_intent_is_listed(provider: Provider) -> None:
             provider.scripted(Script([said(page(a_shown_refund(**wrong)))])).refunds_of(REF)
 
 
+def a_shown_dispute(**changes: Any) -> dict[str, Any]:
+    dispute = {"id": "dp_1", "amount": 5, "currency": "usd", "status": "needs_response"}
+    return dispute | {"balance_transactions": [], "reason": "fraudulent"} | changes
+
+
+@pytest.mark.spec("S27", "S38")
+def test_every_dispute_of_an_intent_is_listed(provider: Provider) -> None:
+    """Each as its money stands now, oldest first; those of other intents are not."""
+    paid, other = provider.pay("tok_createDispute"), provider.pay("tok_createDispute")
+    (told,) = provider.gateway.disputes_of(paid.ref)
+    assert (told.ref, told.amount, told.state) == (paid.ref, paid.amount, DisputeState.OPEN)
+    assert told.fee_cents == DISPUTE_FEE
+    (theirs,) = provider.gateway.disputes_of(other.ref)
+    assert theirs.provider_dispute_id != told.provider_dispute_id
+    assert provider.gateway.disputes_of(provider.pay().ref) == ()
+    back = [{"amount": -5, "fee": 15}, {"amount": 5, "fee": 0}]
+    newest = a_shown_dispute(id="dp_2", status="won", balance_transactions=back)
+    script = Script([said(page(newest, a_shown_dispute(status="lost")))])
+    listed = provider.scripted(script).disputes_of(REF)
+    assert [(n.provider_dispute_id, n.state, n.fee_cents) for n in listed] == [
+        ("dp_1", DisputeState.LOST, 0),
+        ("dp_2", DisputeState.WON, 15),
+    ]
+    for wrong in ({"amount": "5"}, {"currency": "xxx"}, {"id": 7}, {"balance_transactions": [1]}):
+        script = Script([said(page(a_shown_dispute(**wrong)))])
+        with pytest.raises(OutcomeUnknown):
+            provider.scripted(script).disputes_of(REF)
+
+
 @pytest.mark.spec("S15")
 def test_a_charge_refunded_by_somebody_else_is_not_ours(provider: Provider) -> None:
     """A refund that nobody can point to is never reported as ours: ours has failed."""
@@ -645,6 +676,7 @@ def test_an_answer_that_cannot_be_read_is_unknown(
         ("list_intents", said(page(shown(), has_more=True))),
         ("refund", said({"error": {"code": "charge_already_refunded"}}, 400)),
         ("refunds_of", said(page(a_shown_refund(), has_more=True))),
+        ("disputes_of", said(page(a_shown_dispute(), has_more=True))),
         ("charge", said(shown(), headers={"idempotent-replayed": "true"})),
         ("cancel", said({"error": {"code": "payment_intent_unexpected_state"}}, 400)),
     ],

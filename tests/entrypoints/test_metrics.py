@@ -72,7 +72,16 @@ def test_provider_calls_are_measured_by_what_came_of_them(
             raise error
         return "fact"
 
-    names = ("charge", "retrieve", "confirm", "cancel", "find", "refund", "refunds_of")
+    names = (
+        "charge",
+        "retrieve",
+        "confirm",
+        "cancel",
+        "find",
+        "refund",
+        "refunds_of",
+        "disputes_of",
+    )
     metrics = Metrics()
     gateway: Any = MeteredGateway(
         cast("Any", SimpleNamespace(**dict.fromkeys(names, call))), metrics
@@ -85,6 +94,7 @@ def test_provider_calls_are_measured_by_what_came_of_them(
         "find": lambda: gateway.find(uuid4(), uuid4(), NOW),
         "refund": lambda: gateway.refund(None),
         "refunds_of": lambda: gateway.refunds_of(ref()),
+        "disputes_of": lambda: gateway.disputes_of(ref()),
     }
     for name, call_it in calls.items():
         if error is None:

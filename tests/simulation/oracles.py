@@ -60,8 +60,8 @@ class Auditor:
             (self._tables.events,),
             (self._tables.payments,),
             (self._tables.orders,),
-            (self._tables.disputes,),
-            (self._tables.refunds,),
+            # Both only under the lock of their payment (decision 9).
+            (self._tables.disputes, self._tables.refunds),
             (self._tables.guards,),
             (self._tables.payouts,),
             (self._tables.holds,),
@@ -291,7 +291,8 @@ def check_healed(world: World) -> None:
         _check_payment(tables, payment, mine)
     report = _report(world, facts)
     assert report.ok, f"the ledger and the provider differ: {report.differences}"
-    assert len(world.uow.store.platform.timers) == 0, "a timer was left"
+    timers = {key for key, _ in world.uow.store.platform.timers.items()}
+    assert timers == world.asked_about(), "a timer was left, or is missing"
     assert len(world.uow.store.platform.waiting) == 0, "an event was left"
     assert not world.uow.open, "a transaction was left open"
     _check_refunds(world, tables)

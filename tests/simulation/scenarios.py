@@ -311,6 +311,12 @@ def bank_goes_on(verb: str) -> Prepare:
     return act
 
 
+def unheard(world: World) -> None:
+    """What the provider has just sent is lost."""
+    for delivery in world.model.due_deliveries():
+        world.model.delivery_result(delivery.id, 200)
+
+
 def look_at_disputes(world: World, process: Process) -> str:
     """Somebody looks at the disputes of the newest sale."""
     payment = world.payments()[-1]
@@ -602,6 +608,13 @@ SCENARIOS: Final = (
     ),
     Scenario("process_inbox", "all of a dispute", inbox, (*PAID, bank("lose"), received)),
     Scenario("process_inbox", "a part is lost", inbox, (*PAID, bank("lose", cents=700), received)),
+    Scenario("janitor", "an open dispute", janitor, (*DISPUTED, later(86_400))),
+    Scenario(
+        "janitor",
+        "a dispute whose end was not heard",
+        janitor,
+        (*DISPUTED, bank_goes_on("lose"), unheard, later(86_400)),
+    ),
     Scenario("refunding", "its disputes are looked at", look_at_disputes, DISPUTED),
     Scenario(
         "relay_outbox",

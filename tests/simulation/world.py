@@ -43,13 +43,13 @@ from ticketpay.domain.admission import Turn
 from ticketpay.domain.catalog import Cancellation
 from ticketpay.domain.kernel.errors import OutcomeUnknown, TicketpayError, Unavailable
 from ticketpay.domain.kernel.ids import TenantId, UserId
-from ticketpay.domain.messaging import Answer, Message
+from ticketpay.domain.messaging import Answer, Message, TimerKind
 from ticketpay.domain.money import EUR, USD, Currency, RateTable
 from ticketpay.domain.payments import Payment, PaymentState, ProviderFact
 from ticketpay.domain.payouts import Payout, PayoutRules, VenueAccount
 from ticketpay.domain.pricing import Address, TaxPart, TaxQuestion
 from ticketpay.domain.processes.checkout import PlaceOrder
-from ticketpay.domain.refunds import Dispute, Refund
+from ticketpay.domain.refunds import Dispute, DisputeState, Refund
 from ticketpay.entrypoints.bootstrap import App, Parts, assemble
 from ticketpay.ports.messaging import TicketDelivery
 from ticketpay.ports.payments import PaymentGateway
@@ -400,9 +400,19 @@ class World:
 
     def next_of_ours(self) -> float:
         """The same without what the provider and the banks will do."""
-        queues = ("waiting", "timers", "streams")
+        queues = ("waiting", "streams")
         times = [_due_at(row).timestamp() for queue in queues for row in self._rows(queue)]
+        timers = self.uow.store.platform.timers.items()
+        asking = self.asked_about()
+        times += [_due_at(row).timestamp() for key, row in timers if key not in asking]
         return min([*times, self.next_at()])
+
+    def asked_about(self) -> set[tuple[UUID, TimerKind, UUID]]:
+        """The timers of payments whose banks have not decided: they ring every day until then."""
+        tables, home = self.uow.store.of(self.scenery.tenant), self.scenery.tenant
+        open_ended = (DisputeState.INQUIRY, DisputeState.OPEN)
+        disputes = [d for d in tables.disputes.values() if d.state in open_ended]
+        return {(home, TimerKind.PAYMENT, dispute.payment_id) for dispute in disputes}
 
     def _rows(self, queue: str) -> Iterator[_Queued]:
         rows: Iterator[_Queued] = getattr(self.uow.store.platform, queue).values()

@@ -27,6 +27,7 @@ from ticketpay.adapters.stripe.gateway import (
 )
 from ticketpay.adapters.stripe.mapping import (
     charge_params,
+    dispute_notice_of,
     fact_of,
     is_about,
     is_disputed,
@@ -48,7 +49,7 @@ from ticketpay.domain.payments import (
     ProviderUnavailable,
 )
 from ticketpay.domain.refunds import Refund, RefundState
-from ticketpay.ports.payments import RefundFact, RefundNotice
+from ticketpay.ports.payments import DisputeNotice, RefundFact, RefundNotice
 
 __all__ = ["DirectGateway", "Transport"]
 
@@ -215,6 +216,16 @@ class DirectGateway:
         """Every refund of an intent, oldest first."""
         try:
             found = [refund_notice_of(shown, ref) for shown in self._refunds(ref)]
+        except _UNREADABLE as error:
+            raise _unreadable(error) from error
+        return tuple(reversed(found))
+
+    def disputes_of(self, ref: ProviderRef) -> tuple[DisputeNotice, ...]:
+        """Every dispute of an intent, oldest first."""
+        asked = f"payment_intent={quote_plus(ref.object_id)}"
+        try:
+            pages = self._paged(_DISPUTES, ref.account, asked)
+            found = [dispute_notice_of(shown, ref, "") for shown, _ in pages]
         except _UNREADABLE as error:
             raise _unreadable(error) from error
         return tuple(reversed(found))

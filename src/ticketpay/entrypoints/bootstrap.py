@@ -243,7 +243,7 @@ def _refunding(parts: Parts, desk: FactDesk) -> Refunding:
         decide=DecideRefund(uow=uow, desk=refunds, clock=clock),
         show=ShowRefund(uow=uow),
         sync=SyncRefund(uow=uow, gateway=parts.gateway, desk=refunds, clock=clock),
-        sync_payment=RefundSync(uow=uow, gateway=parts.gateway, desk=refunds, clock=clock),
+        sync_payment=RefundSync(uow=uow, gateway=parts.gateway, desk=desk, clock=clock),
         disputes=ShowDisputes(uow=uow),
     )
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ticketpay.domain.messaging import Answer
     from ticketpay.domain.payments import ChargeRequest, ProviderFact, ProviderRef
     from ticketpay.domain.refunds import Refund
-    from ticketpay.ports.payments import PaymentGateway, RefundFact, RefundNotice
+    from ticketpay.ports.payments import DisputeNotice, PaymentGateway, RefundFact, RefundNotice
 
 __all__ = ["BACKLOG", "Backlog", "MeteredGateway", "Metrics"]
 
@@ -267,3 +267,7 @@ class MeteredGateway:
     def refunds_of(self, ref: ProviderRef) -> tuple[RefundNotice, ...]:
         with self.metrics.provider_call("refunds_of"):
             return self.inner.refunds_of(ref)
+
+    def disputes_of(self, ref: ProviderRef) -> tuple[DisputeNotice, ...]:
+        with self.metrics.provider_call("disputes_of"):
+            return self.inner.disputes_of(ref)

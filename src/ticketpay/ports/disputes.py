@@ -24,6 +24,10 @@ class Disputes(Protocol):
         """Every dispute of a payment, oldest first; whoever decides by them has locked the payment."""
         ...
 
+    def undecided(self, limit: int) -> Later[tuple[Dispute, ...]]:
+        """Inquiries and open disputes, oldest first."""
+        ...
+
     def lock(self, dispute_id: DisputeId) -> Later[Dispute | None]:
         """The dispute, locked until the transaction ends."""
         ...

@@ -158,6 +158,10 @@ class PaymentGateway(Protocol):
         """Every refund of an intent, whoever made it, oldest first."""
         ...
 
+    def disputes_of(self, ref: ProviderRef) -> tuple[DisputeNotice, ...]:
+        """Every dispute of an intent as it is now, oldest first."""
+        ...
+
 
 class WebhookReader(Protocol):
     """**Protocol:** understands what the provider sends."""

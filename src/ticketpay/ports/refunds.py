@@ -28,6 +28,10 @@ class Refunds(Protocol):
         """Every refund of a payment, oldest first; whoever decides by them has locked the payment."""
         ...
 
+    def waiting(self, limit: int) -> Later[tuple[Refund, ...]]:
+        """Those that wait for a second person, oldest first."""
+        ...
+
     def lock(self, refund_id: RefundId) -> Later[Refund | None]:
         """The refund, locked until the transaction ends."""
         ...

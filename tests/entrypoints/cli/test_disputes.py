@@ -30,6 +30,7 @@ def test_the_disputes_of_a_payment_are_listed(desk: Desk) -> None:
     (view,) = desk.json(*words)
     assert (view["id"], view["status"]) == (str(dispute.id), "open")
     assert (view["amountCents"], view["feeCents"]) == (3, 1_500)
+    assert desk.json("disputes", "open", *desk.tenant) == [view]
     shown = desk.run(*words).stdout
     assert dispute.provider_dispute_id in shown
     assert "15.00" in shown

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import attrs
 import pytest
 
 from tests.entrypoints.cli.desk import Desk
 from ticketpay.domain.kernel.ids import TenantId
+from ticketpay.domain.ledger import VenueBooks
+from ticketpay.domain.money import USD
 from ticketpay.domain.processes.venue_money import HoldRules
 
 pytestmark = [pytest.mark.server, pytest.mark.spec("S20", "S21")]
+
+
+def test_the_balances_of_all_venues(desk: Desk) -> None:
+    """Each with what it has in each bucket; who owes something is shown alone."""
+    payment = desk.buy("visa")
+    (view,) = desk.json("balances", "list", *desk.tenant)
+    assert (view["venueId"], view["currency"]) == (str(payment.venue_id), "USD")
+    assert (view["pendingCents"], view["availableCents"]) == (5_000, 0)
+    assert desk.json("balances", "list", "--owing", *desk.tenant) == []
+    books = VenueBooks(venue_id=payment.venue_id, currency=USD)
+    debt = books.recovered(-500, 1, datetime.now(UTC))
+    desk.app.parts.uow.run(TenantId(desk.home.tenant), lambda tx: tx.ledger.post(debt))
+    (owing,) = desk.json("balances", "list", "--owing", *desk.tenant)
+    assert (owing["availableCents"], owing["reservedCents"]) == (-500, 500)
+    assert "-5.00" in desk.run("balances", "list", *desk.tenant).stdout
 
 
 def test_a_venue_is_connected_and_paid_out(desk: Desk) -> None:
@@ -26,7 +45,7 @@ def test_a_venue_is_connected_and_paid_out(desk: Desk) -> None:
     for _ in range(3):
         desk.buy("visa")
     assert over(tenant) == 1
-    before = desk.json("payouts", "balance", venue, *desk.tenant)["balances"]
+    before = desk.json("balances", "show", venue, *desk.tenant)["balances"]
     counts = desk.database.counts()
     assert desk.json(*request)["would"] == "pay 100.00 USD to the bank, 1-2 business days"
     assert desk.json(*request, "--instant")["would"].startswith("pay 99.00 USD")
@@ -36,7 +55,7 @@ def test_a_venue_is_connected_and_paid_out(desk: Desk) -> None:
     cancel = ("payouts", "cancel", done["subjectId"], *desk.tenant)
     assert desk.json(*cancel)["before"] == "requested"
     assert desk.json(*cancel, "--yes")["after"] == "cancelled"
-    (after,) = desk.json("payouts", "balance", venue, *desk.tenant)["balances"]
+    (after,) = desk.json("balances", "show", venue, *desk.tenant)["balances"]
     assert after["availableCents"] + after["reservedCents"] == before[0]["availableCents"]
     assert "100.00" in desk.run("payouts", "list", venue, *desk.tenant).stdout
     assert [action for action, *_ in desk.trail()] == [

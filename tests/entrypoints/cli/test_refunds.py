@@ -75,6 +75,8 @@ def test_much_money_takes_two_operators(desk: Desk) -> None:
         asked = ask(desk, payment.id, "--amount-cents", 2_000, "--yes")
         assert asked["after"] == "pending, waiting for a second person"
         words = ("refunds", verb, asked["subjectId"], *desk.tenant)
+        waiting = desk.json("refunds", "waiting", *desk.tenant)
+        assert [view["id"] for view in waiting] == [asked["subjectId"]]
         assert desk.json(*words)["before"] == "pending, waiting for a second person"
         if verb == "approve":
             for me in (("--yes",), ("--yes", "--as", "Kim"), ("--yes", "--as", " KIM ")):

@@ -109,6 +109,7 @@ SCENES: dict[str, Scene] = {
     "refund_sale": lambda of: {"id": of.payment, "body": {"amountCents": 1}},
     "show_refund": lambda of: {"id": of.refund},
     "payment_refunds": lambda of: {"id": of.payment},
+    "payment_disputes": lambda of: {"id": of.payment},
     "approve_refund": lambda of: {"id": of.refund, "body": {}},
     "reject_refund": lambda of: {"id": of.refund, "body": {}},
     "venue_balance": lambda of: {"id": of.venue},

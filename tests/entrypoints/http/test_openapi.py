@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import attrs
 import httpx
@@ -16,10 +16,12 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.contracts.test_disputes import a_dispute
 from tests.entrypoints.http.driving import World
 from tests.entrypoints.http.shop import Shop, addressed
 from tests.support.scenery import START, audit_entry
 from ticketpay.domain.kernel.errors import InvalidInput
+from ticketpay.domain.kernel.ids import PaymentId
 from ticketpay.domain.money import USD
 from ticketpay.domain.parties import Role
 from ticketpay.domain.processes.venue_money import HoldRules
@@ -35,6 +37,7 @@ from ticketpay.entrypoints.http.wire import (
     read_payment,
     read_quote,
 )
+from ticketpay.ports.transactions import Tx
 
 pytestmark = pytest.mark.spec("S07")
 
@@ -165,6 +168,15 @@ def refund_answers(shop: Shop, ask: Any, payment: str) -> Iterator[tuple[str, ht
         yield ask(endpoint, requested, role=Role.SUPPORT)
     yield ask("reject_refund", asked_by_its_buyer(shop), role=Role.SUPPORT)
     yield ask("payment_refunds", payment, role=Role.SUPPORT)
+
+    def dispute(tx: Tx) -> None:
+        paid = tx.payments.get(PaymentId(UUID(payment)))()
+        assert paid is not None
+        tx.disputes.add(a_dispute(paid, START))
+
+    shop.app.parts.uow.run(shop.scenery.tenant, dispute)
+    for sale in (payment, uuid4()):
+        yield ask("payment_disputes", sale, role=Role.SUPPORT)
 
 
 def venue_answers(shop: Shop, ask: Any) -> Iterator[tuple[str, httpx.Response]]:

@@ -37,7 +37,7 @@ def loop(*answers: int | Exception, full: int = 100, most: float = 1.0) -> Loop:
 
 
 def worker(tenants: list[TenantId] | None = None, **steps: Callable[..., int]) -> Worker:
-    idle = dict.fromkeys(("process_inbox", "relay_outbox", "janitor"), lambda: 0)
+    idle = dict.fromkeys(("process_inbox", "relay_outbox", "janitor"), lambda *_: 0)
     app: Any = SimpleNamespace(
         **{
             **idle,
@@ -79,7 +79,7 @@ def test_an_error_backs_off_and_tells_its_type_only(caplog: pytest.LogCaptureFix
 
 
 def test_every_loop_has_a_thread() -> None:
-    """The inbox, two relays, the janitor, the roll-up and the audit run each in its own thread."""
+    """The inbox, two relays, four janitors, the roll-up and the audit run each in its own thread."""
     seen: dict[str, set[str]] = {}
 
     def step(name: str) -> Callable[..., int]:
@@ -93,14 +93,14 @@ def test_every_loop_has_a_thread() -> None:
     team = worker([cast("TenantId", 1)], **{name: step(name) for name in names})
     team.start()
     deadline = time.monotonic() + 5
-    while sum(map(len, seen.values())) < 6 and time.monotonic() < deadline:
+    while sum(map(len, seen.values())) < 9 and time.monotonic() < deadline:
         time.sleep(0.01)
 
     assert team.stop()
     assert seen == {
         "process_inbox": {"inbox"},
         "relay_outbox": {"relay-1", "relay-2"},
-        "janitor": {"janitor"},
+        "janitor": {f"janitor-{n}" for n in range(1, 5)},
         "roll_up_ledger": {"roll-up"},
         "chain_audit": {"audit"},
     }
@@ -134,7 +134,7 @@ def test_stop_lets_the_step_finish() -> None:
         ended.append(True)
         return 100
 
-    team = worker(janitor=slow)
+    team = worker(process_inbox=slow)
     team.start()
     begun.wait(5)
 
@@ -151,7 +151,7 @@ def test_stop_gives_up_in_time() -> None:
         release.wait(30)
         return 0
 
-    team = worker(janitor=hang)
+    team = worker(process_inbox=hang)
     team.start()
     begun.wait(5)
     began = time.monotonic()

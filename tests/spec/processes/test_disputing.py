@@ -23,17 +23,19 @@ from tests.support.sandboxed import Sandboxed, bank, refund_at_provider
 from ticketpay.adapters.sandbox.banking import DISPUTE_FEE
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.ledger import AccountKind, Posting, suspense_posting
-from ticketpay.domain.messaging import InboxStatus, Outcome
+from ticketpay.domain.messaging import InboxStatus, Outcome, TimerKind
 from ticketpay.domain.money import Currency, Money
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.parties import Role
 from ticketpay.domain.payments import FactMismatch, Payment, PaymentState, ProviderRef
 from ticketpay.domain.processes.provider_facts import open_case, open_order
+from ticketpay.domain.reconciliation import DISPUTE_LOOK_SECONDS
 from ticketpay.domain.refunds import (
     Dispute,
     DisputeState,
     NothingCaptured,
     RefundState,
+    Split,
 )
 from ticketpay.ports.payments import DisputeNotice
 
@@ -433,6 +435,80 @@ def test_a_dashboard_refund_that_failed_before_the_dispute(system: Sandboxed) ->
     assert (refund.state, refund.split) == (RefundState.FAILED, None)
     assert verified(system) == 0
     assert owed(system, AccountKind.SUSPENSE) == 0
+
+
+@pytest.mark.spec("S27", "S38")
+@pytest.mark.parametrize(("verb", "end"), [("win", DisputeState.WON), ("lose", DisputeState.LOST)])
+def test_an_end_that_nobody_has_heard_of(system: Sandboxed, verb: str, end: DisputeState) -> None:
+    """The bank is asked once a day about an open dispute, and no more about one that is decided."""
+    payment = sell(system)
+    act(system, payment)
+    timers = system.uow.store.platform.timers
+    assert [key[1:] for key, _ in timers.items()] == [(TimerKind.PAYMENT, payment.id)]
+    work(system, DISPUTE_LOOK_SECONDS)
+    assert disputes(system)[0].state is DisputeState.OPEN
+    assert payment.ref is not None
+    assert bank(system.model, payment.ref.object_id, verb) == 200
+    for delivery in system.model.due_deliveries():
+        system.model.delivery_result(delivery.id, 200)
+    work(system, DISPUTE_LOOK_SECONDS - 60)
+    assert disputes(system)[0].state is DisputeState.OPEN
+    work(system, 60)
+    assert disputes(system)[0].state is end
+    assert verified(system) == (payment.amount.cents if verb == "win" else 0)
+    work(system, DISPUTE_LOOK_SECONDS)
+    assert len(timers) == 0
+
+
+@pytest.mark.spec("S27", "S38")
+def test_a_dispute_that_nobody_has_heard_of(system: Sandboxed) -> None:
+    """Asked about by hand, or after a refusal, the payment's disputes come to light."""
+    for by_hand in (True, False):
+        payment = sell(system)
+        work(system)
+        assert payment.ref is not None
+        assert bank(system.model, payment.ref.object_id) == 200
+        for delivery in system.model.due_deliveries():
+            system.model.delivery_result(delivery.id, 200)
+        if by_hand:
+            heard = system.app.refunding.sync_payment(system.scenery.tenant, payment.id)
+            assert [d.state for d in heard.disputes] == [DisputeState.OPEN]
+        else:
+            ask(system, payment)
+            work(system)
+            work(system, 60)
+        assert disputes(system)[-1].payment_id == payment.id
+        assert verified(system) == 0
+
+
+@pytest.mark.spec("S24", "S25", "S27")
+@pytest.mark.parametrize("cents", [1, 1_500, 10_000])
+def test_a_lost_dispute_is_shared_anew(system: Sandboxed, cents: int) -> None:
+    """A refund's failure is heard behind a lost dispute of the whole: each bears what was its own."""
+    payment = sell(system, sandbox_refund="fails_later")
+    assert payment.ref is not None
+    assert refund_at_provider(system.model, payment.ref.object_id, cents) == 200
+    work(system)
+    assert refunds(system)[0].state is RefundState.COMPLETED
+    system.clock.advance(15)
+    late = system.model.due_deliveries()
+    act(system, payment)
+    act(system, payment, "lose")
+    assert owed(system, AccountKind.PLATFORM_REVENUE) == -cents, "the platform bears the excess"
+    for delivery in late:
+        system.receive(delivery)
+        system.app.process_inbox()
+    work(system)
+    assert refunds(system)[0].state is RefundState.FAILED
+    for kind in (AccountKind.VENUE_PAYABLE, AccountKind.PLATFORM_REVENUE, AccountKind.TAX_PAYABLE):
+        assert owed(system, kind) == 0
+    assert verified(system) == 0
+    whole = posting(system, "dispute_lost").entries
+    anew = posting(system, "dispute_divided")
+    assert anew.key == f"dispute_divided:{payment.id}:{refunds(system)[0].id}"
+    (dispute,) = disputes(system)
+    assert dispute.split == Split(venue_cents=10_000, fees_cents=920, taxes_cents=1_025)
+    assert len(anew.entries) <= len(whole)
 
 
 def test_a_settled_inbox(system: Sandboxed) -> None:

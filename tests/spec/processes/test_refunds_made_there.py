@@ -332,7 +332,7 @@ def test_a_payment_is_asked_about_by_hand(system: Sandboxed) -> None:
     unheard(system, payment, 700)
     tenant, sync = system.scenery.tenant, system.app.refunding.sync_payment
     for _ in range(2):
-        (refund,) = sync(tenant, payment.id, by_hand(system, payment))
+        (refund,) = sync(tenant, payment.id, by_hand(system, payment)).refunds
         assert (refund.amount.cents, refund.state) == (700, RefundState.COMPLETED)
     assert len(refunds(system)) == 1
     assert system.app.verify_ledger(tenant).ok
@@ -350,7 +350,7 @@ def test_what_fits_nothing_is_alerted(system: Sandboxed) -> None:
     unheard(system, payment, payment.amount.cents)
     ask(system, payment, amount_cents=1_000)
     sync = system.app.refunding.sync_payment
-    assert sync(system.scenery.tenant, payment.id, by_hand(system, payment)) == ()
+    assert sync(system.scenery.tenant, payment.id, by_hand(system, payment)).refunds == ()
     assert "refund_mismatch" in system.alerts.kinds()
     assert len(refunds(system)) == 1
 

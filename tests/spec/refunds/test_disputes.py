@@ -28,6 +28,7 @@ from ticketpay.domain.refunds import (
     RefundState,
     Split,
     charged_back_cents,
+    divided_anew,
     lost_split,
     refundable_of,
 )
@@ -38,7 +39,7 @@ TWIN = {
     "inquiry": {"withdraw": "open", "close": "closed"},
     "open": {"withdraw": "open", "win": "won", "lose": "lost"},
     "won": {"withdraw": "won"},
-    "lost": {"withdraw": "lost"},
+    "lost": {"withdraw": "lost", "divide": "lost"},
     "closed": {},
 }
 
@@ -154,6 +155,34 @@ def test_what_was_not_refundable_is_charged_back_all_the_same() -> None:
         "CHARGED_BACK",
         True,
     )
+
+
+@pytest.mark.spec("S24", "S25")
+@given(ORDERS, st.integers(1, 10**6), st.lists(st.integers(1, 10**6), min_size=1, max_size=3))
+def test_what_a_failed_refund_had_taken_is_shared_anew(
+    order: Order, back: int, amounts: list[int]
+) -> None:
+    """Whoever's money a bank took beside a refund bears it once that has failed, and no more."""
+    fresh = refundable_of(paid(order), order, [])
+    sent = attrs.evolve(
+        refund(fresh.of_amount(1 + (back - 1) % fresh.sold.cents)), provider_refund_id="re_1"
+    )
+    gone: list[Dispute] = []
+    for number, cents in enumerate(amounts, 1):
+        split = lost_split(paid(order), order, [sent], gone, cents)
+        gone.append(dispute(cents, DisputeState.LOST, split, number))
+    failed = attrs.evolve(sent, state=RefundState.FAILED)
+    anew = {d.id: d for d in divided_anew(paid(order), order, failed, [], gone)}
+    shares = [anew.get(d.id, d).split or Split() for d in gone]
+    assert [share.cents for share in shares] == amounts
+    total, sale = sum(shares, Split()), order.total.cents
+    whole = refundable_of(paid(order), order, [], everything=True).sold
+    beyond = max(0, sum(amounts) - sale)
+    assert 0 <= total.venue_cents <= whole.venue_cents
+    assert 0 <= total.taxes_cents <= whole.taxes_cents
+    assert 0 <= total.fees_cents <= whole.fees_cents + beyond
+    if sent.amount.cents + sum(amounts) <= sale:
+        assert not anew
 
 
 def test_a_refund_that_cannot_be_made_any_more_takes_nothing() -> None:

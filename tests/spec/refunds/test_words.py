@@ -40,7 +40,7 @@ def test_the_words_of_refunds() -> None:
     assert words(RefundState) == "pending processing completed failed"
     assert words(RefundEvent) == "process complete fail"
     assert words(DisputeState) == "inquiry open won lost closed"
-    assert words(DisputeEvent) == "withdraw win lose close"
+    assert words(DisputeEvent) == "withdraw win lose close divide"
     assert (REFUND_MACHINE.name, DISPUTE_MACHINE.name) == ("refund", "dispute")
     assert by_name(Refund)
     assert by_name(Dispute)

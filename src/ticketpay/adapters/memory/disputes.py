@@ -37,6 +37,11 @@ class MemoryDisputes:
         found = [d for d in self.tables.disputes.values() if d.payment_id == payment_id]
         return known(tuple(sorted(found, key=lambda d: (d.created_at, d.id))))
 
+    def undecided(self, limit: int) -> Later[tuple[Dispute, ...]]:
+        open_ended = (DisputeState.INQUIRY, DisputeState.OPEN)
+        found = [d for d in self.tables.disputes.values() if d.state in open_ended]
+        return known(tuple(sorted(found, key=lambda d: (d.created_at, d.id))[:limit]))
+
     def lock(self, dispute_id: DisputeId) -> Later[Dispute | None]:
         return known(self.tables.disputes.lock_found(dispute_id))
 

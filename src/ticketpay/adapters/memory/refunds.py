@@ -38,6 +38,10 @@ class MemoryRefunds:
         found = [r for r in self.tables.refunds.values() if r.payment_id == payment_id]
         return known(tuple(sorted(found, key=lambda r: (r.created_at, r.id))))
 
+    def waiting(self, limit: int) -> Later[tuple[Refund, ...]]:
+        found = [r for r in self.tables.refunds.values() if r.needs_approval and r.counts]
+        return known(tuple(sorted(found, key=lambda r: (r.created_at, r.id))[:limit]))
+
     def lock(self, refund_id: RefundId) -> Later[Refund | None]:
         return known(self.tables.refunds.lock_found(refund_id))
 

@@ -76,6 +76,10 @@ class PostgresDisputes:
             _SQL["of_payment"], values, lambda rows: tuple(map(_dispute, rows))
         )
 
+    def undecided(self, limit: int) -> Later[tuple[Dispute, ...]]:
+        values = {"tenant": self.session.tenant_id, "limit": limit}
+        return self.session.read(_SQL["undecided"], values, lambda rows: tuple(map(_dispute, rows)))
+
     def lock(self, dispute_id: DisputeId) -> Later[Dispute | None]:
         values = {"tenant": self.session.tenant_id, "id": dispute_id}
         return self.session.read(

@@ -217,6 +217,12 @@ class PostgresRefunds:
             _SQL["refunds_of_payment"], values, lambda rows: tuple(map(_refund, rows))
         )
 
+    def waiting(self, limit: int) -> Later[tuple[Refund, ...]]:
+        values = {"tenant": self.session.tenant_id, "limit": limit}
+        return self.session.read(
+            _SQL["waiting_refunds"], values, lambda rows: tuple(map(_refund, rows))
+        )
+
     def lock(self, refund_id: RefundId) -> Later[Refund | None]:
         values = {"tenant": self.session.tenant_id, "id": refund_id}
         return self.session.read(_SQL["lock_refund"], values, _first)

@@ -577,7 +577,8 @@ INSERT INTO machine_moves (machine, from_state, event, to_state) VALUES
     ('dispute', 'open', 'win', 'won'),
     ('dispute', 'open', 'lose', 'lost'),
     ('dispute', 'won', 'withdraw', 'won'),
-    ('dispute', 'lost', 'withdraw', 'lost');
+    ('dispute', 'lost', 'withdraw', 'lost'),
+    ('dispute', 'lost', 'divide', 'lost');
 
 -- Which of how many databases this one is: tenants are spread by their id, so neither may change.
 CREATE TABLE shards (
@@ -792,6 +793,12 @@ GRANT SELECT, INSERT, UPDATE ON venue_subscriptions TO ticketpay_app, ticketpay_
 CREATE INDEX payments_venue_completed ON payments (tenant_id, venue_id, created_at)
     WHERE state = 'completed';
 CREATE INDEX disputes_created ON disputes (tenant_id, created_at);
+
+-- What waits for people: refunds for a second one, disputes for whoever gives evidence.
+CREATE INDEX refunds_waiting ON refunds (tenant_id, created_at, id)
+    WHERE needs_approval AND state = 'pending';
+CREATE INDEX disputes_undecided ON disputes (tenant_id, created_at, id)
+    WHERE state IN ('inquiry', 'open');
 
 -- Exchange rates: what a source says for a day, the same for all tenants.
 CREATE TABLE exchange_rates (

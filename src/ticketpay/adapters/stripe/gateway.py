@@ -14,6 +14,7 @@ import stripe
 from ticketpay.adapters.stripe.errors import failure_of, meaning, translated
 from ticketpay.adapters.stripe.mapping import (
     charge_params,
+    dispute_notice_of,
     fact_of,
     is_about,
     is_disputed,
@@ -34,7 +35,7 @@ from ticketpay.domain.payments import (
     ProviderStatus,
 )
 from ticketpay.domain.refunds import Refund, RefundState
-from ticketpay.ports.payments import RefundFact, RefundNotice
+from ticketpay.ports.payments import DisputeNotice, RefundFact, RefundNotice
 
 __all__ = ["StripeGateway"]
 
@@ -233,6 +234,15 @@ class StripeGateway:
         with translated():
             found = [refund_notice_of(shown, ref) for shown in self._refunds(ref)]
         return tuple(reversed(found))
+
+    def disputes_of(self, ref: ProviderRef) -> tuple[DisputeNotice, ...]:
+        """Every dispute of an intent, from the provider's list, which begins with the newest."""
+        disputes, options = self._client.v1.disputes, self._options(ref.account)
+        asked = {"payment_intent": ref.object_id}
+        pages = _paged(lambda params: _Answer.of(disputes.list(params, options)), asked)
+        shown = [dispute for dispute, _ in pages]
+        with translated():
+            return tuple(dispute_notice_of(one, ref, "") for one in reversed(shown))
 
     def _send_refund(self, refund: Refund) -> RefundFact:
         params: Any = refund_params(refund)

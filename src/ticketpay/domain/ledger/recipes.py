@@ -35,7 +35,13 @@ __all__ = [
 ]
 
 
-REFUND_FACTS: Final = ("refund", "refund_settled", "refund_failed", "refund_returned")
+REFUND_FACTS: Final = (
+    "refund",
+    "refund_settled",
+    "refund_failed",
+    "refund_returned",
+    "dispute_divided",
+)
 """What may be booked of a refund; each fact once."""
 
 DISPUTE_FACTS: Final = ("dispute_withdrawn", "dispute_won", "dispute_lost", "dispute_fee")
@@ -171,6 +177,19 @@ class RefundBooks:
         """The money was sent and has come back to the provider."""
         return self._posting("refund_returned", at, self._there, _negated(self.taken))
 
+    def divided(
+        self, before: Iterable[Entry], after: Iterable[Entry], at: datetime
+    ) -> Posting | None:
+        """It has failed beside lost disputes, whose debits ``before`` are those ``after`` now.
+
+        None where all of them together take the same from everybody.
+        """
+        sums: dict[Account, int] = {}
+        for entry in (*_negated(before), *after):
+            sums[entry.account] = sums.get(entry.account, 0) + entry.cents
+        changed = tuple(Entry(account, cents) for account, cents in sums.items() if cents)
+        return self._posting("dispute_divided", at, changed, ()) if changed else None
+
     @property
     def _clearing(self) -> tuple[Entry, ...]:
         account = attrs.evolve(
@@ -249,7 +268,7 @@ class DisputeBooks:
         return Posting(key=key, entries=(*one, *other), posted_at=at)
 
 
-def _negated(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+def _negated(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     return tuple(Entry(entry.account, -entry.cents) for entry in entries)
 
 

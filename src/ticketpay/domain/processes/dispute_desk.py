@@ -9,16 +9,18 @@ tickets and charges; then the dispute is locked, and then refunds that give way 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import attrs
 
 from ticketpay.domain.kernel.ids import DisputeId
-from ticketpay.domain.ledger import DisputeBooks, sale_entries, suspense_entries
-from ticketpay.domain.messaging import AggregateType, Message
+from ticketpay.domain.ledger import DisputeBooks, suspense_entries
+from ticketpay.domain.messaging import AggregateType, Message, TimerKind
 from ticketpay.domain.payments import FactMismatch, PaymentState
+from ticketpay.domain.processes.shares import share_entries
+from ticketpay.domain.reconciliation import DISPUTE_LOOK_SECONDS
 from ticketpay.domain.refunds import (
     DISPUTE_MACHINE,
     Dispute,
@@ -130,6 +132,8 @@ class DisputeDesk:
             created_at=now,
         )
         tx.disputes.add(dispute)
+        due_at = now + timedelta(seconds=DISPUTE_LOOK_SECONDS)
+        tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, case.payment.id, due_at)
         if notice.state is DisputeState.INQUIRY:
             self._alert("dispute_inquiry", "a bank asks about a payment", dispute)
         return dispute
@@ -281,13 +285,4 @@ def _taken(dispute: Dispute, case: Case) -> tuple[Entry, ...]:
     """Who bears a lost dispute: those who had the money of the sale, or the suspense it lay in."""
     if dispute.split is None:
         return suspense_entries(payment_id=dispute.payment_id, amount=dispute.amount)
-    order = case.order
-    return sale_entries(
-        venue_id=order.venue_id,
-        event_id=order.event_id,
-        tax_jurisdiction=order.tax_jurisdiction,
-        currency=order.currency,
-        venue_cents=dispute.split.venue_cents,
-        fees_cents=dispute.split.fees_cents,
-        taxes_cents=dispute.split.taxes_cents,
-    )
+    return share_entries(case.order, dispute.split)

@@ -25,8 +25,13 @@ from ticketpay.domain.payments import (
 from ticketpay.domain.processes.cancelling import RefundCancelled
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case, open_order
 from ticketpay.domain.processes.refund_sync import RefundSync
-from ticketpay.domain.reconciliation import may_expire, may_give_up, next_look_at
-from ticketpay.domain.refunds import Refund, RefundState
+from ticketpay.domain.reconciliation import (
+    DISPUTE_LOOK_SECONDS,
+    may_expire,
+    may_give_up,
+    next_look_at,
+)
+from ticketpay.domain.refunds import DISPUTE_MACHINE, Refund, RefundState
 
 if TYPE_CHECKING:
     from ticketpay.domain.orders import Order
@@ -116,11 +121,35 @@ class Janitor:
         tenant, payment_id = claim.tenant_id, PaymentId(claim.subject_id)
         case = self.uow.run(tenant, lambda tx: _read(tx, payment_id))
         if _is_done(case.payment):
-            self.uow.run(tenant, lambda tx: tx.timers.clear(tenant, TimerKind.PAYMENT, payment_id))
+            self._look_at_disputes(claim)
             return
         asked_at = self.clock.now()
         fact = self._ask(tenant, case, claim)
         self.uow.run(tenant, lambda tx: self._settle(tx, claim, fact, asked_at))
+
+    def _look_at_disputes(self, claim: TimerClaim) -> None:
+        """The end of a dispute may be told and never heard: until then the bank is asked every day."""
+        tenant, payment_id = claim.tenant_id, PaymentId(claim.subject_id)
+
+        def is_undecided(tx: Tx) -> bool:
+            found = tx.disputes.of_payment(payment_id)()
+            return any(not DISPUTE_MACHINE.is_final(dispute.state) for dispute in found)
+
+        if self.uow.run(tenant, is_undecided):
+            self._sync(tenant, payment_id)
+
+        def settle(tx: Tx) -> None:
+            # Whoever opens another dispute meanwhile holds the payment, and has set the timer anew.
+            open_case(tx, payment_id)
+            if not tx.timers.lock(claim)():
+                return
+            if is_undecided(tx):
+                due_at = self.clock.now() + timedelta(seconds=DISPUTE_LOOK_SECONDS)
+                tx.timers.set(tenant, TimerKind.PAYMENT, payment_id, due_at)
+            else:
+                tx.timers.clear(tenant, TimerKind.PAYMENT, payment_id)
+
+        self.uow.run(tenant, settle)
 
     def _ask(self, tenant: TenantId, case: Case, claim: TimerClaim) -> ProviderFact | None:
         """The provider's word; the intent is cancelled there when the order may be given up."""
@@ -197,10 +226,11 @@ class Janitor:
 
     def _look_behind(self, refund: Refund, tenant: TenantId) -> None:
         """What the provider refuses has often been refunded there already, by somebody else."""
-        sync = RefundSync(
-            uow=self.uow, gateway=self.gateway, desk=self.desk.refunds, clock=self.clock
-        )
-        sync(tenant, refund.payment_id)
+        self._sync(tenant, refund.payment_id)
+
+    def _sync(self, tenant: TenantId, payment_id: PaymentId) -> None:
+        sync = RefundSync(uow=self.uow, gateway=self.gateway, desk=self.desk, clock=self.clock)
+        sync(tenant, payment_id)
 
     def _settle_refund(
         self, tx: Tx, claim: TimerClaim, payment_id: PaymentId, fact: RefundFact

@@ -16,19 +16,23 @@ import attrs
 
 from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.kernel.ids import DisputeId, RefundId, UserId
-from ticketpay.domain.ledger import RefundBooks, sale_entries, suspense_entries
+from ticketpay.domain.ledger import RefundBooks, suspense_entries
 from ticketpay.domain.messaging import AggregateType, Message, TimerKind
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent, OrderState
 from ticketpay.domain.payments import FactMismatch
+from ticketpay.domain.processes.shares import share_entries
 from ticketpay.domain.refunds import (
+    DISPUTE_MACHINE,
     REFUND_MACHINE,
     Dispute,
+    DisputeEvent,
     DisputeState,
     Refund,
     RefundEvent,
     RefundReason,
     RefundState,
     Split,
+    divided_anew,
     is_suspended,
     refundable_of,
     split_of_any,
@@ -112,13 +116,10 @@ class RefundDesk:
         step = REFUND_MACHINE.step(before, event)
         noted = attrs.evolve(refund, provider_refund_id=provider_refund_id, state=step.after)
         moved = tx.refunds.move(noted, step, now)
-        books = _books(moved, payment, order)
         if step.after is RefundState.COMPLETED:
-            tx.ledger.post(books.settled(now))
+            tx.ledger.post(_books(moved, payment, order).settled(now))
         elif step.after is RefundState.FAILED:
-            back = books.returned if before is RefundState.COMPLETED else books.failed
-            tx.ledger.post(back(now))
-            self._tell_failure(moved, before)
+            self._give_back(tx, moved, payment, order, before, now)
         if moved.split is not None:
             self._sync_order(tx, payment, order, moved, now)
         if step.after is not RefundState.PROCESSING:
@@ -334,6 +335,33 @@ class RefundDesk:
         back = [OrderEvent.REFUND_FAIL] * (2 if whole else 1)
         return [*back, OrderEvent.ISSUE] if tx.orders.was_issued(order.id)() else back
 
+    def _give_back(
+        self,
+        tx: Tx,
+        failed: Refund,
+        payment: Payment,
+        order: Order,
+        before: RefundState,
+        now: datetime,
+    ) -> None:
+        """Its money is again theirs whom it was taken from, and so is what a bank took beside it."""
+        books = _books(failed, payment, order)
+        back = books.returned if before is RefundState.COMPLETED else books.failed
+        tx.ledger.post(back(now))
+        self._tell_failure(failed, before)
+        if failed.split is None:
+            return
+        refunds, disputes = tx.refunds.of_payment(payment.id), tx.disputes.of_payment(payment.id)
+        others, known = [r for r in refunds() if r.id != failed.id], disputes()
+        anew = divided_anew(payment, order, failed, others, known)
+        before_it = [dispute for dispute in known if dispute.id in {new.id for new in anew}]
+        moved = books.divided(_debits(order, before_it), _debits(order, anew), now)
+        if moved is not None:
+            tx.ledger.post(moved)
+        for dispute in anew:
+            step = DISPUTE_MACHINE.step(dispute.state, DisputeEvent.DIVIDE)
+            tx.disputes.move(dispute, step, now)
+
     def _tell_failure(self, refund: Refund, before: RefundState) -> None:
         late = before is RefundState.COMPLETED
         detail = "a refund came back after it had been sent" if late else "a refund was not sent"
@@ -421,6 +449,12 @@ def _left(
     return view.headroom_cents
 
 
+def _debits(order: Order, lost: Iterable[Dispute]) -> tuple[Entry, ...]:
+    """Who bears these lost disputes."""
+    splits = [dispute.split for dispute in lost if dispute.split]
+    return tuple(entry for split in splits for entry in share_entries(order, split))
+
+
 def _books(refund: Refund, payment: Payment, order: Order) -> RefundBooks:
     return RefundBooks(
         payment_id=payment.id,
@@ -434,12 +468,4 @@ def _taken(refund: Refund, order: Order) -> tuple[Entry, ...]:
     """Whose money goes back: that of a sale by its split, else what lies in suspense."""
     if refund.split is None:
         return suspense_entries(payment_id=refund.payment_id, amount=refund.amount)
-    return sale_entries(
-        venue_id=order.venue_id,
-        event_id=order.event_id,
-        tax_jurisdiction=order.tax_jurisdiction,
-        currency=order.currency,
-        venue_cents=refund.split.venue_cents,
-        fees_cents=refund.split.fees_cents,
-        taxes_cents=refund.split.taxes_cents,
-    )
+    return share_entries(order, refund.split)

@@ -22,11 +22,10 @@ from ticketpay.domain.kernel.errors import (
     InvalidInput,
     NotFound,
 )
-from ticketpay.domain.kernel.ids import PaymentId, RefundId, TenantId
+from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId, TenantId
 from ticketpay.domain.kernel.time import rfc3339
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome
 from ticketpay.domain.money import Money
-from ticketpay.domain.orders import Order
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import Payment
 from ticketpay.domain.processes.keyed import answered_once
@@ -111,13 +110,13 @@ class Decision:
     entry: AuditEntry | None = None
 
 
-def refund_view(refund: Refund, order: Order) -> dict[str, object]:
+def refund_view(refund: Refund, order_id: OrderId) -> dict[str, object]:
     """A refund for its buyer and for staff; amounts in cents."""
     split = refund.split or Split()
     return {
         "id": str(refund.id),
         "paymentId": str(refund.payment_id),
-        "orderId": str(order.id),
+        "orderId": str(order_id),
         "status": str(refund.state),
         "needsApproval": refund.needs_approval and refund.counts,
         "amountCents": refund.amount.cents,
@@ -173,7 +172,7 @@ class AskRefund:
 
         def look(tx: Tx) -> dict[str, object]:
             case, refund = self._planned(tx, request, self.clock.now())
-            return refund_view(refund, case.order)
+            return refund_view(refund, case.order.id)
 
         return self.uow.run(request.actor.tenant_id, look)
 
@@ -197,7 +196,7 @@ class AskRefund:
             details = {**entry.details, "cents": cents, "payment": payment}
             details |= {"override": True} if late else {}
             tx.audit.record(attrs.evolve(entry, details=details))
-            return Answer(Outcome.COMPLETED, refund_view(refund, case.order))
+            return Answer(Outcome.COMPLETED, refund_view(refund, case.order.id))
 
         return begin
 
@@ -315,7 +314,7 @@ class DecideRefund:
             refund = self.desk.reject(tx, refund, case.order, now)
         action = "refund.approve" if decision.approve else "refund.reject"
         tx.audit.record(_entry(self.desk, action, decision, refund.id, now))
-        return Answer(Outcome.COMPLETED, refund_view(refund, case.order))
+        return Answer(Outcome.COMPLETED, refund_view(refund, case.order.id))
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -330,10 +329,9 @@ class ShowRefund:
         def show(tx: Tx) -> dict[str, object]:
             refund = tx.refunds.get(refund_id)()
             payment = tx.payments.get(refund.payment_id)() if refund else None
-            order = tx.orders.get(payment.order_id)() if payment else None
-            if refund is None or payment is None or order is None or not _may_see(actor, payment):
+            if refund is None or payment is None or not _may_see(actor, payment):
                 raise NotFound(f"there is no refund {refund_id}")
-            return refund_view(refund, order)
+            return refund_view(refund, payment.order_id)
 
         return self.uow.run(actor.tenant_id, show)
 
@@ -342,10 +340,26 @@ class ShowRefund:
 
         def show(tx: Tx) -> list[dict[str, object]]:
             payment = tx.payments.get(payment_id)()
-            order = tx.orders.get(payment.order_id)() if payment else None
-            if payment is None or order is None or not _may_see(actor, payment):
+            if payment is None or not _may_see(actor, payment):
                 raise NotFound(f"there is no payment {payment_id}")
-            return [refund_view(refund, order) for refund in tx.refunds.of_payment(payment_id)()]
+            refunds = tx.refunds.of_payment(payment_id)()
+            return [refund_view(refund, payment.order_id) for refund in refunds]
+
+        return self.uow.run(actor.tenant_id, show)
+
+    def waiting(self, actor: Actor, limit: int) -> list[dict[str, object]]:
+        """Refunds of the tenant that wait for a second person, oldest first, for staff only."""
+        actor.require(*_STAFF)
+
+        def show(tx: Tx) -> list[dict[str, object]]:
+            found = tx.refunds.waiting(limit)()
+            paid = [tx.payments.get(refund.payment_id) for refund in found]
+            payments = [payment() for payment in paid]
+            return [
+                refund_view(refund, payment.order_id)
+                for refund, payment in zip(found, payments, strict=True)
+                if payment is not None
+            ]
 
         return self.uow.run(actor.tenant_id, show)
 
@@ -416,6 +430,12 @@ class ShowDisputes:
             return [dispute_view(dispute) for dispute in tx.disputes.of_payment(payment_id)()]
 
         return self.uow.run(actor.tenant_id, show)
+
+    def undecided(self, actor: Actor, limit: int) -> list[dict[str, object]]:
+        """Inquiries and open disputes of the tenant, oldest first, for staff only."""
+        actor.require(*_STAFF)
+        found = self.uow.run(actor.tenant_id, lambda tx: tx.disputes.undecided(limit)())
+        return [dispute_view(dispute) for dispute in found]
 
 
 @attrs.frozen(kw_only=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ticketpay.domain.reconciliation.policy import (
     ASK_AGAIN_SECONDS,
+    DISPUTE_LOOK_SECONDS,
     HOLD_SECONDS,
     KEY_SECONDS_MAX,
     PROCESSING_SECONDS_MAX,
@@ -18,6 +19,7 @@ from ticketpay.domain.reconciliation.policy import (
 
 __all__ = [
     "ASK_AGAIN_SECONDS",
+    "DISPUTE_LOOK_SECONDS",
     "HOLD_SECONDS",
     "KEY_SECONDS_MAX",
     "PROCESSING_SECONDS_MAX",

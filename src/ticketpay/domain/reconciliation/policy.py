@@ -11,6 +11,7 @@ from ticketpay.domain.payments.states import PaymentState
 
 __all__ = [
     "ASK_AGAIN_SECONDS",
+    "DISPUTE_LOOK_SECONDS",
     "HOLD_SECONDS",
     "KEY_SECONDS_MAX",
     "PROCESSING_SECONDS_MAX",
@@ -31,6 +32,9 @@ HOLD_SECONDS: Final[Mapping[str, int]] = {"card": 15 * 60, "ach": 7 * 24 * 3600}
 
 PROCESSING_SECONDS_MAX: Final[Mapping[str, int]] = {"card": 24 * 3600, "ach": 7 * 24 * 3600}
 """How long a payment may stay in processing before it is cancelled (S39 D2)."""
+
+DISPUTE_LOOK_SECONDS: Final = 24 * 3600
+"""How often a bank is asked about a dispute that is not decided: its end may be told and not heard."""
 
 KEY_SECONDS_MAX: Final = 23 * 3600
 """A charge key older than this is never sent again (design 2)."""

@@ -40,6 +40,7 @@ class DisputeEvent(StrEnum):
     WIN = "win"
     LOSE = "lose"
     CLOSE = "close"
+    DIVIDE = "divide"
 
 
 _S = DisputeState
@@ -59,6 +60,8 @@ DISPUTE_MACHINE: Final = Machine(
         # The provider's fee may be told when all is over.
         (_S.WON, _E.WITHDRAW): _S.WON,
         (_S.LOST, _E.WITHDRAW): _S.LOST,
+        # A refund that stood beside it has failed: whose money it was is decided anew.
+        (_S.LOST, _E.DIVIDE): _S.LOST,
     },
 )
 

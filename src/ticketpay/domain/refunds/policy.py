@@ -34,6 +34,7 @@ __all__ = [
     "Refundable",
     "check_amount",
     "check_window",
+    "divided_anew",
     "is_suspended",
     "lost_split",
     "refundable_of",
@@ -333,6 +334,32 @@ def lost_split(
     shared = min(cents, left.headroom_cents)
     split = left.of_amount(shared) if shared else Split()
     return split + Split(fees_cents=cents - shared)
+
+
+def divided_anew(
+    payment: Payment,
+    order: Order,
+    failed: Refund,
+    others: Iterable[Refund],
+    disputes: Iterable[Dispute],
+) -> tuple[Dispute, ...]:
+    """The lost disputes whose shares are others now that ``failed`` takes nothing any more (S27).
+
+    A bank may take what a refund was already taking; then the lost dispute's excess is the
+    platform's, until that refund fails: those bear it then whose money it was. ``others`` are all
+    refunds of ``payment`` but the failed one. Without such an excess nothing is shared anew.
+    """
+    lost = [each for each in disputes if each.state is DisputeState.LOST and each.split]
+    begun = [refund for refund in others if refund.counts and not refund.needs_approval]
+    gone = failed.amount.cents + sum(r.amount.cents for r in begun)
+    gone += sum(d.amount.cents for d in lost)
+    if gone <= payment.received_cents:
+        return ()
+    anew: list[Dispute] = []
+    for dispute in lost:
+        split = lost_split(payment, order, begun, anew, dispute.amount.cents)
+        anew.append(attrs.evolve(dispute, split=split))
+    return tuple(new for new, old in zip(anew, lost, strict=True) if new.split != old.split)
 
 
 def check_window(payment: Payment, rules: RefundRules, now: datetime) -> None:

@@ -7,7 +7,14 @@ from uuid import UUID
 import click
 
 from ticketpay.domain.kernel.ids import PaymentId
-from ticketpay.entrypoints.cli.common import cents_of, int_of, of_tenant, opened, support_of
+from ticketpay.entrypoints.cli.common import (
+    cents_of,
+    int_of,
+    limited,
+    of_tenant,
+    opened,
+    support_of,
+)
 from ticketpay.entrypoints.cli.shell import Group, emit_table
 
 __all__ = ["disputes"]
@@ -15,7 +22,7 @@ __all__ = ["disputes"]
 
 @click.group(cls=Group)
 def disputes() -> None:
-    """The disputes of a payment."""
+    """What buyers' banks ask for and take."""
 
 
 @disputes.command("list")
@@ -25,9 +32,24 @@ def disputes_list(payment: UUID, tenant: UUID) -> None:
     """Print the disputes of a payment, oldest first; evidence is given at the provider."""
     with opened(tenant, reading=True) as app:
         found = app.refunding.disputes(support_of(tenant), PaymentId(payment))
+    _print(found)
+
+
+@disputes.command("open")
+@of_tenant
+@limited
+def disputes_open(tenant: UUID, limit: int) -> None:
+    """Print the inquiries and disputes that no bank has decided, oldest first."""
+    with opened(tenant, reading=True) as app:
+        found = app.refunding.disputes.undecided(support_of(tenant), limit)
+    _print(found)
+
+
+def _print(found: list[dict[str, object]]) -> None:
     rows = [
         (
             view["providerDisputeId"],
+            view["paymentId"],
             view["status"],
             cents_of(int_of(view, "amountCents")),
             cents_of(int_of(view, "feeCents")),
@@ -37,5 +59,5 @@ def disputes_list(payment: UUID, tenant: UUID) -> None:
         )
         for view in found
     ]
-    columns = ("dispute", "status", "amount", "fee", "currency", "reason", "created")
+    columns = ("dispute", "payment", "status", "amount", "fee", "currency", "reason", "created")
     emit_table(found, columns, rows)

@@ -22,10 +22,11 @@ __all__ = ["COMMANDS", "cli", "main"]
 
 COMMANDS: Final[Mapping[str, Lazy]] = {
     "audit": Lazy("audit", "Who did what: the audit trail of a tenant."),
+    "balances": Lazy("balances", "What venues have."),
     "catalog": Lazy("catalog", "What is for sale."),
     "completion": Lazy("completion", "Print the script that completes commands in a shell."),
     "demo": Lazy("running", "Sell tickets on embedded servers, and check the books."),
-    "disputes": Lazy("disputes", "The disputes of a payment."),
+    "disputes": Lazy("disputes", "What buyers' banks ask for and take."),
     "events": Lazy("events", "What becomes of an event that does not take place."),
     "inbox": Lazy("listing", "The provider's events that came in."),
     "ledger": Lazy("ledger", "The books of a tenant."),
@@ -34,7 +35,7 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "orders": Lazy("operating", "The orders of a tenant."),
     "outbox": Lazy("listing", "The streams of outgoing messages."),
     "payments": Lazy("operating", "The payments of a tenant."),
-    "payouts": Lazy("payouts", "What venues have, and what they are paid."),
+    "payouts": Lazy("payouts", "What venues are paid out."),
     "plans": Lazy("plans", "What venues subscribe to, and what it grants them."),
     "quote": Lazy("operating", "Price a demand and print its lines; nothing is kept."),
     "rates": Lazy("rates", "The exchange rates that prices are converted by."),

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["payouts"]
 
-_BALANCES = ("available", "pending", "reserved", "inTransit", "payable")
 _in_currency = click.option(
     "--currency", default="USD", show_default=True, help="Three letters, as ISO 4217 has them."
 )
@@ -40,21 +39,7 @@ _in_currency = click.option(
 
 @click.group(cls=Group)
 def payouts() -> None:
-    """The money of venues."""
-
-
-@payouts.command("balance")
-@click.argument("venue", type=click.UUID)
-@of_tenant
-def payouts_balance(venue: UUID, tenant: UUID) -> None:
-    """Print what a venue has, and what of it is payable."""
-    with opened(tenant, reading=True) as app:
-        view: Any = app.venue_money.show.balance(support_of(tenant), VenueId(venue))
-    rows = [
-        (one["currency"], *(cents_of(one[f"{name}Cents"]) for name in _BALANCES))
-        for one in view["balances"]
-    ]
-    emit_table(view, ("currency", *_BALANCES), rows)
+    """What venues are paid out."""
 
 
 @payouts.command("list")

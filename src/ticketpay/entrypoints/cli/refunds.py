@@ -18,6 +18,7 @@ from ticketpay.entrypoints.cli.common import (
     cents_of,
     entry_of,
     int_of,
+    limited,
     of_tenant,
     once,
     opened,
@@ -49,18 +50,17 @@ def refunds_list(payment: UUID, tenant: UUID) -> None:
     """Print the refunds of a payment, oldest first."""
     with opened(tenant, reading=True) as app:
         found = app.refunding.show.of_payment(support_of(tenant), PaymentId(payment))
-    rows = [
-        (
-            v["id"],
-            _shown(v),
-            cents_of(int_of(v, "amountCents")),
-            v["currency"],
-            v["reason"],
-            v["createdAt"],
-        )
-        for v in found
-    ]
-    emit_table(found, ("refund", "status", "amount", "currency", "reason", "created"), rows)
+    _print(found)
+
+
+@refunds.command("waiting")
+@of_tenant
+@limited
+def refunds_waiting(tenant: UUID, limit: int) -> None:
+    """Print the refunds that wait for a second person, oldest first."""
+    with opened(tenant, reading=True) as app:
+        found = app.refunding.show.waiting(support_of(tenant), limit)
+    _print(found)
 
 
 @refunds.command("show")
@@ -176,17 +176,34 @@ def refunds_sync(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: st
 @of_tenant
 @acting
 def refunds_sync_payment(payment: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
-    """Ask the provider for every refund of a payment, also those that were made there."""
+    """Ask the provider for every refund and every dispute of a payment, whoever made them."""
     home, ident = TenantId(tenant), PaymentId(payment)
     with opened(tenant) as app:
         before = f"{len(app.refunding.show.of_payment(support_of(tenant), ident))} refunds"
         if not yes:
-            say_dry("refund.sync_payment", payment, before, "apply the provider's list")
+            say_dry("refund.sync_payment", payment, before, "apply the provider's lists")
             return
         entry = entry_of("refund.sync_payment", "payment", payment, name=name, reason=reason)
         app.refunding.sync_payment(home, ident, entry)
         after = f"{len(app.refunding.show.of_payment(support_of(tenant), ident))} refunds"
     say_done("refund.sync_payment", payment, before, after)
+
+
+def _print(found: list[dict[str, object]]) -> None:
+    rows = [
+        (
+            view["id"],
+            view["paymentId"],
+            _shown(view),
+            cents_of(int_of(view, "amountCents")),
+            view["currency"],
+            view["reason"],
+            view["createdAt"],
+        )
+        for view in found
+    ]
+    columns = ("refund", "payment", "status", "amount", "currency", "reason", "created")
+    emit_table(found, columns, rows)
 
 
 def _decide(

@@ -261,6 +261,15 @@ OPERATIONS: Final = (
     ),
     Operation(
         method="GET",
+        path="/api/v1/payments/{id}/disputes",
+        endpoint="payment_disputes",
+        summary="List the disputes of a payment, oldest first",
+        roles=_DECIDERS,
+        answers={200: "Disputes"},
+        refusals=("NOT_FOUND",),
+    ),
+    Operation(
+        method="GET",
         path="/api/v1/venues/{id}/balance",
         endpoint="venue_balance",
         summary="Show what a venue has, and what of it is payable",

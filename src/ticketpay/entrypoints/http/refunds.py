@@ -73,6 +73,12 @@ class RefundEndpoints:
         found = await self.pools.reads.run(lambda: show.of_payment(call.actor, payment_id))
         return json_response({"refunds": found})
 
+    async def payment_disputes(self, call: Call) -> Response:
+        """``GET /api/v1/payments/{id}/disputes``."""
+        payment_id, show = PaymentId(id_of(call, "payment")), self.app.refunding.disputes
+        found = await self.pools.reads.run(lambda: show(call.actor, payment_id))
+        return json_response({"disputes": found})
+
     async def _ask(
         self,
         call: Call,

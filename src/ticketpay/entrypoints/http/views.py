@@ -15,7 +15,7 @@ from ticketpay.domain.payments.sales import SaleStatus
 from ticketpay.domain.payouts import PayoutSpeed, PayoutState
 from ticketpay.domain.pricing import Tier
 from ticketpay.domain.pricing.model import ChargeKind
-from ticketpay.domain.refunds import RefundReason, RefundState
+from ticketpay.domain.refunds import DisputeState, RefundReason, RefundState
 from ticketpay.domain.subscriptions import SubscriptionState
 
 __all__ = ["PROBLEM", "VIEWS", "Schema", "ref"]
@@ -200,6 +200,21 @@ VIEWS: Final[Mapping[str, Schema]] = {
         }
     ),
     "Refunds": _object({"refunds": _many(ref("Refund"))}),
+    "Dispute": _object(
+        {
+            "id": _ID,
+            "paymentId": _ID,
+            "providerDisputeId": _TEXT,
+            "status": _words(DisputeState),
+            "amountCents": _CENTS,
+            "feeCents": _CENTS,
+            "currency": _CURRENCY,
+            "reason": _TEXT,
+            "tickets": _many({"type": "integer", "minimum": 1}),
+            "createdAt": _TIME,
+        }
+    ),
+    "Disputes": _object({"disputes": _many(ref("Dispute"))}),
     "Payout": _object(
         {
             "id": _ID,

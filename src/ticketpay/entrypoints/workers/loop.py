@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ticketpay.entrypoints.bootstrap import App
     from ticketpay.entrypoints.settings import Settings
 
-__all__ = ["READY", "STOP_SECONDS", "Loop", "Worker", "run_worker"]
+__all__ = ["JANITORS", "JANITOR_BATCH", "READY", "STOP_SECONDS", "Loop", "Worker", "run_worker"]
 
 READY: Final = "worker ready"
 STOP_SECONDS: Final = 10.0
@@ -35,7 +35,10 @@ _RELEASE_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.5
 _BATCH: Final = 100
 _INBOX_BATCH: Final = 20
-_JANITOR_BATCH: Final = 50
+JANITORS: Final = 4
+"""Loops that ask the provider: its answers are waited for side by side."""
+JANITOR_BATCH: Final = 5
+"""So few that a lease outlasts their calls, though every one of them were answered at its deadline."""
 _POSTINGS: Final = 1_000
 _ENTRIES: Final = 500
 _LOG: Final = logging.getLogger("ticketpay.worker")
@@ -88,16 +91,25 @@ class Worker:
     _threads: list[threading.Thread] = attrs.field(factory=list, init=False)
 
     def loops(self) -> tuple[Loop, ...]:
-        """The loops: the inbox, two relays, the janitor, the roll-up, venue money, the audit."""
+        """The loops: the inbox, two relays, four janitors, the roll-up, venue money, the audit."""
         app = self.app
         relays = (
             Loop(name=f"relay-{n}", step=app.relay_outbox, full=_BATCH, idle_seconds_max=1.0)
             for n in (1, 2)
         )
+        janitors = (
+            Loop(
+                name=f"janitor-{n}",
+                step=lambda: app.janitor(JANITOR_BATCH),
+                full=JANITOR_BATCH,
+                idle_seconds_max=5.0,
+            )
+            for n in range(1, JANITORS + 1)
+        )
         return (
             Loop(name="inbox", step=app.process_inbox, full=_INBOX_BATCH, idle_seconds_max=1.0),
             *relays,
-            Loop(name="janitor", step=app.janitor, full=_JANITOR_BATCH, idle_seconds_max=5.0),
+            *janitors,
             # Nobody waits for a checkpoint: a short tail is as good as none.
             Loop(
                 name="roll-up",

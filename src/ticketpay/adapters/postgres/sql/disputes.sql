@@ -13,6 +13,15 @@ FROM disputes
 WHERE tenant_id = %(tenant)s AND payment_id = %(payment)s
 ORDER BY created_at, id
 
+-- name: undecided
+SELECT id, payment_id, provider, provider_account, livemode, object_id, provider_dispute_id,
+       amount_cents, currency, fee_cents, reason, state, created_at, venue_cents, fees_cents,
+       taxes_cents, tickets, version
+FROM disputes
+WHERE tenant_id = %(tenant)s AND state IN ('inquiry', 'open')
+ORDER BY created_at, id
+LIMIT %(limit)s
+
 -- name: lock
 SELECT id, payment_id, provider, provider_account, livemode, object_id, provider_dispute_id,
        amount_cents, currency, fee_cents, reason, state, created_at, venue_cents, fees_cents,

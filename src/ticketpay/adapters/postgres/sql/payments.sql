@@ -102,6 +102,15 @@ FROM refunds
 WHERE tenant_id = %(tenant)s AND payment_id = %(payment)s
 ORDER BY created_at, id
 
+-- name: waiting_refunds
+SELECT id, payment_id, provider, provider_account, livemode, object_id, amount_cents, currency,
+       reason, state, created_at, version, provider_refund_id, venue_cents, fees_cents, taxes_cents,
+       tickets, requested_by, approved_by, needs_approval
+FROM refunds
+WHERE tenant_id = %(tenant)s AND needs_approval AND state = 'pending'
+ORDER BY created_at, id
+LIMIT %(limit)s
+
 -- name: lock_refund
 SELECT id, payment_id, provider, provider_account, livemode, object_id, amount_cents, currency,
        reason, state, created_at, version, provider_refund_id, venue_cents, fees_cents, taxes_cents,
