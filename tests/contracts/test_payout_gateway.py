@@ -70,6 +70,16 @@ def test_a_payout_is_sent_once(desk: Desk) -> None:
     assert list(gateway.totals(TenantId(uuid4()))) == []
 
 
+def test_a_refused_transfer_says_why(desk: Desk) -> None:
+    """More than the platform has there is not sent; the provider's own code is told."""
+    payout = attrs.evolve(desk.payout(), amount=Money(90_001, USD))
+    fact = desk.gateway().send(TENANT, payout)
+    assert fact.state is PayoutState.FAILED
+    assert fact.failure is not None
+    assert fact.failure.code == "balance_insufficient"
+    assert desk.totals() == []
+
+
 def test_an_old_payout_is_looked_for_first(desk: Desk) -> None:
     """When the keys are forgotten there, what was made is found and nothing is made again."""
     payout = desk.payout()
@@ -111,6 +121,7 @@ def test_what_was_brought_back_is_never_sent_again(desk: Desk) -> None:
     payout = attrs.evolve(desk.payout(), fee=Money(100, USD), speed=PayoutSpeed.INSTANT)
     wanted = f"amount={payout.amount.cents}&currency=usd&destination=acct_venue"
     about = f"metadata[tenant_id]={TENANT}&metadata[payout_id]={payout.id}"
+    about += f"&transfer_group=payout:{payout.id}"
     made = desk.model.request("POST", "/v1/transfers", HEADERS, f"{wanted}&{about}".encode())
     path = f"/v1/transfers/{json.loads(made.body)['id']}/reversals"
     back = desk.model.request("POST", path, HEADERS, f"amount={payout.net.cents}".encode())

@@ -14,7 +14,7 @@ from tests.support.scenery import a_payout
 from ticketpay.domain.catalog import Cancellation
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import EventId, PaymentId, PayoutId, VenueId
-from ticketpay.domain.ledger import VenueBooks, capture_posting
+from ticketpay.domain.ledger import Posting, VenueBooks, capture_posting
 from ticketpay.domain.money import USD, Currency, Money
 from ticketpay.domain.payments import PAYMENT_MACHINE, Failure, PaymentEvent
 from ticketpay.domain.payouts import (
@@ -184,3 +184,43 @@ def test_the_payouts_of_a_venue_are_listed_newest_first(backend: Backend) -> Non
     assert len(backend.run(lambda tx: tx.payouts.of_venue(venue, now, 2)())) == 2
     assert backend.run(lambda tx: tx.payouts.of_venue(VenueId(EventId(uuid4())), now, 9)()) == ()
     assert backend.run_as_other(lambda tx: tx.payouts.of_venue(venue, now, 9)()) == ()
+
+
+@pytest.mark.spec("S20 D4", "S21 D6")
+def test_whose_money_is_to_be_released(backend: Backend) -> None:
+    """Venues with money that is due, and with a reserve that is older than that, page by page."""
+    home, now = backend.home, backend.now()
+    long_ago, venue = now - timedelta(days=121), home.venue_id
+    books, euros = (VenueBooks(venue_id=venue, currency=c) for c in (USD, Currency("EUR")))
+    recent = now - timedelta(days=120)
+
+    def waiting(after: tuple[VenueId, Currency] | None = None, limit: int = 9) -> object:
+        return backend.run(lambda tx: tx.venue_accounts.waiting(long_ago, recent, after, limit)())
+
+    def since(books: VenueBooks) -> int:
+        return backend.run(
+            lambda tx: tx.venue_accounts.reserved_since(venue, books.currency, recent)()
+        )
+
+    def post(posting: Posting) -> None:
+        backend.run(lambda tx: tx.ledger.post(posting))
+
+    post(books.reserved(700, PayoutId(uuid4()), recent))
+    assert (waiting(), since(books), since(euros)) == ((), 700, 0)
+    post(books.reserved(40, PayoutId(uuid4()), long_ago))
+    post(euros.reserved(5, PayoutId(uuid4()), long_ago))
+    both = ((venue, euros.currency), (venue, USD))
+    assert (waiting(), since(books), since(euros)) == (both, 700, 0)
+    assert waiting(limit=1) == both[:1]
+    assert waiting(both[0]) == both[1:]
+    assert waiting(both[1]) == ()
+    post(books.given_back(40, 1, now))
+    assert (waiting(), since(books)) == (both[:1], 700)
+    post(books.released(home.event_id, 100, 2, now))
+    assert waiting() == both, "a debt under an event is due at once"
+    nobody = backend.run_as_other(lambda tx: tx.venue_accounts.waiting(long_ago, recent, None, 9)())
+    assert nobody == ()
+    assert (
+        backend.run_as_other(lambda tx: tx.venue_accounts.reserved_since(venue, USD, long_ago)())
+        == 0
+    )

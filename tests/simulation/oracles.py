@@ -13,7 +13,14 @@ from tests.simulation.world import VENUE_ACCOUNT, World
 from ticketpay.adapters.memory import Transaction
 from ticketpay.adapters.memory.store import TenantTables
 from ticketpay.domain.inventory import HoldState
-from ticketpay.domain.kernel.ids import DisputeId, OrderId, PaymentId, PayoutId, RefundId
+from ticketpay.domain.kernel.ids import (
+    DisputeId,
+    OrderId,
+    PaymentId,
+    PayoutId,
+    RefundId,
+    VenueId,
+)
 from ticketpay.domain.ledger import AccountKind, Bucket, LedgerReport, ProviderTotal, verify_ledger
 from ticketpay.domain.messaging import ROUTES, AggregateType, Outcome, Route, StreamKey
 from ticketpay.domain.orders import Order, OrderEvent, OrderState
@@ -157,17 +164,17 @@ class Auditor:
         assert sum(entry.cents for entry in posting.entries) == 0, f"{key} does not balance"
         codes = {entry.account.currency.code for entry in posting.entries}
         fact, subject, *rest = key.split(":")
-        owner = self._owner(fact, subject, rest)
+        owner = self._owner(UUID(subject), rest)
         assert codes == {owner}, f"{key} is in {sorted(codes)}, its money in {owner}"
 
-    def _owner(self, fact: str, subject: str, rest: list[str]) -> str:
-        if fact in ("release", "recovery"):
+    def _owner(self, subject: UUID, rest: list[str]) -> str:
+        if VenueId(subject) in self._tables.venues:
             return rest[0]
-        payment = self._tables.payments.get(PaymentId(UUID(subject)))
+        payment = self._tables.payments.get(PaymentId(subject))
         if payment is not None:
             return payment.amount.currency.code
-        payout = self._tables.payouts.get(PayoutId(UUID(subject)))
-        assert payout is not None, f"{fact} of {subject} is about nothing"
+        payout = self._tables.payouts.get(PayoutId(subject))
+        assert payout is not None, f"a posting is about nothing: {subject}"
         return payout.amount.currency.code
 
     def _prices(self, tx: Transaction) -> None:

@@ -122,6 +122,7 @@ class Parts:
     exchange: ExchangeRules = attrs.field(factory=ExchangeRules)
     refund_rules: RefundRules = attrs.field(factory=RefundRules)
     payout_rules: PayoutRules = attrs.field(factory=PayoutRules)
+    hold_rules: HoldRules = attrs.field(factory=HoldRules)
     payouts: PayoutGateway | None = None
     admit: AdmitRequest | None = None
     turns: PurchaseTurns | None = None
@@ -250,7 +251,9 @@ def _refunding(parts: Parts, desk: FactDesk) -> Refunding:
 
 def _venue_money(parts: Parts) -> VenueMoney:
     uow, clock, ids, rules = parts.uow, parts.clock, parts.ids, parts.payout_rules
-    release = ReleaseVenueMoney(uow=uow, clock=clock, alerts=parts.alerts, rules=HoldRules())
+    release = ReleaseVenueMoney(
+        uow=uow, clock=clock, alerts=parts.alerts, rules=parts.hold_rules, reserves=rules
+    )
     return VenueMoney(
         release=release,
         ask=AskPayout(uow=uow, release=release, clock=clock, ids=ids, rules=rules),
@@ -358,7 +361,6 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
     """
     from ticketpay.adapters.postgres.backlog import backlog
     from ticketpay.adapters.postgres.uow import PostgresUnitOfWork
-    from ticketpay.adapters.stripe.webhook import StripeWebhooks
     from ticketpay.adapters.system.alerts import LogAlerts
     from ticketpay.adapters.system.chance import SystemRandom
     from ticketpay.adapters.system.clock import SystemClock
@@ -375,7 +377,7 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
     parts = Parts(
         uow=uow,
         gateway=_metered(_stripe(settings), metrics),
-        reader=StripeWebhooks(tuple(s.value for s in settings.stripe_webhook_secrets)),
+        reader=_webhooks(settings),
         tickets=_tickets(settings, clock, ids),
         clock=clock,
         ids=ids,
@@ -386,6 +388,8 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
         admit=_admission(redis, clock) if settings.enable_rate_limiting else None,
         refund_rules=_refund_rules(settings),
         exchange=_exchange_rules(settings),
+        payout_rules=_payout_rules(settings),
+        hold_rules=HoldRules(hold_days=settings.payout_hold_days),
         payouts=_payouts(settings),
         turns=_turns(settings, redis) if settings.one_purchase_at_a_time else None,
         tax_rates=None if worker else _tax_rates(settings),
@@ -393,6 +397,19 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
     if metrics is not None:
         metrics.watch_database(lambda: backlog(uow, clock.now()))
     return _opened(parts, uow, redis)
+
+
+def _webhooks(settings: Settings) -> WebhookReader:
+    from ticketpay.adapters.stripe.webhook import StripeWebhooks
+
+    return StripeWebhooks(tuple(secret.value for secret in settings.stripe_webhook_secrets))
+
+
+def _tickets(settings: Settings, clock: Clock, ids: Ids) -> TicketService:
+    from ticketpay.adapters.outbound.tickets import HttpTicketService
+
+    secret = settings.internal_webhook_secret.value
+    return HttpTicketService(settings.ticket_service_url, secret, clock, ids)
 
 
 def _opened(parts: Parts, uow: PostgresUnitOfWork, redis: RedisClient | None) -> App:
@@ -417,16 +434,18 @@ def _exchange_rules(settings: Settings) -> ExchangeRules:
     )
 
 
+def _payout_rules(settings: Settings) -> PayoutRules:
+    return PayoutRules(
+        minimum_cents=settings.payout_minimum_cents,
+        daily_max_cents=settings.payout_daily_max_cents,
+        reserve_days=settings.payout_reserve_days,
+        instant_fee_min_cents=settings.instant_payout_fee_min_cents,
+    )
+
+
 def _close(closing: Iterable[Callable[[], None]]) -> None:
     for close in closing:
         close()
-
-
-def _tickets(settings: Settings, clock: Clock, ids: Ids) -> TicketService:
-    from ticketpay.adapters.outbound.tickets import HttpTicketService
-
-    secret = settings.internal_webhook_secret.value
-    return HttpTicketService(settings.ticket_service_url, secret, clock, ids)
 
 
 def _stripe(settings: Settings) -> PaymentGateway:

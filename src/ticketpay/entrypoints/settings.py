@@ -352,6 +352,41 @@ class Settings:
         "api",
         "above so many cents of one payment a refund waits for a second person",
     )
+    payout_minimum_cents: int = _setting(
+        "PAYOUT_MINIMUM_CENTS",
+        _whole,
+        10_000,
+        "api",
+        "below so many cents nothing is payable, in whichever currency",
+    )
+    payout_daily_max_cents: int = _setting(
+        "PAYOUT_DAILY_MAX_CENTS",
+        _whole,
+        5_000_000,
+        "api",
+        "so many cents of one currency are paid out to a venue on a UTC day at most",
+    )
+    instant_payout_fee_min_cents: int = _setting(
+        "INSTANT_PAYOUT_FEE_MIN_CENTS",
+        _whole,
+        0,
+        "api",
+        "an instant payout costs 1 % and at least so many cents",
+    )
+    payout_hold_days: int = _setting(
+        "PAYOUT_HOLD_DAYS",
+        _whole,
+        7,
+        "api, worker",
+        "days after its event until a venue's money is available",
+    )
+    payout_reserve_days: int = _setting(
+        "PAYOUT_RESERVE_DAYS",
+        _whole,
+        120,
+        "worker",
+        "days until what a payout put into the venue's reserve is available again",
+    )
     nexus_states: frozenset[str] = _setting(
         "NEXUS_STATES",
         _states,

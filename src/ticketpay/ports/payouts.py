@@ -61,6 +61,24 @@ class VenueAccounts(Protocol):
         """
         ...
 
+    def waiting(
+        self,
+        over_before: datetime,
+        reserved_before: datetime,
+        after: tuple[VenueId, Currency] | None,
+        limit: int,
+    ) -> Later[tuple[tuple[VenueId, Currency], ...]]:
+        """Whose money is to be released, by venue and currency, from behind ``after``.
+
+        Those with money that is due, and those with more in reserve than was put there since
+        ``reserved_before``.
+        """
+        ...
+
+    def reserved_since(self, venue_id: VenueId, currency: Currency, since: datetime) -> Later[int]:
+        """The cents that were put into a venue's reserve since then, whatever was taken out of it."""
+        ...
+
     def history(self, venue_id: VenueId, since: datetime, now: datetime) -> Later[VenueHistory]:
         """The venue's age from its first payment, its payments and chargebacks since then.
 

@@ -39,6 +39,8 @@ def test_a_venue_is_connected_and_paid_out(desk: Desk) -> None:
     assert over(tenant) == 1
     connect = ("payouts", "connect", venue, "acct_1", *desk.tenant)
     assert desk.json(*connect)["before"] == "without an account"
+    nobody = ("payouts", "connect", venue, "12345", *desk.tenant)
+    assert "ACCOUNT" in desk.refused(*nobody, code=2)["detail"]
     request = ("payouts", "request", venue, "--amount-cents", 10_000, *desk.tenant)
     assert desk.refused(*request, code=4)["code"] in ("VENUE_NOT_CONNECTED", "INSUFFICIENT_FUNDS")
     assert desk.json(*connect, "--yes")["after"] == "acct_1"

@@ -28,6 +28,7 @@ from ticketpay.domain.payouts import (
     payable,
     payout_fee,
     recovery_order,
+    reserve_surplus,
     risk_level,
 )
 
@@ -284,3 +285,17 @@ def test_a_debt_is_made_good_later(
     left = _total(recovery_order(owed, later), Bucket.RECEIVABLE)
 
     assert left == _total(recovery_order(shortfall, now + later), Bucket.RECEIVABLE)
+
+
+@pytest.mark.spec("S21 D6")
+@given(st.lists(st.tuples(st.integers(0, 200), CENTS), max_size=6), st.integers(0, 10**10))
+def test_a_reserve_gives_back_what_is_old_and_no_more(
+    put: list[tuple[int, int]], taken: int
+) -> None:
+    """What was put there lately stays, unless a debt has taken of it; what is left is never negative."""
+    whole = sum(cents for _, cents in put)
+    recent = sum(cents for day, cents in put if day > 80)
+    reserved = max(0, whole - taken)
+    back = reserve_surplus(reserved, recent)
+    assert 0 <= back <= reserved
+    assert reserved - back == min(reserved, recent)

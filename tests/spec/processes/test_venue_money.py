@@ -18,6 +18,7 @@ from ticketpay.domain.messaging import Answer, KeyScope, Outcome, request_hash
 from ticketpay.domain.money import USD, Currency, Money
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payouts import Payout, PayoutAmountInvalid, PayoutSpeed, PayoutState
+from ticketpay.domain.processes import venue_money
 from ticketpay.domain.processes.refunding import RefundRequest
 from ticketpay.domain.processes.venue_money import PayoutOrder, PayoutWish
 
@@ -385,8 +386,12 @@ def test_nothing_that_was_kept_is_forgotten(system: Sandboxed) -> None:
 
 
 @pytest.mark.spec("S20 D4")
-def test_one_venues_trouble_is_told_and_keeps_nobody(system: Sandboxed) -> None:
-    """What cannot be released is an alert, and the others are released all the same."""
+@pytest.mark.parametrize("page", [1, 200])
+def test_one_venues_trouble_is_told_and_keeps_nobody(
+    system: Sandboxed, page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be released is an alert, and the others are released, on its page or behind it."""
+    monkeypatch.setattr(venue_money, "RELEASED_AT_ONCE", page)
     sell(system)
     scenery = system.scenery
     books = VenueBooks(venue_id=scenery.venue_id, currency=Currency("EUR"))
@@ -470,3 +475,44 @@ def test_a_debt_takes_the_reserve_first(system: Sandboxed) -> None:
     assert ask(system, 10_000).body["code"] == "BALANCE_NEGATIVE"
     work(system)
     verify(system)
+
+
+@pytest.mark.spec("S21 D6")
+def test_a_reserve_is_given_back_in_time(system: Sandboxed) -> None:
+    """Each payout's part of the reserve is available again after 120 days, once, and no day earlier."""
+    rich(system)
+    assert ask(system, 100_000).outcome is Outcome.COMPLETED
+    first = balance(system)["reserved"]
+    assert first > 0
+    work(system, 60 * DAY)
+    assert ask(system, 200_000).outcome is Outcome.COMPLETED
+    assert balance(system)["reserved"] == first, "the reserve was full"
+    system.clock.advance(60 * DAY - 1)
+    assert (release(system), balance(system)["reserved"]) == (0, first)
+    before = balance(system)["available"]
+    system.clock.advance(2)
+    assert (release(system), balance(system)["reserved"]) == (1, 0)
+    assert balance(system)["available"] == before + first
+    assert (release(system), balance(system)["reserved"]) == (0, 0)
+    verify(system)
+
+
+@pytest.mark.spec("S21 D6")
+def test_a_debt_has_taken_the_oldest_of_the_reserve(system: Sandboxed) -> None:
+    """What a debt took is not given back to anybody, and what was put there lately stays."""
+    rich(system)
+    books = VenueBooks(venue_id=system.scenery.venue_id, currency=USD)
+    assert ask(system, 100_000).outcome is Outcome.COMPLETED
+    reserved = balance(system)["reserved"]
+    work(system, 100 * DAY)
+    later = books.reserved(5_000, PayoutId(uuid4()), system.clock.now())
+    system.uow.run(system.scenery.tenant, lambda tx: tx.ledger.post(later))
+    debt = books.recovered(3_000, 99, system.clock.now())
+    system.uow.run(system.scenery.tenant, lambda tx: tx.ledger.post(debt))
+    assert balance(system)["reserved"] == reserved + 2_000
+    work(system, 30 * DAY)
+    release(system)
+    assert balance(system)["reserved"] == 5_000
+    work(system, 120 * DAY)
+    release(system)
+    assert balance(system)["reserved"] == 0

@@ -13,7 +13,7 @@ from ticketpay.adapters.memory.store import Move, Store, TenantTables, known
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import EventId, PayoutId, VenueId
-from ticketpay.domain.ledger import AccountKind, Bucket
+from ticketpay.domain.ledger import AccountKind, Bucket, VenueBooks
 from ticketpay.domain.money import Currency
 from ticketpay.domain.payments import PaymentState
 from ticketpay.domain.payouts import (
@@ -89,6 +89,36 @@ class MemoryVenueAccounts:
         )
         return known(tuple(found[:limit]))
 
+    def waiting(
+        self,
+        over_before: datetime,
+        reserved_before: datetime,
+        after: tuple[VenueId, Currency] | None,
+        limit: int,
+    ) -> Later[tuple[tuple[VenueId, Currency], ...]]:
+        due = self.due(over_before, None, len(self.tables.events) + limit)()
+        found = {(one.venue_id, one.currency) for one in due}
+        for balance in MemoryLedger(self.store, self.tables).balances()():
+            account = balance.account
+            if account.kind is AccountKind.VENUE_PAYABLE and account.bucket is Bucket.RESERVED:
+                venue, currency = VenueId(UUID(account.party)), account.currency
+                if -balance.cents > self.reserved_since(venue, currency, reserved_before)():
+                    found.add((venue, currency))
+        ordered = sorted(found, key=_place)
+        later = [one for one in ordered if after is None or _place(one) > _place(after)]
+        return known(tuple(later[:limit]))
+
+    def reserved_since(self, venue_id: VenueId, currency: Currency, since: datetime) -> Later[int]:
+        account = VenueBooks(venue_id=venue_id, currency=currency).account(Bucket.RESERVED)
+        return known(
+            -sum(
+                entry.cents
+                for posting in self.tables.postings.values()
+                for entry in posting.entries
+                if posting.posted_at >= since and entry.account == account and entry.cents < 0
+            )
+        )
+
     def _is_over(self, event_id: EventId, over_before: datetime) -> bool:
         event, ended = self.tables.events.get(event_id), self.tables.cancellations.get(event_id)
         waits = ended is not None and ended.finished_at is None
@@ -107,6 +137,10 @@ class MemoryVenueAccounts:
         ]
         count = min(len(paid), COUNTED_PER_DISPUTE * (len(disputed) + 1))
         return known(VenueHistory(age_days=age, paid_count=count, disputed_count=len(disputed)))
+
+
+def _place(one: tuple[VenueId, Currency]) -> tuple[str, str]:
+    return str(one[0]), one[1].code
 
 
 @attrs.frozen

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 import attrs
 
@@ -12,6 +13,7 @@ from ticketpay.adapters.postgres.moves import record_move
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import PayoutId, VenueId
+from ticketpay.domain.ledger import Bucket, VenueBooks
 from ticketpay.domain.money import Currency, Money
 from ticketpay.domain.payments import Failure
 from ticketpay.domain.payouts import (
@@ -75,6 +77,37 @@ class PostgresVenueAccounts:
             "limit": limit,
         }
         return self.session.read(_SQL["due"], values, lambda rows: tuple(map(_due, rows)))
+
+    def waiting(
+        self,
+        over_before: datetime,
+        reserved_before: datetime,
+        after: tuple[VenueId, Currency] | None,
+        limit: int,
+    ) -> Later[tuple[tuple[VenueId, Currency], ...]]:
+        venue, currency = (str(after[0]), after[1].code) if after else ("", "")
+        values = {
+            "tenant": self.session.tenant_id,
+            "over_before": over_before,
+            "reserved_before": reserved_before,
+            "venue": venue,
+            "currency": currency,
+            "limit": limit,
+        }
+
+        def parse(rows: Sequence[tuple[Any, ...]]) -> tuple[tuple[VenueId, Currency], ...]:
+            return tuple((VenueId(UUID(party)), Currency(code)) for party, code in rows)
+
+        return self.session.read(_SQL["waiting"], values, parse)
+
+    def reserved_since(self, venue_id: VenueId, currency: Currency, since: datetime) -> Later[int]:
+        account = VenueBooks(venue_id=venue_id, currency=currency).account(Bucket.RESERVED)
+        values = {
+            "tenant": self.session.tenant_id,
+            "account": account.id,
+            "since": since,
+        }
+        return self.session.read(_SQL["reserved_since"], values, lambda rows: int(rows[0][0]))
 
     def history(self, venue_id: VenueId, since: datetime, now: datetime) -> Later[VenueHistory]:
         values = {"tenant": self.session.tenant_id, "venue": venue_id, "since": since}

@@ -71,9 +71,12 @@ class StripePayouts:
         """Transfer, then pay out; each under a key of its own, and asked for once it is old."""
         if payout.provider_payout_id:
             return self._read(payout)
-        transfer = self._transfer(tenant_id, payout)
+        try:
+            transfer = self._transfer(tenant_id, payout)
+        except stripe.InvalidRequestError as error:
+            return PayoutFact(state=PayoutState.FAILED, failure=failure_of(error))
         if transfer is None:
-            return PayoutFact(state=PayoutState.FAILED, failure=Failure("transfer_refused"))
+            return PayoutFact(state=PayoutState.FAILED, failure=Failure("never_transferred"))
         left = _left(transfer)
         if left in (0, payout.fee.cents):
             # Brought back before; sent again it would take what others have on that account.
@@ -123,13 +126,17 @@ class StripePayouts:
         )
 
     def _transfer(self, tenant_id: TenantId, payout: Payout) -> Mapping[str, Any] | None:
-        """The transfer, made or found; None when the provider will not make it."""
+        """The transfer, made or found; None once nothing can come of an old request any more.
+
+        Raises ``InvalidRequestError`` when the provider will not make it.
+        """
         if self._is_old(payout):
             return self._old_transfer(payout)
         params: Any = {
             "amount": payout.amount.cents,
             "currency": payout.amount.currency.code.lower(),
             "destination": payout.account,
+            "transfer_group": _group(payout),
             "metadata": {"tenant_id": str(tenant_id), "payout_id": str(payout.id)},
         }
         options: Any = {"idempotency_key": sendable(f"{payout.key}:transfer")}
@@ -137,7 +144,10 @@ class StripePayouts:
             try:
                 made = self._client.v1.transfers.create(params, options)
             except stripe.InvalidRequestError:
-                return self._known_transfer(payout)
+                known = self._known_transfer(payout)
+                if known is None:
+                    raise
+                return known
         # Not a refusal of the transfer, whatever the answer to this is.
         with translated():
             return _plain(self._client.v1.transfers.retrieve(made.id))
@@ -198,7 +208,7 @@ class StripePayouts:
         self._client.v1.transfers.reversals.create(transfer["id"], params, options)
 
     def _known_transfer(self, payout: Payout) -> Mapping[str, Any] | None:
-        asked = {"destination": payout.account}
+        asked = {"destination": payout.account, "transfer_group": _group(payout)}
         mine = (t for t in self._pages(asked) if t["metadata"].get("payout_id") == str(payout.id))
         return next(mine, None)
 
@@ -219,6 +229,11 @@ class StripePayouts:
 
     def _is_old(self, payout: Payout) -> bool:
         return self._now() - payout.created_at > timedelta(seconds=KEY_SECONDS_MAX)
+
+
+def _group(payout: Payout) -> str:
+    """By which a payout's transfer is found among all others of the platform."""
+    return f"payout:{payout.id}"
 
 
 def _left(transfer: Mapping[str, Any]) -> int:

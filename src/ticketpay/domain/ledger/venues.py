@@ -44,6 +44,12 @@ class VenueBooks:
         reserved = self.account(Bucket.RESERVED)
         return self._moved("recovery", reserved, self.account(Bucket.AVAILABLE), cents, number, at)
 
+    def given_back(self, cents: int, number: int, at: datetime) -> Posting:
+        """What was reserved long ago is available again."""
+        reserved = self.account(Bucket.RESERVED)
+        available = self.account(Bucket.AVAILABLE)
+        return self._moved("reserve_release", reserved, available, cents, number, at)
+
     def reserved(self, cents: int, payout_id: PayoutId, at: datetime) -> Posting:
         """What the reserve lacks is put there before anything is paid out (S21 D6)."""
         entries = self._entries(

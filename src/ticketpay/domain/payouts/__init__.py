@@ -35,6 +35,7 @@ from ticketpay.domain.payouts.policy import (
     payable,
     payout_fee,
     recovery_order,
+    reserve_surplus,
     risk_level,
 )
 from ticketpay.domain.payouts.states import PAYOUT_MACHINE, PayoutEvent, PayoutState
@@ -63,5 +64,6 @@ __all__ = [
     "payable",
     "payout_fee",
     "recovery_order",
+    "reserve_surplus",
     "risk_level",
 ]

@@ -70,6 +70,7 @@ class PayoutRules:
     """All figures of payouts; rates are exact, limits in cents of the payout's currency (S21, S22).
 
     ``minimum_cents`` is a threshold and is not deducted; ``daily_max_cents`` is of one UTC day.
+    What was put into the reserve is given back after ``reserve_days``, when banks have disputed most.
     Raises ValueError for shares over 100 %, a lower share at a higher risk, or negative limits.
     """
 
@@ -85,6 +86,7 @@ class PayoutRules:
     chargebacks_high: Rate = Rate(10_000)
     young_days: int = attrs.field(default=90, validator=_not_negative)
     old_days: int = attrs.field(default=365, validator=_not_negative)
+    reserve_days: int = attrs.field(default=120, validator=_not_negative)
 
     def __attrs_post_init__(self) -> None:
         _in_order("reserves", _NONE, self.reserve_low, self.reserve_medium, self.reserve_high, _ALL)

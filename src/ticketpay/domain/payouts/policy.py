@@ -38,6 +38,7 @@ __all__ = [
     "payable",
     "payout_fee",
     "recovery_order",
+    "reserve_surplus",
     "risk_level",
 ]
 
@@ -137,6 +138,14 @@ def paid_out_cents(payouts: Iterable[Payout], *, currency: Currency, now: dateti
         and not payout.state.is_undone
         and day_in(payout.created_at, "UTC") == today
     )
+
+
+def reserve_surplus(reserved_cents: int, recent_cents: int) -> int:
+    """What is given back of a reserve, in cents: all but ``recent_cents``, which are not old enough.
+
+    A debt may have taken of the reserve meanwhile; it has taken the oldest first.
+    """
+    return max(0, reserved_cents - recent_cents)
 
 
 def recovery_order(shortfall_cents: int, holdings: Sequence[Portion]) -> tuple[Portion, ...]:

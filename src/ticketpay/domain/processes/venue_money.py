@@ -50,6 +50,7 @@ from ticketpay.domain.payouts import (
     payable,
     payout_fee,
     recovery_order,
+    reserve_surplus,
     risk_level,
 )
 from ticketpay.domain.processes.keyed import answered_once
@@ -108,25 +109,59 @@ class ReleaseVenueMoney:
     clock: Clock
     alerts: Alerts
     rules: HoldRules
+    reserves: PayoutRules = attrs.field(factory=PayoutRules)
 
     def __call__(self, tenant: TenantId) -> int:
-        """How many balances were released; a venue at a time, under its guard."""
-        before = self.rules.over_before(self.clock.now())
-        due = self.uow.run(
-            tenant, lambda tx: tx.venue_accounts.due(before, None, RELEASED_AT_ONCE)()
-        )
-        found = {(one.venue_id, one.currency) for one in due}
-        venues = sorted(found, key=lambda one: (one[0], one[1].code))
-        return sum(self._one(tenant, venue, currency) for venue, currency in venues)
+        """How many balances were released; a venue at a time, under its guard.
+
+        Every venue has its turn, whoever before it could not be released.
+        """
+        count, after = 0, None
+        while page := self._page(tenant, after):
+            count += sum(self._one(tenant, venue, currency) for venue, currency in page)
+            after = page[-1]
+        return count
+
+    def _page(
+        self, tenant: TenantId, after: tuple[VenueId, Currency] | None
+    ) -> tuple[tuple[VenueId, Currency], ...]:
+        before, since = self.rules.over_before(self.clock.now()), self._recent()
+
+        def look(tx: Tx) -> tuple[tuple[VenueId, Currency], ...]:
+            return tx.venue_accounts.waiting(before, since, after, RELEASED_AT_ONCE)()
+
+        return self.uow.run(tenant, look)
+
+    def _recent(self) -> datetime:
+        return self.clock.now() - timedelta(days=self.reserves.reserve_days)
 
     def _one(self, tenant: TenantId, venue_id: VenueId, currency: Currency) -> int:
+        def run(tx: Tx) -> int:
+            account, count = self.release(tx, venue_id, currency)
+            return count + self._give_back(tx, account)
+
         try:
-            return self.uow.run(tenant, lambda tx: self.release(tx, venue_id, currency)[1])
+            return self.uow.run(tenant, run)
         except (Unavailable, OutcomeUnknown):
             raise
         except Exception as error:  # noqa: BLE001 - one venue's trouble must not keep the others' money
             self.alerts.raise_alert("release_fails", type(error).__name__, venue_id=str(venue_id))
             return 0
+
+    def _give_back(self, tx: Tx, account: VenueAccount) -> int:
+        """Of the reserve, what has been there long enough is available again."""
+        held = _balances(tx, account)
+        recent = tx.venue_accounts.reserved_since(
+            account.venue_id, account.currency, self._recent()
+        )
+        surplus = reserve_surplus(held.reserved_cents, recent())
+        if not surplus:
+            return 0
+        books = VenueBooks(venue_id=account.venue_id, currency=account.currency)
+        account = attrs.evolve(account, postings=account.postings + 1)
+        tx.ledger.post(books.given_back(surplus, account.postings, self.clock.now()))
+        tx.venue_accounts.save(account)
+        return 1
 
     def release(self, tx: Tx, venue_id: VenueId, currency: Currency) -> tuple[VenueAccount, int]:
         """Release all that is due of one venue; its guard is locked from now on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -68,6 +69,10 @@ def payouts_connect(
     """Say to which account at the provider a venue is paid out from now on."""
     from ticketpay.domain.money import Currency
 
+    if not re.fullmatch(r"acct_\w{1,64}", account, re.ASCII):
+        raise click.BadParameter(
+            "must be an account at the provider, such as acct_1ABC", param_hint="ACCOUNT"
+        )
     money = Currency.of(currency)
     entry = entry_of("payout.connect", "venue", venue, name=name, reason=reason)
     entry = attrs.evolve(entry, details={"account": account})

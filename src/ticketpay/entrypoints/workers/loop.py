@@ -97,19 +97,10 @@ class Worker:
             Loop(name=f"relay-{n}", step=app.relay_outbox, full=_BATCH, idle_seconds_max=1.0)
             for n in (1, 2)
         )
-        janitors = (
-            Loop(
-                name=f"janitor-{n}",
-                step=lambda: app.janitor(JANITOR_BATCH),
-                full=JANITOR_BATCH,
-                idle_seconds_max=5.0,
-            )
-            for n in range(1, JANITORS + 1)
-        )
         return (
             Loop(name="inbox", step=app.process_inbox, full=_INBOX_BATCH, idle_seconds_max=1.0),
             *relays,
-            *janitors,
+            *(self._janitor(n) for n in range(1, JANITORS + 1)),
             # Nobody waits for a checkpoint: a short tail is as good as none.
             Loop(
                 name="roll-up",
@@ -136,6 +127,15 @@ class Worker:
                 full=1,
                 idle_seconds_max=_CHECK_SECONDS,
             ),
+        )
+
+    def _janitor(self, number: int) -> Loop:
+        janitor = self.app.janitor
+        return Loop(
+            name=f"janitor-{number}",
+            step=lambda: janitor(JANITOR_BATCH),
+            full=JANITOR_BATCH,
+            idle_seconds_max=5.0,
         )
 
     def start(self) -> None:

@@ -32,6 +32,38 @@ WHERE b.tenant_id = %(tenant)s AND b.kind = 'venue_payable' AND b.bucket = 'pend
 ORDER BY b.cents < 0, b.party, b.currency, b.subject
 LIMIT %(limit)s
 
+-- name: waiting
+WITH due AS (
+    SELECT b.party, b.currency
+    FROM ledger_balances b
+    JOIN events e ON e.tenant_id = %(tenant)s AND e.id = b.subject::uuid
+    WHERE b.tenant_id = %(tenant)s AND b.kind = 'venue_payable' AND b.bucket = 'pending' AND b.cents <> 0
+      AND (b.cents > 0 OR (e.starts_at < %(over_before)s AND NOT EXISTS (
+        SELECT 1 FROM event_cancellations c
+        WHERE c.tenant_id = %(tenant)s AND c.event_id = e.id AND c.finished_at IS NULL
+      )))
+    UNION
+    SELECT b.party, b.currency
+    FROM ledger_balances b
+    WHERE b.tenant_id = %(tenant)s AND b.kind = 'venue_payable' AND b.bucket = 'reserved' AND b.cents < 0
+      AND -b.cents > (
+        SELECT coalesce(sum(-n.cents), 0) FROM ledger_entries n
+        JOIN ledger_postings p ON p.tenant_id = %(tenant)s AND p.key = n.posting_key
+        WHERE n.tenant_id = %(tenant)s AND n.account_id = b.account_id AND n.cents < 0
+          AND p.posted_at >= %(reserved_before)s
+      )
+)
+SELECT party, currency FROM due
+WHERE (party, currency) > (%(venue)s::text, %(currency)s::text)
+ORDER BY party, currency
+LIMIT %(limit)s
+
+-- name: reserved_since
+SELECT coalesce(sum(-n.cents), 0)::bigint FROM ledger_entries n
+JOIN ledger_postings p ON p.tenant_id = %(tenant)s AND p.key = n.posting_key
+WHERE n.tenant_id = %(tenant)s AND n.account_id = %(account)s AND n.cents < 0
+  AND p.posted_at >= %(since)s
+
 -- name: history
 -- Each question has an index of its own. Beyond a thousand payments a dispute no rate is missed.
 WITH disputed AS (
