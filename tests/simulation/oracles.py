@@ -163,7 +163,7 @@ class Auditor:
         assert posting is not None, "postings are never deleted"
         assert sum(entry.cents for entry in posting.entries) == 0, f"{key} does not balance"
         codes = {entry.account.currency.code for entry in posting.entries}
-        fact, subject, *rest = key.split(":")
+        _, subject, *rest = key.split(":")
         owner = self._owner(UUID(subject), rest)
         assert codes == {owner}, f"{key} is in {sorted(codes)}, its money in {owner}"
 

@@ -71,6 +71,9 @@ def test_another_currency_is_a_mismatch(shop: Shop) -> None:
     ]
     for answer in answers:
         assert (answer.status_code, answer.json()["code"]) == (422, "CURRENCY_MISMATCH")
+    assert answers[0].json()["errors"] == [
+        {"field": "currency", "message": "must be one of EUR, USD"}
+    ]
     assert shop.send("GET", "/api/v1/transactions", token).json()["transactions"] == []
 
 

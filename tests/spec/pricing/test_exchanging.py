@@ -145,6 +145,7 @@ def test_an_event_is_sold_in_what_it_says() -> None:
     with pytest.raises(WrongCurrency, match="is sold in EUR, USD, not in GBP") as refused:
         sale_currency(an_offer, GBP)
     assert refused.value.error_code == "CURRENCY_MISMATCH"
+    assert [error.field for error in refused.value.errors] == ["currency"]
     with pytest.raises(WrongCurrency):
         priced(an_offer, (1,), DEVELOPMENT_RATES.rate(EUR, GBP))
 

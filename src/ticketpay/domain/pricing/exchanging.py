@@ -12,6 +12,7 @@ from datetime import datetime
 import attrs
 
 from ticketpay.domain.catalog.model import Offer
+from ticketpay.domain.kernel.errors import FieldError
 from ticketpay.domain.kernel.time import day_in
 from ticketpay.domain.money import (
     USD,
@@ -72,7 +73,10 @@ def sale_currency(offer: Offer, wanted: Currency | None) -> Currency:
     if wanted is None or wanted is event.currency or wanted in event.currencies:
         return wanted or event.currency
     sold = ", ".join(sorted({event.currency.code, *(c.code for c in event.currencies)}))
-    raise WrongCurrency(f"event {event.id} is sold in {sold}, not in {wanted}")
+    raise WrongCurrency(
+        f"event {event.id} is sold in {sold}, not in {wanted}",
+        errors=(FieldError("currency", f"must be one of {sold}"),),
+    )
 
 
 def exchanged(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ticketpay.domain.kernel.errors import NotFound
+from ticketpay.domain.kernel.errors import FieldError, NotFound
 from ticketpay.domain.kernel.ids import QuoteId, VenueId
 from ticketpay.domain.kernel.time import day_in, month_start
 from ticketpay.domain.money import USD
@@ -136,7 +136,10 @@ def taken_quote(
     if now >= quote.expires_at:
         raise QuoteExpired(f"quote {quote.id} was good until {quote.expires_at.isoformat()}")
     if currency is not None and currency is not quote.currency:
-        raise WrongCurrency(f"quote {quote.id} is in {quote.currency}, not in {currency}")
+        raise WrongCurrency(
+            f"quote {quote.id} is in {quote.currency}, not in {currency}",
+            errors=(FieldError("currency", f"must be {quote.currency}"),),
+        )
     if demand is not None:
         _check_same(quote, demand)
     return quote
