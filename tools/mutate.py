@@ -50,6 +50,8 @@ PACKAGES: Final = (
     "messaging",
     "audit",
     "admission",
+    "refunds",
+    "payouts",
 )
 KILLED_PERCENT_MIN: Final = 95
 _MESSAGES: Final = r'^\s*raise \w+\((f?"|$)'

@@ -111,6 +111,7 @@ def test_the_standard_rules() -> None:
     assert (rules.instant_fee.percent, rules.instant_fee_min_cents) == ("1", 0)
     assert (rules.chargebacks_low.percent, rules.chargebacks_high.percent) == ("0.3", "1")
     assert (rules.history_days, rules.young_days, rules.old_days) == (90, 90, 365)
+    assert rules.reserve_days == 120
 
 
 @pytest.mark.spec("S21", "S22")

@@ -95,6 +95,51 @@ def test_the_shares_of_a_lost_dispute() -> None:
     assert half == Split(venue_cents=3_349, fees_cents=308, taxes_cents=343)
 
 
+def test_what_a_dispute_takes_beside_others() -> None:
+    """A second dispute has the rest; kept taxes are the taxman's to give; requests take nothing."""
+    order = sold([5_000], 2)
+    whole = Split(venue_cents=10_000, fees_cents=920, taxes_cents=1_025)
+    half = lost(order, 4_000)
+    assert half.split is not None
+    assert lost_split(paid(order), order, [], [half], 7_945) == whole - half.split
+    assert lost_split(paid(order), order, [], [half], 7_946) == (
+        whole - half.split + Split(fees_cents=1)
+    )
+    kept = sold([5_000], 2, kept=(ChargeKind.STATE_TAX, ChargeKind.LOCAL_TAX))
+    assert lost_split(paid(kept), kept, [], [], 4_000) == half.split
+    unsent = refund(refundable_of(paid(kept), kept, []).of_amount(9_000), state=RefundState.PENDING)
+    assert lost_split(paid(kept), kept, [unsent], [], kept.total.cents) == whole
+    five = refund(refundable_of(paid(order), order, []).of_amount(5_000), state=RefundState.PENDING)
+    assert five.split is not None
+    assert lost_split(paid(order), order, [five], [], 6_945) == whole - five.split
+
+
+def test_whose_shares_are_decided_anew() -> None:
+    """Refunds that stand count, requests do not; without an excess every share stays as it was."""
+    order = sold([5_000], 2)
+    fresh, total = refundable_of(paid(order), order, []), order.total.cents
+    failed, stays = (
+        refund(fresh.of_amount(5_000), number=1),
+        refund(Split(venue_cents=3_000), number=2),
+    )
+    request = attrs.evolve(refund(Split(venue_cents=9), number=3), needs_approval=True)
+    over = attrs.evolve(refund(Split(venue_cents=9), number=4), state=RefundState.FAILED)
+    rest = total - 3_000
+    split = lost_split(paid(order), order, [failed, stays], [], rest)
+    assert split.fees_cents > 920, "the platform bears the excess"
+    gone = dispute(rest, DisputeState.LOST, split)
+    opened = dispute(1, DisputeState.OPEN, number=2)
+    (anew,) = divided_anew(paid(order), order, failed, [stays, request, over], [gone, opened])
+    assert anew.split == Split(venue_cents=7_000, fees_cents=920, taxes_cents=1_025)
+    assert failed.split is not None
+    exact = dispute(total - 5_000, DisputeState.LOST, fresh.sold - failed.split)
+    assert divided_anew(paid(order), order, failed, [over], [exact]) == ()
+    more = dispute(
+        total - 4_999, DisputeState.LOST, fresh.sold - failed.split + Split(fees_cents=1)
+    )
+    assert divided_anew(paid(order), order, failed, [], [more]) != ()
+
+
 @given(ORDERS, st.lists(st.integers(1, 200_000), min_size=1, max_size=6))
 def test_lost_disputes_share_the_sale_in_full(order: Order, amounts: list[int]) -> None:
     """Each split is its amount; together no part gives more than it has, but the platform for the rest."""

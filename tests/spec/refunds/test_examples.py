@@ -214,3 +214,32 @@ def test_money_that_was_no_sale_has_no_parts() -> None:
     )
 
     assert (late.split, late.tickets, late.needs_approval) == (None, (), False)
+
+
+Step = tuple[str, int]
+
+
+@pytest.mark.spec("S24 D12")
+@pytest.mark.parametrize(
+    ("prices", "counts", "steps", "last"),
+    [
+        # The ticket's fees are more than what amounts have left of them: the venue bears them.
+        ([1, 50], [1, 2], [("amount", 134), ("amount", 68), ("ticket", 1)], (12, 40, 3)),
+        # So with taxes; the rest of what amounts have left goes to the fees.
+        ([50, 1], [1, 2], [("amount", 93), ("ticket", 1)], (28, 78, 4)),
+        # The venue lacks the cent that was refunded beside: the taxes have one left.
+        ([5_000], [2], [("amount", 5_972), ("amount", 1), ("ticket", 2)], (4_999, 460, 513)),
+        # The venue has nothing left: the fees bear both cents.
+        ([3, 7], [1, 2], [("ticket", 3), ("amount", 107), ("amount", 1), ("amount", 2)], (0, 2, 0)),
+    ],
+)
+def test_what_a_part_lacks_the_others_bear(
+    prices: list[int], counts: list[int], steps: list[Step], last: tuple[int, int, int]
+) -> None:
+    """Tickets by their charges after amounts by shares: taxes first, then fees, then the venue."""
+    order, done, split = sold(prices, *counts), list[Refund](), Split()
+    for number, (kind, what) in enumerate(steps, 1):
+        left = refundable_of(paid(order), order, done)
+        split = left.of_tickets([what]) if kind == "ticket" else left.of_amount(what)
+        done.append(refund(split, *([what] if kind == "ticket" else []), number=number))
+    assert (split.venue_cents, split.fees_cents, split.taxes_cents) == last

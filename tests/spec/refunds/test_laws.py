@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.spec.refunds.sales import paid, refund, sold
@@ -238,3 +238,64 @@ def test_what_leaves_nothing_voids_every_ticket(order: Order, steps: list[tuple[
     assert less.tickets == ()
     assert set(rest.tickets) | left.voided == {t.number for t in order.tickets}
     assert not set(rest.tickets) & left.voided
+
+
+def parts(venue: int, fees: int, taxes: int) -> Split:
+    return Split(venue_cents=venue, fees_cents=fees, taxes_cents=taxes)
+
+
+SPLITS = st.builds(parts, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
+
+
+def test_a_cent_that_two_parts_want_is_the_taxmans() -> None:
+    """Fees and taxes both have a cent due, and one is refunded: nobody is paid by it."""
+    left = Refundable(
+        sold=parts(10, 2, 2),
+        kept_cents=0,
+        refunded=parts(6, 0, 0),
+        charged_back_cents=0,
+        tickets=(),
+        voided=frozenset(),
+    )
+    assert left.of_amount(1) == parts(0, 0, 1)
+
+
+@given(SPLITS, SPLITS, SPLITS)
+@example(parts(5, 3, 0), parts(0, 3, 0), parts(2, 1, 0))
+@example(parts(5, 0, 3), parts(0, 0, 3), parts(2, 0, 1))
+@example(parts(5, 0, 3), parts(0, 0, 4), parts(2, 0, 1))
+@example(parts(0, 5, 0), parts(0, 0, 0), parts(1, 1, 0))
+@example(parts(3, 5, 0), parts(4, 0, 0), parts(1, 1, 0))
+def test_a_ticket_takes_of_each_part_what_is_left_of_it(
+    sale: Split, refunded: Split, wanted: Split
+) -> None:
+    """Whatever became of the others, even more than a part had: taxes, then fees, then the venue."""
+    (line,) = sold([5_000], 1).tickets
+    fee = next(c for c in line.charges if not c.kind.is_tax)
+    tax = next(c for c in line.charges if c.kind.is_tax)
+    charges = (
+        attrs.evolve(fee, cents=wanted.fees_cents, refundable=True),
+        attrs.evolve(tax, cents=wanted.taxes_cents, refundable=True),
+    )
+    ticket = attrs.evolve(line, price_cents=wanted.venue_cents, charges=charges)
+    left = Refundable(
+        sold=sale,
+        kept_cents=0,
+        refunded=refunded,
+        charged_back_cents=0,
+        tickets=(ticket,),
+        voided=frozenset(),
+    )
+    if not 0 < wanted.cents <= left.headroom_cents:
+        return
+    found = left.of_tickets([ticket.number])
+    assert found.cents == wanted.cents
+    has = sale - refunded
+    venue, fees, taxes = (max(0, c) for c in (has.venue_cents, has.fees_cents, has.taxes_cents))
+    assert 0 <= found.venue_cents <= venue
+    assert min(wanted.fees_cents, fees) <= found.fees_cents <= fees
+    assert min(wanted.taxes_cents, taxes) <= found.taxes_cents <= taxes
+    if found.fees_cents > wanted.fees_cents:
+        assert found.venue_cents == venue, "fees bear only what the venue lacks"
+    if found.taxes_cents > wanted.taxes_cents:
+        assert (found.venue_cents, found.fees_cents) == (venue, fees), "taxes bear the rest"
