@@ -208,3 +208,7 @@ def test_a_venues_volume_is_reckoned_in_dollars() -> None:
     assert in_dollars(sums, DEVELOPMENT_RATES) == 25_000
     assert in_dollars(sums, None) == 26_000
     assert in_dollars([], None) == 0
+    fewer = RateTable(units={USD: 10_000, EUR: 8_500}, source="ecb", day=TODAY)
+    assert in_dollars(sums, fewer) == 5_000 + 10_000 + 12_500
+    foreign = RateTable(units={EUR: 8_500, CAD: 12_500}, source="ecb", day=TODAY)
+    assert in_dollars(sums, foreign) == 26_000
