@@ -152,6 +152,15 @@ def test_old_rates_sell_nothing_and_cost_no_key(abroad: Sandboxed) -> None:
 
 
 @pytest.mark.spec("S23")
+def test_an_event_that_is_off_sale_is_refused_as_that(abroad: Sandboxed) -> None:
+    """Old rates make nobody try again what will never be sold."""
+    abroad.clock.advance(9 * 24 * 3600)
+    home = abroad.scenery
+    abroad.app.cancel_event(home.tenant, home.event_id, audit_entry(abroad.clock.now()))
+    assert buy(abroad, USD).body["code"] == "EVENT_NOT_ON_SALE"
+
+
+@pytest.mark.spec("S23")
 def test_without_rates_only_development_sells() -> None:
     """Nothing was ever loaded: production refuses, development has the constants of the rule book."""
     strict = Sandboxed(seed=1, currencies=ALL)

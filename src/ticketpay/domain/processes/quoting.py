@@ -112,7 +112,8 @@ class PriceBook:
     def _rate(self, tx: Tx, offer: Offer, demand: Demand, now: datetime) -> ExchangeRate | None:
         """The one rate of a sale, read with its prices; only whoever pays in another currency asks."""
         base, target = offer.event.currency, sale_currency(offer, demand.currency)
-        if target is base:
+        # What is off sale is refused as that, whether there are rates or not.
+        if target is base or not offer.event.on_sale:
             return None
         return self.exchange.rate(self._newest(tx, now), base, target, now)
 
