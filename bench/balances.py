@@ -46,11 +46,11 @@ INSERT INTO ledger_accounts (tenant_id, id, kind, party, subject, currency, buck
 VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 BOOK = (
-    "INSERT INTO ledger_postings SELECT %(tenant)s, 'capture:' || id, at FROM sold",
+    "INSERT INTO ledger_postings SELECT %(tenant)s, 'capture:' || id, at, 'USD' FROM sold",
     "INSERT INTO ledger_unrolled SELECT %(tenant)s, 'capture:' || id FROM sold",
     """
     INSERT INTO ledger_entries
-    SELECT %(tenant)s, 'capture:' || id, line, account, cents FROM sold JOIN line USING (event)
+    SELECT %(tenant)s, 'capture:' || id, line, account, cents, 'USD' FROM sold JOIN line USING (event)
     """,
     """
     INSERT INTO payments (tenant_id, id, order_id, share, state, amount_cents, received_cents,

@@ -11,9 +11,11 @@ import pytest
 
 from tests.support.backend import Backend
 from tests.support.scenery import ref
-from ticketpay.domain.catalog import Cancellation, CancellationProgress, EventCancelled
+from ticketpay.domain.catalog import Cancellation, CancellationProgress, EventCancelled, MoneyBack
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import EventId, PaymentId, RefundId
+from ticketpay.domain.money import DEVELOPMENT_RATES, EUR, USD
+from ticketpay.domain.orders import Order
 from ticketpay.domain.payments import PAYMENT_MACHINE, Payment, PaymentEvent
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundEvent, RefundReason
 
@@ -36,9 +38,11 @@ def on_sale(backend: Backend) -> bool:
     return offer.event.on_sale
 
 
-def ended(backend: Backend, event: PaymentEvent = PaymentEvent.COMPLETE) -> Payment:
+def ended(
+    backend: Backend, event: PaymentEvent = PaymentEvent.COMPLETE, order: Order | None = None
+) -> Payment:
     """A stored payment that has come to this end."""
-    payment = backend.stored_payment()
+    payment = backend.stored_payment(order)
     step = PAYMENT_MACHINE.step(payment.state, event)
     paid = event is PaymentEvent.COMPLETE
     moved = attrs.evolve(
@@ -159,14 +163,7 @@ def test_progress_is_counted_from_payments_and_refunds(backend: Backend) -> None
     """Paid orders, what is under way, what has arrived, what failed, and what may still complete."""
     event = backend.home.event_id
     assert backend.run(lambda tx: tx.cancellations.progress(event)()) == CancellationProgress(
-        orders=0,
-        cents=0,
-        begun=0,
-        begun_cents=0,
-        refunded=0,
-        refunded_cents=0,
-        failed=0,
-        unfinished=0,
+        orders=0, begun=0, refunded=0, failed=0, unfinished=0
     )
     paid = [ended(backend) for _ in range(6)]
     ended(backend, PaymentEvent.CANCEL)
@@ -182,11 +179,40 @@ def test_progress_is_counted_from_payments_and_refunds(backend: Backend) -> None
     refunded(backend, paid[5], RefundEvent.FAIL, reason="other")
     assert backend.run(lambda tx: tx.cancellations.progress(event)()) == CancellationProgress(
         orders=6,
-        cents=6 * cents,
         begun=3,
-        begun_cents=3 * cents,
         refunded=1,
-        refunded_cents=cents + 100,
         failed=1,
         unfinished=2,
+        money=(
+            MoneyBack(
+                currency=USD,
+                cents=6 * cents,
+                begun_cents=3 * cents,
+                refunded_cents=cents + 100,
+            ),
+        ),
     )
+
+
+@pytest.mark.spec("S20", "S23")
+def test_progress_adds_no_currency_to_another(backend: Backend) -> None:
+    """The money of an event that was sold in two currencies is two sums, the orders are one count."""
+    now, rate = backend.now(), DEVELOPMENT_RATES.rate(USD, EUR)
+    home = attrs.evolve(backend.home, currencies=frozenset({EUR}))
+    order = home.order(now, exchange=rate)
+    backend.run(lambda tx: tx.orders.add(order))
+    euros, dollars = ended(backend, order=order), ended(backend)
+    refunded(backend, euros, RefundEvent.COMPLETE)
+    found = backend.run(lambda tx: tx.cancellations.progress(backend.home.event_id)())
+    assert (found.orders, found.refunded) == (2, 1)
+    assert [
+        (one.currency, one.cents, one.begun_cents, one.refunded_cents) for one in found.money
+    ] == [
+        (EUR, euros.amount.cents, euros.amount.cents, euros.amount.cents),
+        (USD, dollars.amount.cents, 0, 0),
+    ]
+    sums = backend.run(lambda tx: tx.catalog.volume(home.venue_id, now - timedelta(days=1))())
+    assert {(one.currency, one.cents) for one in sums} == {
+        (EUR, euros.amount.cents),
+        (USD, dollars.amount.cents),
+    }

@@ -13,6 +13,7 @@ from tests.support.scenery import ref
 from ticketpay.domain.catalog import Place
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import EventId, QuoteId
+from ticketpay.domain.money import Money
 from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent
 from ticketpay.ports.transactions import Tx
 
@@ -83,13 +84,13 @@ def test_volume_counts_completed_payments_since(backend: Backend) -> None:
     )
     backend.run(lambda tx: tx.payments.save(completed, step, now))
 
-    def volume(tx: Tx) -> tuple[int, int]:
+    def volume(tx: Tx) -> tuple[tuple[Money, ...], tuple[Money, ...]]:
         return (
-            tx.catalog.volume_cents(home.venue_id, now - timedelta(days=1))(),
-            tx.catalog.volume_cents(home.venue_id, now + timedelta(days=1))(),
+            tx.catalog.volume(home.venue_id, now - timedelta(days=1))(),
+            tx.catalog.volume(home.venue_id, now + timedelta(days=1))(),
         )
 
-    assert backend.run(volume) == (done.amount.cents, 0)
+    assert backend.run(volume) == ((done.amount,), ())
 
 
 @pytest.mark.spec("S18")

@@ -44,9 +44,9 @@ from ticketpay.domain.kernel.ids import (
     UserId,
     VenueId,
 )
-from ticketpay.domain.ledger import suspense_posting
+from ticketpay.domain.ledger import PostingMixed, suspense_posting
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome
-from ticketpay.domain.money import USD
+from ticketpay.domain.money import EUR, USD
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent
 from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentEvent, RetryAction
 from ticketpay.domain.payouts import PAYOUT_MACHINE, PayoutEvent
@@ -262,6 +262,19 @@ def add_invoice(backend: Backend) -> Act:
     return lambda tx: tx.plan_invoices.add(held.venue_id, an_invoice(backend.now()))
 
 
+def mixed_posting(backend: Backend) -> Act:
+    """What wrong code would have to bring: the domain makes no such posting."""
+    payment = backend.stored_payment()
+    fine = suspense_posting(
+        payment_id=payment.id, provider_account="", amount=payment.amount, posted_at=backend.now()
+    )
+    one, other = fine.entries
+    foreign = attrs.evolve(other, account=attrs.evolve(other.account, currency=EUR))
+    with attrs.validators.disabled():
+        mixed = attrs.evolve(fine, entries=(one, foreign))
+    return lambda tx: tx.ledger.post(mixed)
+
+
 def unsold_ticket(backend: Backend) -> Act:
     order = backend.stored_order()
     return lambda tx: tx.stock.give_back(order.id, order.tickets)
@@ -339,6 +352,7 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "quotes_pkey": Refusal(Conflict, twice(add_quote)),
     "refunds_pkey": Refusal(Conflict, twice(add_refund)),
     "ledger_postings_pkey": Refusal(Conflict, twice(post)),
+    "ledger_entries_account_currency": Refusal(PostingMixed, mixed_posting),
     "payments_pkey": Refusal(Conflict, payment_of_a_stranger),
     "payments_one_open": Refusal(Conflict, second_open_payment),
     "payments_tenant_id_order_id_fkey": Refusal(Conflict, payment_without_order),
@@ -396,9 +410,11 @@ REFUSALS: Final[dict[str, Refusal]] = {
 OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
     "the statement that inserts says what happens on a conflict": (
         "events_pkey",
+        "exchange_rates_pkey",
         "idempotency_keys_pkey",
         "ledger_accounts_pkey",
         "ledger_accounts_tenant_id_kind_party_subject_currency_bucke_key",
+        "ledger_accounts_currency",
         "ledger_checkpoints_pkey",
         "outbox_streams_pkey",
         "payment_retries_pkey",
@@ -420,8 +436,8 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
         "audit_checkpoints_pkey",
         "audit_waiting_pkey",
         "ledger_entries_pkey",
-        "ledger_entries_tenant_id_account_id_fkey",
-        "ledger_entries_tenant_id_posting_key_fkey",
+        "ledger_entries_posting",
+        "ledger_postings_currency",
         "ledger_unrolled_pkey",
         "order_tickets_pkey",
         "order_tickets_tenant_id_order_id_fkey",
@@ -440,8 +456,11 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
         "disputes_amount_cents_check",
         "disputes_fee_cents_check",
         "disputes_split",
+        "exchange_rates_source_check",
+        "exchange_rates_units_check",
         "ledger_entries_cents_check",
         "order_tickets_price_cents_check",
+        "orders_exchange",
         "orders_fees_cents_check",
         "orders_taxes_cents_check",
         "orders_ticket_count_check",
@@ -482,7 +501,12 @@ OUT_OF_REACH: Final[dict[str, tuple[str, ...]]] = {
 
 # One statement writes all three rows; which of them is refused first is the server's choice.
 ALIKE: Final = {
-    "ledger_postings_pkey": ("ledger_postings_pkey", "ledger_entries_pkey", "ledger_unrolled_pkey"),
+    "ledger_postings_pkey": (
+        "ledger_postings_pkey",
+        "ledger_postings_currency",
+        "ledger_entries_pkey",
+        "ledger_unrolled_pkey",
+    ),
     "audit_entries_pkey": ("audit_entries_pkey", "audit_waiting_pkey"),
 }
 

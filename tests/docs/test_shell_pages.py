@@ -33,6 +33,7 @@ INSTALL = "how-to/run-on-your-postgresql.md"
 ROTATE = "how-to/rotate-secrets.md"
 SELL = "tutorial/first-sale.md"
 CANCEL = "how-to/cancel-an-event.md"
+EXCHANGE = "how-to/sell-in-other-currencies.md"
 REPLAY = "how-to/replay-dead-letters.md"
 RECEIPT = 'curl -s -H "Authorization: Bearer $TOKEN" $API/api/v1/orders/'
 PARK = b"""
@@ -317,8 +318,19 @@ def given_up(shell: Shell, tenant: str) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def cancelled(sold: Reader, replayed: Reader) -> Reader:
-    """The page is followed to its end, with the event that was sold before."""
+def exchanged(sold: Reader, replayed: Reader) -> Reader:
+    """The page is followed to its end, with the event of the tutorial."""
+    page = Reader(EXCHANGE, replayed.shell, {})
+    page.shell.run(f"export EVENT={sold.seen['event']}")
+    for name in ("dry", "loaded", "price", "bought", "books"):
+        page.do(name)
+    return page
+
+
+@pytest.fixture(scope="module")
+def cancelled(sold: Reader, replayed: Reader, exchanged: Reader) -> Reader:
+    """The page is followed to its end, with the event that was sold before, in two currencies."""
+    del exchanged
     page, tenant = Reader(CANCEL, replayed.shell, {}), replayed.shell.environment()["TENANT"]
     page.do("look", {"TENANT": tenant, "EVENT": str(sold.seen["event"])})
     page.do("cancel")
@@ -327,7 +339,9 @@ def cancelled(sold: Reader, replayed: Reader) -> Reader:
     return page
 
 
-@pytest.mark.parametrize("page", ["installed", "rotated", "sold", "replayed", "cancelled"])
+@pytest.mark.parametrize(
+    "page", ["installed", "rotated", "sold", "replayed", "exchanged", "cancelled"]
+)
 def test_every_block_is_run(page: str, request: pytest.FixtureRequest) -> None:
     """Each block between fences on these pages is run, in the order of the page."""
     reader: Reader = request.getfixturevalue(page)
@@ -463,6 +477,24 @@ def test_what_is_not_dead_is_not_replayed(replayed: Reader, queue: str) -> None:
     """A second replay is refused with exit 4."""
     assert replayed.told[queue].startswith("ticketpay: CONFLICT: ")
     assert replayed.told[queue].endswith("exit 4\n")
+
+
+@pytest.mark.spec("S23")
+def test_an_event_is_sold_in_euros(exchanged: Reader) -> None:
+    """Rates are loaded once, the price is theirs, the sale says so, and each currency balances."""
+    told = exchanged.told
+    (bought,) = answers(told["bought"])
+    rate = bought.body["exchangeRate"]
+
+    assert "dry run: would load it" in told["dry"]
+    assert re.search(r"ecb +1 +0.86 +0.7412 +1.2631", told["loaded"])
+    assert "1 USD = 0.86 EUR (ecb, " in told["price"]
+    assert (bought.status, bought.body["currency"], rate["source"]) == (201, "EUR", "ecb")
+    # Two tickets of 43.00, 8.2 %, twice 0.43, 7 %, 2.25 % and 1 %.
+    assert bought.body["amountCents"] == 8_600 + 705 + 86 + 602 + 194 + 86
+    assert "0.86 EUR = 1 USD" in told["books"]
+    assert re.search(r"^EUR +0.00 +86.00", told["books"], re.MULTILINE)
+    assert told["books"].endswith("ledger verify: OK\n")
 
 
 @pytest.mark.spec("S24")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from importlib.resources import files
 
 import psycopg
@@ -137,3 +138,78 @@ def test_history_is_append_only_by_grant(database: Database, table: str) -> None
                 pytest.raises(psycopg.errors.InsufficientPrivilege),
             ):
                 connection.execute(verb.encode())
+
+
+@pytest.mark.spec("S23")
+def test_rates_are_written_by_the_owner_alone(database: Database) -> None:
+    """Neither role may add, change or delete a rate; the constants of development are refused."""
+    add = b"INSERT INTO exchange_rates VALUES ('1999-01-01', 'x', 'EUR', 1, now())"
+    change = (add, b"UPDATE exchange_rates SET units = 1", b"DELETE FROM exchange_rates")
+    for dsn in (database.app, database.worker):
+        for statement in change:
+            with (
+                psycopg.connect(dsn) as connection,
+                pytest.raises(psycopg.errors.InsufficientPrivilege),
+            ):
+                connection.execute(statement)
+    with (
+        psycopg.connect(database.owner) as connection,
+        pytest.raises(psycopg.errors.CheckViolation),
+    ):
+        connection.execute(
+            "INSERT INTO exchange_rates VALUES (%s, 'development', 'EUR', 1, now())",
+            [date(1999, 1, 1)],
+        )
+
+
+# What was booked before a posting had a currency: two tenants, a posting each.
+BOOKED = """
+INSERT INTO ledger_accounts VALUES (t, gen_random_uuid(), 'provider', 'platform', '', c, 'available'),
+    (t, gen_random_uuid(), 'suspense', 'platform', '', c, 'available');
+INSERT INTO ledger_postings VALUES (t, 'capture:1', now());
+INSERT INTO ledger_entries SELECT t, 'capture:1', row_number() OVER (), a.id,
+    CASE a.kind WHEN 'provider' THEN 7 ELSE -7 END FROM ledger_accounts a WHERE a.tenant_id = t;
+"""
+EARLIER = f"""
+DO $$
+DECLARE
+    t uuid;
+    c text;
+BEGIN
+    FOREACH c IN ARRAY ARRAY['USD', 'EUR'] LOOP
+        t := gen_random_uuid();
+        PERFORM set_config('app.tenant_id', t::text, true);
+        {BOOKED}
+    END LOOP;
+END
+$$
+"""
+
+
+@pytest.mark.spec("S04", "S23")
+def test_what_was_booked_before_gets_its_currency(postgres: EmbeddedPostgres) -> None:
+    """The migration finds the rows of every tenant behind row-level security, and forces it again."""
+    with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE plain_owner NOSUPERUSER NOBYPASSRLS")
+        connection.execute("CREATE DATABASE booked_before OWNER plain_owner")
+    folder = files("ticketpay.adapters.postgres").joinpath("migrations")
+    texts = {f.name: f.read_text() for f in folder.iterdir() if f.name.endswith(".sql")}
+    with psycopg.connect(postgres.dsn("booked_before"), autocommit=True) as connection:
+        connection.execute("SET ROLE plain_owner")
+        for name in sorted(texts):
+            if name.startswith("0016"):
+                connection.execute(EARLIER.encode())
+            with connection.transaction():
+                connection.execute(texts[name].encode())
+        connection.execute("RESET ROLE")
+        rows = connection.execute(
+            "SELECT p.currency, array_agg(e.currency), sum(e.cents) FROM ledger_postings p"
+            " JOIN ledger_entries e ON e.tenant_id = p.tenant_id AND e.posting_key = p.key"
+            " GROUP BY p.tenant_id, p.currency ORDER BY 1"
+        ).fetchall()
+        forced = connection.execute(
+            "SELECT bool_and(relforcerowsecurity) FROM pg_class WHERE relname LIKE 'ledger%'"
+            " AND relkind = 'r'"
+        ).fetchone()
+    assert rows == [("EUR", ["EUR", "EUR"], 0), ("USD", ["USD", "USD"], 0)]
+    assert forced == (True,)

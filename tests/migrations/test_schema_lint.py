@@ -60,6 +60,7 @@ OTHERS: Final = {
     "outbox_streams": "platform: the relay finds due streams of all tenants; ids only",
     "timers": "platform: the janitor finds due timers of all tenants; ids only",
     "machine_moves": "reference: the same rows for everybody",
+    "exchange_rates": "reference: the same rates for everybody",
     "shards": "platform: which of how many databases this one is; no tenant's data",
     "schema_migrations": "migrations: the history, readable by the owner alone",
 }

@@ -107,6 +107,9 @@ JUMPS: Final = (1, 5, 30, 61, 95, 300, 901, 1100, 4000, 90_000)
 LOST_SHARE: Final = 0.15
 TWICE_SHARE: Final = 0.2
 BUYERS_MAX: Final = 4
+NEW_RATES_SHARE: Final = 0.5
+"""How often other rates are loaded while a buyer looks at his quote."""
+
 DUE_SECONDS_MAX: Final = 2_000
 RUNNING_SECONDS_MAX: Final = 1_200
 DUE_SHARE: Final = 0.6
@@ -153,7 +156,8 @@ def buy(world: World, process: Process) -> str:
     rng, scenery = world.rng, world.scenery
     actor = scenery.actor(world.uuid())
     seats = rng.sample(scenery.seats, rng.choice((0, 0, 0, 1, 2)))
-    demand = scenery.demand(rng.randint(0 if seats else 1, 2), *seats)
+    count, currency = rng.randint(0 if seats else 1, 2), world.some_currency()
+    demand = scenery.demand(count, *seats, currency=currency)
     card = rng.choice(CARDS)
     hints = {
         "sandbox_delivery": rng.choice(DELIVERIES),
@@ -162,6 +166,8 @@ def buy(world: World, process: Process) -> str:
     }
     key = world.uuid()
     quote = process.app.give_quote(actor, demand, world.home) if rng.random() < 0.3 else None
+    if quote and world.abroad and rng.random() < NEW_RATES_SHARE:
+        world.load_rates()
     command = place_order(
         actor,
         key,
@@ -314,7 +320,7 @@ def pay_out(world: World, process: Process) -> str:
     actor = attrs.evolve(world.scenery.actor(world.uuid()), role=Role.ADMIN)
     wish = PayoutWish(
         venue_id=venue,
-        amount=Money(rng.choice((1_000, rng.randint(500, 20_000))), USD),
+        amount=Money(rng.choice((1_000, rng.randint(500, 20_000))), world.some_currency() or USD),
         speed=rng.choice(tuple(PayoutSpeed)),
     )
     money = process.app.venue_money
@@ -591,6 +597,12 @@ def flush(world: World) -> str:
     return f"Redis is flushed{' and away' if world.redis.away else ''}"
 
 
+def load_rates(world: World) -> str:
+    """An operator loads other rates: who has a quote keeps his."""
+    table = world.load_rates()
+    return f"{table.source} for {table.day}: {list(table.units.values())}"
+
+
 def _task(task: Task, kind: str, *rest: Any) -> Choice:
     return Choice(task.__name__, lambda world: start(world, task, kind), *rest)
 
@@ -637,5 +649,6 @@ CHOICES: Final[tuple[Choice, ...]] = (
     _event(choose_card, 4, lambda world: bool(world.declined())),
     _event(pick_up, 14, World.has_deliveries),
     _event(flush, 1),
+    _event(load_rates, 4, lambda world: world.abroad),
     _event(wait, 6),
 )

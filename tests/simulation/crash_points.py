@@ -72,7 +72,7 @@ def end_of(scenario: Scenario, place: int) -> End:
 
 
 def _prepared(scenario: Scenario) -> World:
-    world = World(SEED, taxed=scenario.taxed)
+    world = World(SEED, taxed=scenario.taxed, abroad=scenario.abroad)
     world.webhooks_lost = False
     world.faults = CrashAt(0)
     world.stop_faults()
@@ -110,7 +110,10 @@ def _end(world: World) -> End:
         "refunds": sorted(str(refund.state) for refund in tables.refunds.values()),
         "disputes": sorted((str(d.state), d.tickets) for d in tables.disputes.values()),
         "taken": sorted(row.taken for row in tables.stock.values()),
-        "balances": [(str(b.account.kind), str(b.account.bucket), b.cents) for b in balances],
+        "balances": [
+            (str(b.account.kind), str(b.account.bucket), str(b.account.currency), b.cents)
+            for b in balances
+        ],
         "intents": sorted(str(fact.status) for fact in world.provider_facts()),
         "taxes": sorted(
             (str(c.kind), c.cents, c.estimated)

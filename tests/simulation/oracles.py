@@ -15,9 +15,17 @@ from tests.simulation.world import VENUE_ACCOUNT, World
 from ticketpay.adapters.memory import Transaction
 from ticketpay.adapters.memory.store import TenantTables
 from ticketpay.domain.inventory import HoldState
-from ticketpay.domain.kernel.ids import DisputeId, OrderId, PaymentId, PayoutId, RefundId
+from ticketpay.domain.kernel.ids import (
+    DisputeId,
+    OrderId,
+    PaymentId,
+    PayoutId,
+    RefundId,
+    VenueId,
+)
 from ticketpay.domain.ledger import AccountKind, Bucket, LedgerReport, ProviderTotal, verify_ledger
 from ticketpay.domain.messaging import ROUTES, AggregateType, Outcome, Route, StreamKey
+from ticketpay.domain.money import USD
 from ticketpay.domain.orders import Order, OrderEvent, OrderState
 from ticketpay.domain.payments import (
     Payment,
@@ -109,6 +117,7 @@ class Auditor:
         checks: list[tuple[tuple[Any, ...], Callable[[Transaction], None]]] = [
             ((tables.stock, tables.holds, tables.seats), self._stock),
             ((tables.postings, tables.tail, tables.checkpoints), self._ledger),
+            ((tables.orders,), self._prices),
             ((tables.moves, tables.messages), self._history),
             ((tables.payments,), self._payments),
             ((tables.retries,), self._retries),
@@ -182,6 +191,59 @@ class Auditor:
         assert not any(sums.values()), f"the ledger does not balance: {sums}"
         for key in tx.writes.get(self._tables.postings, ()):
             self._posting(key.split(":")[1])
+            self._one_currency(key)
+
+    def _one_currency(self, key: str) -> None:
+        """A posting sums to zero in one currency: its payment's, its payout's, its venue's."""
+        posting = self._tables.postings.get(key)
+        assert posting is not None, "postings are never deleted"
+        assert sum(entry.cents for entry in posting.entries) == 0, f"{key} does not balance"
+        codes = {entry.account.currency.code for entry in posting.entries}
+        fact, subject, *rest = key.split(":")
+        # Plans have their price in one currency, and are known by the provider's invoice.
+        owner = USD.code if fact == "plan" else self._owner(UUID(subject), rest)
+        assert codes == {owner}, f"{key} is in {sorted(codes)}, its money in {owner}"
+
+    def _owner(self, subject: UUID, rest: list[str]) -> str:
+        if VenueId(subject) in self._tables.venues:
+            return rest[0]
+        payment = self._tables.payments.get(PaymentId(subject))
+        if payment is not None:
+            return payment.amount.currency.code
+        payout = self._tables.payouts.get(PayoutId(subject))
+        assert payout is not None, f"a posting is about nothing: {subject}"
+        return payout.amount.currency.code
+
+    def _prices(self, tx: Transaction) -> None:
+        """A ticket's price is the event's, by the rate that was stored with the order."""
+        for order_id in tx.writes[self._tables.orders]:
+            order = self._tables.orders.get(order_id)
+            assert order is not None, "orders are never deleted"
+            event = self._tables.events.get(order.event_id)
+            assert event is not None, "events are never deleted"
+            up, down = self._rate(order, event.currency.code)
+            for ticket in order.tickets:
+                kind = self._tables.types.get(ticket.type_id)
+                assert kind is not None, "types are never deleted"
+                expected = (2 * kind.price.cents * up + down) // (2 * down)
+                assert ticket.price_cents == expected, (
+                    f"a ticket of {kind.price} costs {ticket.price_cents} {order.currency},"
+                    f" {expected} by {order.exchange}"
+                )
+
+    def _rate(self, order: Order, base: str) -> tuple[int, int]:
+        """What the source has said for the pair of an order; one to one in the event's currency."""
+        rate = order.exchange
+        if rate is None:
+            assert order.currency.code == base, f"an order is in {order.currency} without a rate"
+            return 1, 1
+        assert (rate.base.code, rate.target) == (base, order.currency), "the rate of another pair"
+        assert rate.base is not rate.target, "a rate where none is needed"
+        loaded = self._world.uow.store.platform.rates.get((rate.source, rate.day))
+        assert loaded is not None, f"nobody has loaded {rate}"
+        units = loaded.table.units
+        assert (rate.numerator, rate.denominator) == (units[rate.target], units[rate.base])
+        return rate.numerator, rate.denominator
 
     def _posting(self, payment: str) -> None:
         """Never is money booked that the provider does not have."""
@@ -329,6 +391,8 @@ def check_healed(world: World) -> None:
     _check_disputes(world, tables)
     _check_deliveries(world, tables)
     _check_answers(world, tables)
+    _check_currencies(tables)
+    _check_quotes(world, tables)
     _check_audit(world, tables)
     rung = [
         f"{alert.kind}: {alert.detail}"
@@ -370,6 +434,33 @@ def _paid_invoices(world: World) -> dict[str, int]:
     """Cents of each paid invoice, from the provider's own books."""
     invoices = world.model._world.account("").of("invoice").all()
     return {each.id: each["amount_paid"] for each in invoices if each["status"] == "paid"}
+
+
+def _check_currencies(tables: TenantTables) -> None:
+    """Order, payment, refunds and disputes have one currency."""
+    for payment in tables.payments.values():
+        order = tables.orders.get(payment.order_id)
+        assert order is not None, "a payment cannot exist without its order"
+        found = {payment.amount.currency}
+        found |= {refund.amount.currency for refund in _refunds_of(tables, payment)}
+        found |= {dispute.amount.currency for dispute in _disputes_of(tables, payment)}
+        assert found == {order.currency}, f"the money of {order.id} is in {found}"
+
+
+def _check_quotes(world: World, tables: TenantTables) -> None:
+    """Whoever has bought by a quote has paid what it said, by its rate."""
+    for request in world.requests:
+        quote_id, final = request.command.quote_id, request.final
+        if quote_id is None or final is None or final.outcome is not Outcome.COMPLETED:
+            continue
+        quote = tables.quotes.get(quote_id)
+        payment = tables.payments.get(PaymentId(UUID(str(final.body["id"]))))
+        assert quote is not None
+        assert payment is not None
+        order = tables.orders.get(payment.order_id)
+        assert order is not None
+        assert order.exchange == quote.exchange, f"quoted by {quote.exchange}, not {order.exchange}"
+        assert payment.amount == quote.total, f"{payment.amount} paid, {quote.total} quoted"
 
 
 def _check_refunds(world: World, tables: TenantTables) -> None:
@@ -560,7 +651,9 @@ def _report(world: World, facts: list[ProviderFact]) -> LedgerReport:
         if fact.received.cents
     ]
     totals += [
-        ProviderTotal(payment_id=str(p.id), account="", currency="USD", cents=-sent)
+        ProviderTotal(
+            payment_id=str(p.id), account="", currency=p.amount.currency.code, cents=-sent
+        )
         for p in world.payouts()
         if (sent := _sent_out(world, str(p.id)))
     ]

@@ -23,7 +23,7 @@ from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.catalog import EventCancelled
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
 from ticketpay.domain.messaging import InboxStatus, KeyScope, request_hash
-from ticketpay.domain.money import USD, Money
+from ticketpay.domain.money import USD, Currency, Money
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import PaymentMethod
 from ticketpay.domain.processes.listing import SalesQuery
@@ -55,14 +55,17 @@ class Scenario:
     moves_on: bool = False
     raises: bool = False
     taxed: bool = False
+    abroad: bool = False
 
 
-def order(card: str = "visa", *seats: str, count: int = 1) -> Prepare:
-    """A buyer has decided what to buy."""
+def order(
+    card: str = "visa", *seats: str, count: int = 1, currency: Currency | None = None
+) -> Prepare:
+    """A buyer has decided what to buy, and what to pay in."""
 
     def decide(world: World) -> None:
         actor, key = world.scenery.actor(world.uuid()), world.uuid()
-        demand = world.scenery.demand(count, *seats)
+        demand = world.scenery.demand(count, *seats, currency=currency)
         world.requests.append(Request(place_order(actor, key, demand, card, customer=world.home)))
 
     return decide
@@ -73,6 +76,25 @@ def quoted(world: World) -> None:
     actor, key = world.scenery.actor(world.uuid()), world.uuid()
     quote = world.processes[0].app.give_quote(actor, world.scenery.demand(1, "A1"))
     world.requests.append(Request(place_order(actor, key, None, quote_id=quote.id)))
+
+
+def new_rates(world: World) -> None:
+    """An operator loads other rates."""
+    world.load_rates()
+
+
+def quoted_abroad(world: World) -> None:
+    """A buyer has a quote in dollars for an event in euros; then other rates are loaded."""
+    actor, key = world.scenery.actor(world.uuid()), world.uuid()
+    demand = world.scenery.demand(1, "A1", currency=USD)
+    quote = world.processes[0].app.give_quote(actor, demand)
+    world.load_rates()
+    world.requests.append(Request(place_order(actor, key, demand, quote_id=quote.id)))
+
+
+def show_rates(world: World, process: Process) -> str:
+    """Somebody looks at the rates."""
+    return process.app.show_rates(world.scenery.actor(world.scenery.event_id)).source
 
 
 def calculator_fails(world: World) -> None:
@@ -582,6 +604,16 @@ SCENARIOS: Final = (
     Scenario("checkout", "a card that works", pay, (order(),)),
     Scenario("checkout", "seats and standing", pay, (order("visa", "A1", "A2"),)),
     Scenario("checkout", "by quote", pay, (quoted,)),
+    Scenario("checkout", "in another currency", pay, (order(currency=USD),), abroad=True),
+    Scenario("checkout", "by quote after new rates", pay, (quoted_abroad,), abroad=True),
+    Scenario("show_rates", "after new ones", show_rates, (new_rates,), abroad=True),
+    Scenario(
+        "refunding",
+        "a sale in another currency",
+        ask_refund,
+        (order(currency=USD), done(pay), new_rates),
+        abroad=True,
+    ),
     Scenario("checkout", "its tax is asked for", pay, (order(count=2),), taxed=True),
     Scenario("checkout", "its tax is estimated", pay, (order(), calculator_fails), taxed=True),
     Scenario(

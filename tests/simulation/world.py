@@ -23,6 +23,7 @@ from tests.support.scenery import START, Scenery
 from tests.support.watched import WatchedUnitOfWork
 from ticketpay.adapters.memory import (
     MemoryCatalog,
+    MemoryRateLoader,
     MemoryTaxRates,
     MemoryUnitOfWork,
     RecordingAlerts,
@@ -44,7 +45,7 @@ from ticketpay.domain.catalog import Cancellation
 from ticketpay.domain.kernel.errors import OutcomeUnknown, TicketpayError, Unavailable
 from ticketpay.domain.kernel.ids import TenantId, UserId
 from ticketpay.domain.messaging import Answer, Message, TimerKind
-from ticketpay.domain.money import USD
+from ticketpay.domain.money import EUR, USD, Currency, RateTable
 from ticketpay.domain.payments import Payment, PaymentState, ProviderFact
 from ticketpay.domain.payouts import Payout, PayoutRules, VenueAccount
 from ticketpay.domain.pricing import Address, TaxPart, TaxQuestion
@@ -82,6 +83,9 @@ UNBILLED_EVERY: Final = 6
 
 CANCELLED_EVERY: Final = 5
 """In every so manieth world the event may be cancelled, after its first sale."""
+
+ABROAD_EVERY: Final = 8
+"""In every so manieth world the event is sold in all currencies, by rates that change."""
 
 HOME: Final = Address(street="1 Elm St", city="Austin", state="TX", zip="78701")
 
@@ -198,16 +202,22 @@ class ForgetfulTurns:
 
 
 class World:
-    """Everything that a history is made of; ``taxed`` ones ask a calculator for the tax."""
+    """Everything that a history is made of.
 
-    def __init__(self, seed: int, *, taxed: bool | None = None) -> None:
+    ``taxed`` ones ask a calculator for the tax, ``abroad`` ones sell in all currencies.
+    """
+
+    def __init__(self, seed: int, *, taxed: bool | None = None, abroad: bool | None = None) -> None:
         self.rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self.taxed = seed % TAXED_EVERY == TAXED_EVERY - 1 if taxed is None else taxed
         self.home = HOME if self.taxed else None
+        self.abroad = seed % ABROAD_EVERY == ABROAD_EVERY - 2 if abroad is None else abroad
         self.may_cancel = seed % CANCELLED_EVERY == CANCELLED_EVERY - 1
         self.billed = seed % UNBILLED_EVERY != UNBILLED_EVERY - 1
         self.tax_failures = 0
-        place = {"city": "Dallas", "state": "TX"} if self.taxed else {}
+        place: dict[str, Any] = {"city": "Dallas", "state": "TX"} if self.taxed else {}
+        if self.abroad:
+            place |= {"currency": EUR, "currencies": frozenset(Currency) - {EUR}}
         self.scenery = Scenery.seeded(seed, capacity=6, **place)
         self.clock = VirtualClock(START)
         self.alerts, self.tickets = RecordingAlerts(), RecordingTickets()
@@ -236,6 +246,9 @@ class World:
         self._orphans: list[tuple[float, Transaction]] = []
         MemoryCatalog(self.uow).load(self.scenery.catalog)
         self._connect_venue()
+        self.rate_tables = 0
+        if self.abroad:
+            self.load_rates()
         ids, chance = SeededIds(seed), SeededRandom(seed)
         self.processes = [
             self._process(name, seed, ids, chance)
@@ -275,12 +288,29 @@ class World:
         return Process(name, clock, app)
 
     def _connect_venue(self) -> None:
-        venue = VenueAccount(
-            venue_id=self.scenery.venue_id, currency=USD, provider_account=VENUE_ACCOUNT
+        for currency in Currency if self.abroad else (USD,):
+            venue = VenueAccount(
+                venue_id=self.scenery.venue_id, currency=currency, provider_account=VENUE_ACCOUNT
+            )
+            self.uow.run(self.scenery.tenant, lambda tx, one=venue: tx.venue_accounts.save(one))  # type: ignore[misc] # a default binds the loop variable
+            # What is charged is available to the platform days later; it has some money of its own.
+            ledger = self.model._world.account("").ledger
+            ledger._available[currency.code.lower()] = FLOAT_CENTS
+
+    def load_rates(self) -> RateTable:
+        """An operator loads what another source says for today."""
+        self.rate_tables += 1
+        table = RateTable(
+            units={currency: self.rng.randint(5_000, 20_000) for currency in Currency},
+            source=f"bank-{self.rate_tables}",
+            day=self.clock.now().date(),
         )
-        self.uow.run(self.scenery.tenant, lambda tx: tx.venue_accounts.save(venue))
-        # What is charged is available to the platform days later; it has some money of its own.
-        self.model._world.account("").ledger._available["usd"] = FLOAT_CENTS
+        MemoryRateLoader(self.uow).load(table, self.clock.now())
+        return table
+
+    def some_currency(self) -> Currency | None:
+        """What a buyer or a venue asks for where there is a choice."""
+        return self.rng.choice((*Currency, None)) if self.abroad else None
 
     def tax_fails(self) -> bool:
         """Whether the calculator gives no answer now, at once or after its time-out."""

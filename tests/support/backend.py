@@ -11,14 +11,21 @@ import attrs
 
 from tests.support.databases import Database, Spread
 from tests.support.scenery import START, Scenery
-from ticketpay.adapters.memory import MemoryCatalog, MemoryUnitOfWork, VirtualClock
+from ticketpay.adapters.memory import (
+    MemoryCatalog,
+    MemoryRateLoader,
+    MemoryUnitOfWork,
+    VirtualClock,
+)
 from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
+from ticketpay.adapters.postgres.exchange import PostgresRateLoader
 from ticketpay.domain.catalog import Catalog
 from ticketpay.domain.kernel.ids import TenantId, TicketTypeId
 from ticketpay.domain.messaging import InboxClaim, StreamClaim, TimerClaim
 from ticketpay.domain.orders import Order
 from ticketpay.domain.payments import Payment
 from ticketpay.ports.catalog import CatalogWriter
+from ticketpay.ports.exchange import RateLoader
 from ticketpay.ports.transactions import Tx, UnitOfWork
 
 __all__ = ["Backend", "memory", "postgres"]
@@ -37,6 +44,7 @@ class Backend:
 
     uow: UnitOfWork
     writer: CatalogWriter
+    loader: RateLoader
     home: Scenery
     away: Scenery
     now: Callable[[], datetime]
@@ -115,6 +123,7 @@ def memory(on_step: Callable[[str], None] | None = None) -> Iterator[Backend]:
     yield Backend(
         uow=uow,
         writer=writer,
+        loader=MemoryRateLoader(uow),
         home=home,
         away=away,
         now=clock.now,
@@ -144,6 +153,7 @@ def postgres(database: Database | Spread) -> Iterator[Backend]:
         yield Backend(
             uow=uow,
             writer=writer,
+            loader=PostgresRateLoader(database.owners),
             home=home,
             away=away,
             now=clock.now,

@@ -13,6 +13,7 @@ import attrs
 from tests.support.scenery import START, Scenery
 from ticketpay.adapters.memory import (
     MemoryCatalog,
+    MemoryRateLoader,
     MemoryUnitOfWork,
     RecordingAlerts,
     RecordingTickets,
@@ -27,9 +28,10 @@ from ticketpay.adapters.stripe.mapping import fact_of, refunded_cents, withdrawn
 from ticketpay.adapters.stripe.payouts import StripePayouts
 from ticketpay.domain.kernel.ids import QuoteId
 from ticketpay.domain.messaging import KeyScope, request_hash
+from ticketpay.domain.money import USD, Currency, RateTable
 from ticketpay.domain.parties import Actor
 from ticketpay.domain.payments import Payment, PaymentMethod, ProviderFact
-from ticketpay.domain.pricing import Address, Demand
+from ticketpay.domain.pricing import Address, Demand, ExchangeRules
 from ticketpay.domain.processes.checkout import PlaceOrder
 from ticketpay.entrypoints.bootstrap import App, Parts, assemble
 from ticketpay.ports.tax import TaxRates
@@ -82,6 +84,7 @@ def place_order(
     metadata: Mapping[str, str] | None = None,
     expected_total_cents: int | None = None,
     customer: Address | None = None,
+    currency: Currency | None = None,
 ) -> PlaceOrder:
     """The command that a buyer sends; ``card`` is a ``pm_`` name or what follows ``pm_card_``."""
     method = card if card.startswith("pm_") else f"pm_card_{card}"
@@ -97,6 +100,7 @@ def place_order(
         metadata=tuple(sorted((metadata or {}).items())),
         expected_total_cents=expected_total_cents,
         customer=customer,
+        currency=currency or (demand.currency if demand else None),
     )
 
 
@@ -183,6 +187,9 @@ class Sandboxed:
     state: str = "TN"
     tax_rates: TaxRates | None = None
     billed: bool = False
+    currency: Currency = USD
+    currencies: frozenset[Currency] = frozenset()
+    exchange: ExchangeRules = attrs.field(factory=ExchangeRules)
     scenery: Scenery = attrs.field(init=False)
     clock: VirtualClock = attrs.field(init=False)
     model: SandboxModel = attrs.field(init=False)
@@ -194,7 +201,12 @@ class Sandboxed:
 
     def __attrs_post_init__(self) -> None:
         self.scenery = Scenery.seeded(
-            self.seed, capacity=self.capacity, city=self.city, state=self.state
+            self.seed,
+            capacity=self.capacity,
+            city=self.city,
+            state=self.state,
+            currency=self.currency,
+            currencies=self.currencies,
         )
         self.clock = VirtualClock(START)
         self.model = SandboxModel(self.seed, self.clock.unix)
@@ -220,11 +232,16 @@ class Sandboxed:
                 )
                 if self.billed
                 else None,
+                exchange=self.exchange,
                 payouts=StripePayouts.create(
                     "sk_test_simulated", transport=self._transport, now=self.clock.now
                 ),
             )
         )
+
+    def load_rates(self, table: RateTable) -> bool:
+        """What ``ticketpay rates load`` does."""
+        return MemoryRateLoader(self.uow).load(table, self.clock.now())
 
     def receive(self, delivery: Delivery) -> None:
         """Give one delivery to the webhook endpoint and tell the provider."""

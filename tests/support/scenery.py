@@ -24,7 +24,7 @@ from ticketpay.domain.kernel.ids import (
     VenueId,
 )
 from ticketpay.domain.messaging import AggregateType, Message
-from ticketpay.domain.money import USD, Money
+from ticketpay.domain.money import USD, Currency, ExchangeRate, Money
 from ticketpay.domain.orders import Order
 from ticketpay.domain.parties import Actor, Role, Tenant
 from ticketpay.domain.payments import PAYMENT_MACHINE, Payment, ProviderRef
@@ -156,10 +156,19 @@ class Scenery:
     seats: tuple[str, ...] = SEATS
     city: str = "Nashville"
     state: str = "TN"
+    currency: Currency = USD
+    currencies: frozenset[Currency] = frozenset()
 
     @classmethod
     def seeded(
-        cls, seed: int, *, capacity: int = STANDING, city: str = "Nashville", state: str = "TN"
+        cls,
+        seed: int,
+        *,
+        capacity: int = STANDING,
+        city: str = "Nashville",
+        state: str = "TN",
+        currency: Currency = USD,
+        currencies: frozenset[Currency] = frozenset(),
     ) -> Scenery:
         """The same ids for the same seed."""
         ids = [UUID(int=(0x5CE0 << 112) + (seed << 16) + place) for place in range(5)]
@@ -172,6 +181,8 @@ class Scenery:
             capacity=capacity,
             city=city,
             state=state,
+            currency=currency,
+            currencies=currencies,
         )
 
     @property
@@ -209,20 +220,33 @@ class Scenery:
         user_id = UserId(user or uuid4())
         return Actor(tenant_id=self.tenant, user_id=user_id, role=Role.CUSTOMER)
 
-    def demand(self, count: int = 1, *seats: str, price_cents: int | None = None) -> Demand:
+    def demand(
+        self,
+        count: int = 1,
+        *seats: str,
+        price_cents: int | None = None,
+        currency: Currency | None = None,
+    ) -> Demand:
         """``count`` standing tickets and the named seats."""
         lines = []
         if count:
             lines.append(DemandLine(self.standing, count, price_cents=price_cents))
         if seats:
             lines.append(DemandLine(self.seated, len(seats), seats))
-        return Demand(self.event_id, tuple(lines))
+        return Demand(self.event_id, tuple(lines), currency)
 
-    def quote(self, demand: Demand, now: datetime, actor: Actor | None = None) -> Quote:
+    def quote(
+        self,
+        demand: Demand,
+        now: datetime,
+        actor: Actor | None = None,
+        exchange: ExchangeRate | None = None,
+    ) -> Quote:
         """A priced demand, stored nowhere."""
         return price_demand(
             self.offer,
-            demand,
+            demand if exchange is None else attrs.evolve(demand, currency=exchange.target),
+            exchange=exchange,
             quote_id=QuoteId(uuid4()),
             user_id=(actor or self.actor()).user_id,
             tier=Tier.STARTER,
@@ -231,9 +255,14 @@ class Scenery:
             now=now,
         )
 
-    def order(self, now: datetime, demand: Demand | None = None) -> Order:
+    def order(
+        self,
+        now: datetime,
+        demand: Demand | None = None,
+        exchange: ExchangeRate | None = None,
+    ) -> Order:
         """A new order, stored nowhere."""
-        quote = self.quote(demand or self.demand(), now)
+        quote = self.quote(demand or self.demand(), now, exchange=exchange)
         expires_at = now + timedelta(minutes=15)
         return Order.of(quote, order_id=OrderId(uuid4()), now=now, expires_at=expires_at)
 
@@ -272,7 +301,8 @@ class Scenery:
             venue_id=self.venue_id,
             name="The Concert",
             starts_at=START + timedelta(days=60),
-            currency=USD,
+            currency=self.currency,
+            currencies=self.currencies,
         )
 
     @property
@@ -282,13 +312,13 @@ class Scenery:
                 id=self.standing,
                 event_id=self.event_id,
                 name="Standing",
-                price=Money(PRICE_CENTS, USD),
+                price=Money(PRICE_CENTS, self.currency),
             ),
             self.seated: TicketType(
                 id=self.seated,
                 event_id=self.event_id,
                 name="Seat",
-                price=Money(SEAT_PRICE_CENTS, USD),
+                price=Money(SEAT_PRICE_CENTS, self.currency),
                 seated=True,
             ),
         }

@@ -15,14 +15,16 @@ import attrs
 
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.messaging import EMITTED, ROUTES, check_routes
+from ticketpay.domain.money import DEVELOPMENT_RATES
 from ticketpay.domain.payouts import PayoutRules
-from ticketpay.domain.pricing import FeeSchedule, tax_table
+from ticketpay.domain.pricing import ExchangeRules, FeeSchedule, tax_table
 from ticketpay.domain.processes.admission import AdmitRequest, OneAtATime
 from ticketpay.domain.processes.auditing import ChainAudit, ShowAudit, VerifyAudit
 from ticketpay.domain.processes.bookkeeping import RollUpLedger, TrialBalance, VerifyLedger
 from ticketpay.domain.processes.cancelling import CancelEvent
 from ticketpay.domain.processes.checkout import Checkout
 from ticketpay.domain.processes.estimating import EstimateFees
+from ticketpay.domain.processes.exchange_rates import ShowRates
 from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
 from ticketpay.domain.processes.janitor import Janitor
 from ticketpay.domain.processes.listing import ListSales, ShowStats
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from ticketpay.entrypoints.settings import Settings
     from ticketpay.ports.billing import PlanBilling
     from ticketpay.ports.catalog import CatalogWriter
+    from ticketpay.ports.exchange import RateLoader
     from ticketpay.ports.limits import PurchaseTurns
     from ticketpay.ports.messaging import TicketService
     from ticketpay.ports.payments import PaymentGateway, WebhookReader
@@ -96,6 +99,7 @@ __all__ = [
     "migrate",
     "now",
     "owner_dsns",
+    "rate_loader",
     "registered",
     "scraped",
     "serve_sandbox",
@@ -118,6 +122,7 @@ class Parts:
     random: Random
     alerts: Alerts
     fees: FeeSchedule = attrs.field(factory=FeeSchedule)
+    exchange: ExchangeRules = attrs.field(factory=ExchangeRules)
     refund_rules: RefundRules = attrs.field(factory=RefundRules)
     payout_rules: PayoutRules = attrs.field(factory=PayoutRules)
     hold_rules: HoldRules = attrs.field(factory=HoldRules)
@@ -137,6 +142,7 @@ class App:
     parts: Parts
     give_quote: GiveQuote
     estimate_fees: EstimateFees
+    show_rates: ShowRates
     list_sales: ListSales
     list_estimated_taxes: ListEstimatedTaxes
     show_stats: ShowStats
@@ -180,7 +186,7 @@ def assemble(
     """Wire the use cases; raises ``UnroutedEvent`` when an emitted type has no route."""
     uow, clock, ids, gateway = parts.uow, parts.clock, parts.ids, parts.gateway
     desk = FactDesk(ids=ids, alerts=parts.alerts)
-    prices, taxing = PriceBook(fees=parts.fees, taxes=tax_table()), _taxing(parts)
+    prices, taxing = _prices(parts), _taxing(parts)
     return App(
         parts=parts,
         admit=parts.admit,
@@ -190,6 +196,7 @@ def assemble(
         close=close,
         give_quote=GiveQuote(uow=uow, prices=prices, clock=clock, ids=ids, taxing=taxing),
         estimate_fees=EstimateFees(uow=uow, prices=prices, clock=clock),
+        show_rates=ShowRates(uow=uow, prices=prices, clock=clock),
         list_sales=ListSales(uow=uow),
         list_estimated_taxes=ListEstimatedTaxes(uow=uow),
         show_stats=ShowStats(uow=uow, clock=clock),
@@ -319,6 +326,10 @@ def _inbox(parts: Parts, desk: FactDesk) -> ProcessInbox:
     )
 
 
+def _prices(parts: Parts) -> PriceBook:
+    return PriceBook(fees=parts.fees, taxes=tax_table(), exchange=parts.exchange)
+
+
 def _taxing(parts: Parts) -> TaxDesk:
     return TaxDesk(rates=parts.tax_rates, alerts=parts.alerts)
 
@@ -401,6 +412,7 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
         metrics=metrics,
         admit=_admission(redis, clock) if settings.enable_rate_limiting else None,
         refund_rules=_refund_rules(settings),
+        exchange=_exchange_rules(settings),
         payout_rules=_payout_rules(settings),
         hold_rules=HoldRules(hold_days=settings.payout_hold_days),
         payouts=_payouts(settings),
@@ -408,7 +420,6 @@ def build(settings: Settings, *, worker: bool = False, reading: bool = False) ->
         turns=_turns(settings, redis) if settings.one_purchase_at_a_time else None,
         tax_rates=None if worker else _tax_rates(settings),
     )
-
     if metrics is not None:
         metrics.watch_database(lambda: backlog(uow, clock.now()))
     return _opened(parts, uow, redis)
@@ -438,6 +449,14 @@ def _opened(parts: Parts, uow: PostgresUnitOfWork, redis: RedisClient | None) ->
 def _refund_rules(settings: Settings) -> RefundRules:
     return RefundRules(
         window_days=settings.refund_window_days, approval_cents=settings.refund_approval_cents
+    )
+
+
+def _exchange_rules(settings: Settings) -> ExchangeRules:
+    """The constants price sales in development alone (S23)."""
+    play = settings.app_env == "development"
+    return ExchangeRules(
+        days_max=settings.exchange_rate_days_max, fallback=DEVELOPMENT_RATES if play else None
     )
 
 
@@ -656,6 +675,13 @@ def catalog_writer(settings: Settings) -> CatalogWriter:
     from ticketpay.adapters.postgres.catalog import PostgresCatalogWriter
 
     return PostgresCatalogWriter(owner_dsns(settings))
+
+
+def rate_loader(settings: Settings) -> RateLoader:
+    """What ``ticketpay rates load`` writes with."""
+    from ticketpay.adapters.postgres.exchange import PostgresRateLoader
+
+    return PostgresRateLoader(owner_dsns(settings))
 
 
 def serve_sandbox(words: list[str]) -> None:

@@ -1,7 +1,7 @@
 """The catalogue file: a tenant's venues, events, ticket types and stock as JSON.
 
 ``{"tenant": {id, name, slug, nexusStates?}, "venues": [{id, name, city, state, timeZone}],
-"events": [{id, venueId, name, startsAt, currency}],
+"events": [{id, venueId, name, startsAt, currency, currencies?}],
 "ticketTypes": [{id, eventId, name, priceCents, capacity, seats?}]}``; ids are UUIDs, prices are
 cents, starts are RFC 3339 in UTC. All wrong fields are named at once, by their dotted paths.
 """
@@ -35,6 +35,7 @@ _NAME_MAX: Final = 200
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NIL: Final = UUID(int=0)
 _NEXUS_STATES: Final = frozenset({"TN"})
+_NO_CURRENCIES: Final = frozenset[Currency]()
 _NO_TEXTS: Final[tuple[str, ...]] = ()
 _NOTHING: Final[Mapping[str, object]] = {}
 _SECTIONS: Final = ("tenant", "venues", "events", "ticketTypes")
@@ -120,6 +121,12 @@ class _Fields:
     def currency(self, name: str) -> Currency:
         return self._read(name, _as_currency, "one of USD, EUR, GBP, CAD", USD)
 
+    def currencies(self, name: str) -> frozenset[Currency]:
+        if name not in self.given:
+            return frozenset()
+        want = "a list of different currencies of USD, EUR, GBP, CAD"
+        return self._read(name, _as_currencies, want, _NO_CURRENCIES)
+
     def states(self, name: str, default: frozenset[str]) -> frozenset[str]:
         if name not in self.given:
             return default
@@ -196,6 +203,13 @@ def _as_currency(value: object) -> Currency | None:
         return None
 
 
+def _as_currencies(value: object) -> frozenset[Currency] | None:
+    if not isinstance(value, list):
+        return None
+    found = frozenset(map(_as_currency, value)) - {None}
+    return frozenset(c for c in found if c) if len(found) == len(value) else None
+
+
 def _as_object(value: object) -> Mapping[str, object] | None:
     return value if isinstance(value, dict) else None
 
@@ -246,13 +260,15 @@ def _venue(fields: _Fields) -> Venue:
 
 
 def _event(fields: _Fields) -> Event:
-    fields.only("id", "venueId", "name", "startsAt", "currency")
+    fields.only("id", "venueId", "name", "startsAt", "currency", "currencies")
+    currency = fields.currency("currency")
     return Event(
         id=EventId(fields.id("id")),
         venue_id=VenueId(fields.id("venueId")),
         name=fields.name("name"),
         starts_at=fields.instant("startsAt"),
-        currency=fields.currency("currency"),
+        currency=currency,
+        currencies=fields.currencies("currencies") - {currency},
     )
 
 

@@ -408,6 +408,13 @@ class Settings:
         "api, worker",
         "stripe bills venues for their plans; off gives plans to whom an admin or manager says",
     )
+    exchange_rate_days_max: int = _setting(
+        "EXCHANGE_RATE_DAYS_MAX",
+        _number,
+        3,
+        "api",
+        "no price is converted by rates that are more days old",
+    )
     taxjar_api_key: Secret = _setting(
         "TAXJAR_API_KEY",
         Secret,

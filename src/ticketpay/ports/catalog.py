@@ -8,6 +8,7 @@ from typing import Protocol
 from ticketpay.domain.audit import AuditEntry
 from ticketpay.domain.catalog import Catalog, Offer, Place
 from ticketpay.domain.kernel.ids import EventId, QuoteId, VenueId
+from ticketpay.domain.money import Money
 from ticketpay.ports.later import Later
 
 __all__ = ["CatalogReader", "CatalogWriter"]
@@ -28,8 +29,8 @@ class CatalogReader(Protocol):
         """The venue with its tenant's nexus states; None if the tenant has no such venue."""
         ...
 
-    def volume_cents(self, venue_id: VenueId, since: datetime) -> Later[int]:
-        """The sum in cents of the venue's completed payments since an instant (S18)."""
+    def volume(self, venue_id: VenueId, since: datetime) -> Later[tuple[Money, ...]]:
+        """The sums of the venue's completed payments since an instant, one per currency (S18)."""
         ...
 
 

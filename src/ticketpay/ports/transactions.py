@@ -15,6 +15,7 @@ from ticketpay.ports.audit import AuditTrail
 from ticketpay.ports.cancellations import Cancellations
 from ticketpay.ports.catalog import CatalogReader
 from ticketpay.ports.disputes import Disputes
+from ticketpay.ports.exchange import ExchangeRates
 from ticketpay.ports.inventory import Stock
 from ticketpay.ports.ledger import LedgerBook
 from ticketpay.ports.listings import Listings
@@ -34,7 +35,7 @@ T = TypeVar("T")
 
 
 class PlatformTx(Protocol):
-    """**Protocol:** what is reachable without a tenant: ids and queues, no tenant data."""
+    """**Protocol:** what is reachable without a tenant: ids, queues and rates, no tenant data."""
 
     @property
     def inbox(self) -> Inbox: ...
@@ -42,6 +43,8 @@ class PlatformTx(Protocol):
     def streams(self) -> Streams: ...
     @property
     def timers(self) -> Timers: ...
+    @property
+    def rates(self) -> ExchangeRates: ...
 
 
 class Tx(PlatformTx, Protocol):

@@ -136,7 +136,7 @@ def sale(home: Scenery) -> Iterator[Op]:
         confirmed_at=START,
     )
     yield lambda tx: tx.payments.save(paid, step, START)
-    yield lambda tx: tx.catalog.volume_cents(home.venue_id, START - timedelta(days=30))()
+    yield lambda tx: tx.catalog.volume(home.venue_id, START - timedelta(days=30))()
     yield lambda tx: tx.stock.give_back(order.id, order.tickets)
     yield from books(home, paid.amount, order, paid)
     yield from after_the_sale(paid)

@@ -88,6 +88,24 @@ def test_refunds(client: sdk.StripeClient, control: Control) -> None:
     assert refunds.cancel(again.id).status == "canceled"
 
 
+@pytest.mark.spec("S23")
+def test_a_balance_per_currency(client: sdk.StripeClient) -> None:
+    """What is charged in a currency stays in it, fee and refund too; nothing is converted."""
+    for currency in ("usd", "eur", "gbp", "cad"):
+        intent = _pay(client, currency=currency, expand=["latest_charge.balance_transaction"])
+        assert isinstance(intent.latest_charge, sdk.Charge)
+        entry = intent.latest_charge.balance_transaction
+        assert isinstance(entry, sdk.BalanceTransaction)
+        assert (entry.currency, entry.exchange_rate) == (currency, None)
+        assert {part.currency for part in entry.fee_details} == {currency}
+    client.v1.refunds.create({"payment_intent": intent.id})
+    free = {one.currency: one.amount for one in client.v1.balance.retrieve().available}
+    fee = 10_000 - free["usd"]
+    assert free == {"usd": 10_000 - fee, "eur": 10_000 - fee, "gbp": 10_000 - fee, "cad": -fee}
+    listed = client.v1.balance_transactions.list({"currency": "gbp"})
+    assert {entry.currency for entry in listed} == {"gbp"}
+
+
 def test_short_refund(client: sdk.StripeClient, control: Control) -> None:
     """Without money a refund waits for a top-up, and none is lent beyond the overdraft."""
     intent = _pay(client, "visa")

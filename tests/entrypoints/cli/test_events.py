@@ -43,11 +43,14 @@ def test_a_cancelled_event_is_refunded_while_one_watches(desk: Desk) -> None:
     work(desk)
     view = desk.json("events", "status", event, *desk.tenant)
     assert (view["orders"], view["refunded"], view["left"], view["failed"]) == (3, 3, 0, 0)
-    assert (view["cents"], view["refundedCents"], view["leftCents"]) == (cents, cents, 0)
+    money = {"currency": "USD", "cents": cents, "refundedCents": cents, "leftCents": 0}
+    assert view["money"] == [money]
     # Nobody can pay the declined order any more: it is over at once, and the next pass sees that.
     assert (view["state"], view["unfinished"], view["finishedAt"]) == ("refunding", 0, None)
     assert (view["reason"], view["requestedBy"]) == ("the singer is ill", "lee")
-    assert "refunding" in desk.run("events", "status", event, *desk.tenant).stdout
+    told = desk.run("events", "status", event, *desk.tenant).stdout
+    assert "refunding" in told
+    assert f"money back    {cents / 100:,.2f} USD" in told
     assert desk.json("ledger", "verify", *desk.tenant)["ok"] is True
 
 

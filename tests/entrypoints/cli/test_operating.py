@@ -8,12 +8,15 @@ import sys
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+import attrs
 import httpx
 import psycopg
 import pytest
 from click.testing import CliRunner
 
 from tests.entrypoints.cli.desk import SECRET, Desk
+from tests.support.sandboxed import place_order
+from ticketpay.domain.money import EUR
 from ticketpay.entrypoints.cli.main import cli
 from ticketpay.entrypoints.cli.shell import EXIT_CODES
 from ticketpay.entrypoints.http.auth import issue_token
@@ -46,6 +49,32 @@ def test_a_quote_is_priced_and_not_kept(desk: Desk) -> None:
     text = desk.run(*words, "--type", f"{desk.home.standing}:2").stdout
     assert f"{found['totalCents'] / 100:,.2f}" in text
     assert changed(desk, before) == {}
+
+
+@pytest.mark.spec("S23")
+def test_currencies_are_shown(desk: Desk) -> None:
+    """A quote, an order and a payment in euros say by which rate; others that there is none."""
+    home = attrs.evolve(desk.home, currencies=frozenset({EUR}))
+    desk.database.load(home.catalog)
+    words = ("quote", *desk.tenant, "--event", home.event_id, "--type", f"{home.standing}:2")
+    priced = desk.json(*words, "--currency", "eur")
+    assert [ticket["priceCents"] for ticket in priced["tickets"]] == [4_250, 4_250]
+    assert (
+        "1 USD = 0.85 EUR (development, 2025-01-01)" in desk.run(*words, "--currency", "EUR").stdout
+    )
+    assert desk.refused(*words, "--currency", "GBP", code=4)["code"] == "CURRENCY_MISMATCH"
+    assert desk.refused(*words, "--currency", "XXX", code=4)["code"] == "CURRENCY_UNSUPPORTED"
+    paid = desk.buy("visa")
+    demand = home.demand(1, currency=EUR)
+    answer = desk.app.checkout(place_order(home.actor(), uuid4(), demand)).body
+    listed = {one["id"]: one for one in desk.json("orders", "list", *desk.tenant)}
+    assert listed[str(paid.order_id)]["exchangeRate"] is None
+    assert listed[str(answer["orderId"])]["exchangeRate"] == answer["exchangeRate"]
+    assert "0.85 EUR = 1 USD" in desk.run("orders", "list", *desk.tenant).stdout
+    for shown in (("orders", "show", answer["orderId"]), ("payments", "show", answer["id"])):
+        assert "1 USD = 0.85 EUR" in desk.run(*shown, *desk.tenant).stdout
+    plain = desk.run("payments", "show", paid.id, *desk.tenant).stdout
+    assert "none: in the event's own currency" in plain
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,7 @@ class World:
             list_sales=cast("Any", self.list_sales),
             show_stats=cast("Any", self.show_stats),
             list_estimated_taxes=unused,
+            show_rates=unused,
             redis_state=self.redis_state,
             checkout=cast("Any", self.checkout),
             confirm_payment=cast("Any", self.confirm),

@@ -24,7 +24,7 @@ from ticketpay.adapters.memory import (
 from ticketpay.adapters.sandbox.delivery import sign
 from ticketpay.adapters.stripe.webhook import StripeWebhooks
 from ticketpay.domain.kernel.errors import NotFound, OutcomeUnknown
-from ticketpay.domain.money import Money
+from ticketpay.domain.money import DEVELOPMENT_RATES, EUR, Money, RateTable
 from ticketpay.domain.payments import (
     ChargeRequest,
     Failure,
@@ -35,6 +35,7 @@ from ticketpay.domain.payments import (
     ProviderStatus,
     ProviderUnavailable,
 )
+from ticketpay.domain.pricing import ExchangeRules
 from ticketpay.entrypoints.bootstrap import App, Parts, assemble
 from ticketpay.entrypoints.http import create_app
 from ticketpay.entrypoints.http.operations import Operation
@@ -114,9 +115,11 @@ class Shop:
         capacity: int = 1_000,
         log_level: str = "error",
         billing: PlanBilling | None = None,
+        rates: RateTable | None = DEVELOPMENT_RATES,
     ) -> Shop:
-        """A shop with one tenant and its concert."""
-        uow, scenery = MemoryUnitOfWork(), Scenery.seeded(1, capacity=capacity)
+        """A shop with one tenant and its concert, sold in euros, too."""
+        uow = MemoryUnitOfWork()
+        scenery = Scenery.seeded(1, capacity=capacity, currencies=frozenset({EUR}))
         MemoryCatalog(uow).load(scenery.catalog)
         parts = Parts(
             uow=cast("Any", uow),
@@ -128,6 +131,7 @@ class Shop:
             random=SeededRandom(1),
             alerts=RecordingAlerts(),
             billing=billing,
+            exchange=ExchangeRules(fallback=rates),
         )
         app, settings = assemble(parts), attrs.evolve(settings, log_level=log_level)
         served = create_app(app, settings, ready=lambda: True)

@@ -120,6 +120,7 @@ SCENES: dict[str, Scene] = {
     "subscribe": lambda of: {"id": of.venue, "body": {"plan": "enterprise"}},
     "unsubscribe": lambda of: {"id": of.venue},
     "calculate_fees": _estimate,
+    "exchange_rates": lambda _: {},
     "transactions": lambda of: {"params": {"venueId": of.venue}},
     "stats": lambda _: {},
 }
@@ -195,7 +196,7 @@ class Somebody:
 
 
 # What belongs to the tenant and not to one user: everybody there may ask about it.
-COMMON = {"quote", "pay", "calculate_fees", "stats"}
+COMMON = {"quote", "pay", "calculate_fees", "exchange_rates", "stats"}
 
 
 def strangers(operation: Operation) -> Iterator[Somebody]:

@@ -49,9 +49,11 @@ UNSPOKEN = {
     "AMOUNT_NOT_INTEGER",
     "CURRENCY_UNSUPPORTED",
     "EVENT_CANCELLED",
+    "EXCHANGE_RATES_CONFLICT",
     "LEDGER_ERROR",
     "METHOD_NOT_ALLOWED",
     "MONEY_ERROR",
+    "POSTING_MIXED",
     "POSTING_UNBALANCED",
     "REJECTED",
     "TICKETPAY_ERROR",
@@ -136,6 +138,10 @@ def answers(shop: Shop) -> Iterator[tuple[str, httpx.Response]]:
     estimate = {"venueId": str(shop.scenery.venue_id), "amountCents": 12_345, "ticketCount": 2}
     yield ask("calculate_fees", body=estimate)
     yield ask("calculate_fees", body={**estimate, "venueId": str(uuid4())})
+    yield ask("exchange_rates")
+    for code in ("EUR", "gbp"):
+        yield ask("pay", body=shop.purchase(currency=code))
+        yield ask("quote", body={**wish, "currency": code})
     yield ask("transactions", params={"limit": "1"})
     yield ask("transactions", params={"limit": "0", "cursor": "x"})
     yield ask("transactions", params={"venueId": str(uuid4())})

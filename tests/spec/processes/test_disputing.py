@@ -511,6 +511,28 @@ def test_a_lost_dispute_is_shared_anew(system: Sandboxed, cents: int) -> None:
     assert len(anew.entries) <= len(whole)
 
 
+@pytest.mark.spec("S24", "S27")
+@pytest.mark.parametrize("won_first", [True, False])
+def test_the_last_dispute_ends_the_tickets(system: Sandboxed, won_first: bool) -> None:  # noqa: FBT001 - drawn
+    """All the money is lost while another dispute is open here: the end of that one voids the tickets."""
+    payment = sell(system)
+    work(system)
+    part = notice(payment, provider_dispute_id="dp_2", amount=Money(500, payment.amount.currency))
+    hear(system, payment, part)
+    won, lost = (
+        attrs.evolve(part, state=DisputeState.WON),
+        notice(payment, state=DisputeState.LOST),
+    )
+    for heard in (won, lost) if won_first else (lost, won):
+        hear(system, payment, heard)
+    work(system)
+    words = [m.type.removeprefix("order.tickets_") for m in system.tickets.delivered]
+    assert words[-1] == "voided"
+    assert words.count("voided") == 1
+    assert sorted(n for d in disputes(system) for n in d.tickets) == [1, 2]
+    assert ask(system, payment).body["code"] == "CHARGED_BACK"
+
+
 def test_a_settled_inbox(system: Sandboxed) -> None:
     """Every event of a dispute says in the inbox what came of it."""
     payment = sell(system)

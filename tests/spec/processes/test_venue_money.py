@@ -214,7 +214,7 @@ def test_what_cannot_be_paid_out(system: Sandboxed) -> None:
     for cents in (0, -5):
         with pytest.raises(PayoutAmountInvalid):
             ask(system, cents)
-    assert ask(system, 50_000, currency=Currency("EUR")).body["code"] == "INSUFFICIENT_FUNDS"
+    assert ask(system, 50_000, currency=Currency("EUR")).body["code"] == "CURRENCY_MISMATCH"
     assert ask(system, 9_999_999).body["code"] == "INSUFFICIENT_FUNDS"
     limit_day(system, 20_000)
     assert ask(system, 20_001).body["code"] == "DAILY_LIMIT"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ticketpay.adapters.memory.catalog import MemoryCatalog
+from ticketpay.adapters.memory.exchange import MemoryRateLoader
 from ticketpay.adapters.memory.limits import MemoryPurchaseTurns, MemoryRateLimiter
 from ticketpay.adapters.memory.store import SerializationFailure, Transaction
 from ticketpay.adapters.memory.system import (
@@ -21,6 +22,7 @@ __all__ = [
     "MemoryCatalog",
     "MemoryPurchaseTurns",
     "MemoryRateLimiter",
+    "MemoryRateLoader",
     "MemoryTaxRates",
     "MemoryUnitOfWork",
     "RecordingAlerts",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import attrs
 
 from ticketpay.adapters.memory.store import TenantTables, known
-from ticketpay.domain.catalog import Cancellation, CancellationProgress, EventCancelled
+from ticketpay.domain.catalog import Cancellation, CancellationProgress, EventCancelled, MoneyBack
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import EventId, PaymentId
 from ticketpay.domain.payments import Payment, PaymentState
@@ -72,13 +72,11 @@ class MemoryCancellations:
         return known(
             CancellationProgress(
                 orders=len(paid),
-                cents=sum(p.received_cents for p in paid),
                 begun=len(paid) - len(left),
-                begun_cents=sum(begun.values()),
                 refunded=sum(done[p.id] >= p.received_cents for p in paid),
-                refunded_cents=sum(done.values()),
                 failed=sum(any(map(_has_failed, refunds[p.id])) for p in left),
                 unfinished=sum(p.state not in over for p in payments),
+                money=_money(paid, begun, done),
             )
         )
 
@@ -89,6 +87,21 @@ class MemoryCancellations:
         """Those that nobody has to agree to any more."""
         refunds = self.tables.refunds.values()
         return [r for r in refunds if r.payment_id == payment.id and not r.needs_approval]
+
+
+def _money(
+    paid: list[Payment], begun: Mapping[PaymentId, int], done: Mapping[PaymentId, int]
+) -> tuple[MoneyBack, ...]:
+    currencies = sorted({p.amount.currency for p in paid}, key=lambda currency: currency.code)
+    return tuple(
+        MoneyBack(
+            currency=currency,
+            cents=sum(p.received_cents for p in paid if p.amount.currency is currency),
+            begun_cents=sum(begun[p.id] for p in paid if p.amount.currency is currency),
+            refunded_cents=sum(done[p.id] for p in paid if p.amount.currency is currency),
+        )
+        for currency in currencies
+    )
 
 
 def _cents(refunds: Iterable[Refund]) -> int:

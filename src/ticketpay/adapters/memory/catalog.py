@@ -13,6 +13,7 @@ from ticketpay.domain.catalog import Catalog, Offer, Place, StockedType
 from ticketpay.domain.inventory import SoldOut
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TenantId, VenueId
+from ticketpay.domain.money import Currency, Money
 from ticketpay.domain.payments import PaymentState
 from ticketpay.ports.later import Later
 
@@ -42,17 +43,14 @@ class MemoryCatalogReader:
         tenant = self.tables.tenants.get(self.tenant_id)
         return known(Place(venue, tenant.nexus_states) if venue and tenant else None)
 
-    def volume_cents(self, venue_id: VenueId, since: datetime) -> Later[int]:
-        return known(
-            sum(
-                payment.amount.cents
-                for payment in self.tables.payments.values()
-                if payment.venue_id == venue_id
-                and payment.state is PaymentState.COMPLETED
-                and payment.confirmed_at is not None
-                and payment.confirmed_at >= since
-            )
-        )
+    def volume(self, venue_id: VenueId, since: datetime) -> Later[tuple[Money, ...]]:
+        sums: dict[Currency, Money] = {}
+        for payment in self.tables.payments.values():
+            mine = payment.venue_id == venue_id and payment.state is PaymentState.COMPLETED
+            if mine and payment.confirmed_at is not None and payment.confirmed_at >= since:
+                currency = payment.amount.currency
+                sums[currency] = sums.get(currency, Money.zero(currency)) + payment.amount
+        return known(tuple(sums.values()))
 
     def _offer(self, event_id: EventId) -> Offer | None:
         event = self.tables.events.get(event_id)

@@ -9,7 +9,7 @@ import attrs
 from ticketpay.adapters.memory.store import Store, TenantTables, known
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import VenueId
-from ticketpay.domain.ledger import Account, AccountKind, Balance, Booked, Posting
+from ticketpay.domain.ledger import Account, AccountKind, Balance, Booked, Posting, PostingMixed
 from ticketpay.domain.ledger.verification import CLEARING
 from ticketpay.ports.later import Later
 
@@ -26,6 +26,8 @@ class MemoryLedger:
     def post(self, posting: Posting) -> None:
         if self.tables.postings.lock(posting.key) is not None:
             raise Conflict(f"{posting.key} is booked already")
+        if any(entry.account.currency is not posting.currency for entry in posting.entries):
+            raise PostingMixed(f"posting {posting.key} mixes currencies")
         self.tables.postings.put(posting.key, posting)
         self.tables.tail.put(self.store.number(), posting)
 

@@ -125,4 +125,5 @@ def _summary(order: Order) -> OrderSummary:
         total_cents=order.total.cents,
         ticket_count=order.ticket_count,
         created_at=order.created_at,
+        exchange=order.exchange,
     )

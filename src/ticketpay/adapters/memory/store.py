@@ -7,7 +7,7 @@ the commit. Every tenant has its own tables; queues are the platform's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -39,7 +39,7 @@ from ticketpay.domain.messaging import (
     StreamKey,
     TimerKind,
 )
-from ticketpay.domain.money import Currency
+from ticketpay.domain.money import Currency, RateTable
 from ticketpay.domain.orders import Order
 from ticketpay.domain.parties import Tenant
 from ticketpay.domain.payments import Payment, Retry
@@ -54,6 +54,7 @@ __all__ = [
     "EventRow",
     "Hold",
     "KeyRow",
+    "LoadedRates",
     "Move",
     "PlatformTables",
     "SerializationFailure",
@@ -273,6 +274,14 @@ class TimerRow:
     error: str = ""
 
 
+@attrs.frozen
+class LoadedRates:
+    """What a source has said for a day, and when it was loaded."""
+
+    table: RateTable
+    loaded_at: datetime
+
+
 @attrs.frozen(kw_only=True)
 class Move:
     """The record of one step of a state machine."""
@@ -330,6 +339,7 @@ class PlatformTables:
         self.streams: Table[StreamKey, StreamHead] = Table(store)
         self.due_streams: Table[StreamKey, None] = Table(store)
         self.timers: Table[TimerKey, TimerRow] = Table(store)
+        self.rates: Table[tuple[str, date], LoadedRates] = Table(store)
 
 
 class Store:
@@ -354,6 +364,10 @@ class Store:
         if tables is None:
             tables = self._tenants[tenant] = TenantTables(self)
         return tables
+
+    def tenants(self) -> tuple[TenantTables, ...]:
+        """The tables of all tenants."""
+        return tuple(self._tenants.values())
 
     def number(self) -> int:
         """A number that is higher than all before; gaps are possible, as in a sequence."""

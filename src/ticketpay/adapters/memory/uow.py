@@ -18,6 +18,7 @@ from ticketpay.adapters.memory.audit import MemoryAudit
 from ticketpay.adapters.memory.cancellations import MemoryCancellations
 from ticketpay.adapters.memory.catalog import MemoryCatalogReader
 from ticketpay.adapters.memory.disputes import MemoryDisputes
+from ticketpay.adapters.memory.exchange import MemoryExchangeRates
 from ticketpay.adapters.memory.idempotency import MemoryIdempotencyKeys
 from ticketpay.adapters.memory.ledger import MemoryLedger
 from ticketpay.adapters.memory.listings import MemoryListings
@@ -55,6 +56,7 @@ class MemoryPlatformTx:
     inbox: MemoryInbox
     streams: MemoryStreams
     timers: MemoryTimers
+    rates: MemoryExchangeRates
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +67,7 @@ class MemoryTx:
     inbox: MemoryInbox
     streams: MemoryStreams
     timers: MemoryTimers
+    rates: MemoryExchangeRates
     idempotency: MemoryIdempotencyKeys
     catalog: MemoryCatalogReader
     quotes: MemoryQuotes
@@ -113,7 +116,12 @@ class MemoryUnitOfWork:
 
     def platform(self, fn: Callable[[PlatformTx], T], near: TenantId | None = None) -> T:  # noqa: ARG002 - there is one store
         store = self.store
-        tx = MemoryPlatformTx(MemoryInbox(store), MemoryStreams(store), MemoryTimers(store))
+        tx = MemoryPlatformTx(
+            MemoryInbox(store),
+            MemoryStreams(store),
+            MemoryTimers(store),
+            MemoryExchangeRates(store),
+        )
         return self._repeat(lambda: fn(tx))
 
     def everywhere(
@@ -177,6 +185,7 @@ class MemoryUnitOfWork:
             inbox=MemoryInbox(store),
             streams=MemoryStreams(store),
             timers=MemoryTimers(store),
+            rates=MemoryExchangeRates(store),
             idempotency=MemoryIdempotencyKeys(tables, self._takeover_seconds),
             catalog=MemoryCatalogReader(tenant, tables),
             quotes=MemoryQuotes(tables),

@@ -10,8 +10,9 @@ from uuid import UUID
 import attrs
 
 from ticketpay.adapters.postgres.statements import load
-from ticketpay.domain.catalog import Cancellation, CancellationProgress
+from ticketpay.domain.catalog import Cancellation, CancellationProgress, MoneyBack
 from ticketpay.domain.kernel.ids import EventId, PaymentId
+from ticketpay.domain.money import Currency
 
 if TYPE_CHECKING:
     from ticketpay.adapters.postgres.session import Session
@@ -38,8 +39,22 @@ def _one(rows: Sequence[tuple[Any, ...]]) -> Cancellation | None:
 
 
 def _progress(rows: Sequence[tuple[Any, ...]]) -> CancellationProgress:
-    names = [field.name for field in attrs.fields(CancellationProgress)]
-    return CancellationProgress(**dict(zip(names, rows[0], strict=True)))
+    money = tuple(
+        MoneyBack(currency=Currency(currency), cents=cents, begun_cents=begun, refunded_cents=done)
+        for currency, orders, cents, _, begun, _, done, *_ in rows
+        if orders
+    )
+    orders, _, begun, _, refunded, _, failed, unfinished = (
+        sum(row[place] for row in rows) for place in range(1, 9)
+    )
+    return CancellationProgress(
+        orders=orders,
+        begun=begun,
+        refunded=refunded,
+        failed=failed,
+        unfinished=unfinished,
+        money=money,
+    )
 
 
 @attrs.frozen

@@ -35,7 +35,7 @@ _CANCELLATIONS: Final = load("cancellations")
 def _offer(rows: Sequence[tuple[Any, ...]]) -> Offer | None:
     if not rows:
         return None
-    event, venue, name, starts_at, currency, on_sale, *place = rows[0][:11]
+    event, venue, name, starts_at, currency, on_sale, others, *place = rows[0][:12]
     money = Currency(currency)
     return Offer(
         event=Event(
@@ -45,20 +45,25 @@ def _offer(rows: Sequence[tuple[Any, ...]]) -> Offer | None:
             starts_at=starts_at.astimezone(UTC),
             currency=money,
             on_sale=on_sale,
+            currencies=frozenset(map(Currency, others)),
         ),
         venue=Venue(id=venue, name=place[0], city=place[1], state=place[2], time_zone=place[3]),
         nexus_states=frozenset(place[4]),
         types={
-            TicketTypeId(row[11]): TicketType(
-                id=row[11],
+            TicketTypeId(row[12]): TicketType(
+                id=row[12],
                 event_id=event,
-                name=row[12],
-                price=Money(row[13], money),
-                seated=row[14],
+                name=row[13],
+                price=Money(row[14], money),
+                seated=row[15],
             )
             for row in rows
         },
     )
+
+
+def _sums(rows: Sequence[tuple[Any, ...]]) -> tuple[Money, ...]:
+    return tuple(Money(int(cents), Currency(currency)) for currency, cents in rows)
 
 
 def _place(rows: Sequence[tuple[Any, ...]]) -> Place | None:
@@ -86,9 +91,9 @@ class PostgresCatalog:
         values = {"tenant": self.session.tenant_id, "venue": venue_id}
         return self.session.read(_SQL["place"], values, _place)
 
-    def volume_cents(self, venue_id: VenueId, since: datetime) -> Later[int]:
+    def volume(self, venue_id: VenueId, since: datetime) -> Later[tuple[Money, ...]]:
         values = {"tenant": self.session.tenant_id, "venue": venue_id, "since": since}
-        return self.session.read(_SQL["volume"], values, lambda rows: int(rows[0][0]))
+        return self.session.read(_SQL["volume"], values, _sums)
 
 
 @attrs.frozen
@@ -214,6 +219,7 @@ def _event_values(tenant: TenantId, event: Event) -> dict[str, object]:
         "starts_at": event.starts_at,
         "currency": event.currency.code,
         "on_sale": event.on_sale,
+        "currencies": sorted(currency.code for currency in event.currencies),
     }
 
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TicketTypeId, UserId, VenueId
-from ticketpay.domain.money import Currency, Rate
+from ticketpay.domain.money import Currency, ExchangeRate, Rate
 from ticketpay.domain.pricing import Charge, ChargeKind, Quote, TicketLine
 
-__all__ = ["charges_from", "charges_to", "dump", "quote_from", "quote_to"]
+__all__ = [
+    "charges_from",
+    "charges_to",
+    "dump",
+    "exchange_from",
+    "exchange_to",
+    "quote_from",
+    "quote_to",
+]
 
 
 def dump(value: object) -> str:
@@ -46,6 +54,32 @@ def charges_from(rows: Iterable[Any]) -> tuple[Charge, ...]:
     )
 
 
+def exchange_to(rate: ExchangeRate | None) -> dict[str, object]:
+    """A rate as named values; its target is the currency of what it is stored with."""
+    return {
+        "base": rate and rate.base.code,
+        "numerator": rate and rate.numerator,
+        "denominator": rate and rate.denominator,
+        "source": rate and rate.source,
+        "day": rate and rate.day,
+    }
+
+
+def exchange_from(target: str, values: Sequence[Any]) -> ExchangeRate | None:
+    """The inverse of ``exchange_to``, in the order of its values."""
+    base, numerator, denominator, source, day = values
+    if base is None:
+        return None
+    return ExchangeRate(
+        base=Currency(base),
+        target=Currency(target),
+        numerator=numerator,
+        denominator=denominator,
+        source=source,
+        day=day,
+    )
+
+
 def quote_to(quote: Quote) -> str:
     """A quote as a document."""
     tickets = [
@@ -64,8 +98,19 @@ def quote_to(quote: Quote) -> str:
             "jurisdiction": quote.tax_jurisdiction,
             "taxDate": quote.tax_date.isoformat(),
             "expiresAt": quote.expires_at.isoformat(),
+            "exchange": None if quote.exchange is None else _exchange_row(quote.exchange),
         }
     )
+
+
+def _exchange_row(rate: ExchangeRate) -> list[object]:
+    base, numerator, denominator, source, _ = exchange_to(rate).values()
+    return [base, numerator, denominator, source, rate.day.isoformat()]
+
+
+def _quoted_exchange(target: str, row: Sequence[Any] | None) -> ExchangeRate | None:
+    """Quotes of earlier releases have none."""
+    return exchange_from(target, [*row[:4], date.fromisoformat(row[4])]) if row else None
 
 
 def quote_from(document: Mapping[str, Any]) -> Quote:
@@ -84,4 +129,5 @@ def quote_from(document: Mapping[str, Any]) -> Quote:
         tax_jurisdiction=document["jurisdiction"],
         tax_date=date.fromisoformat(document["taxDate"]),
         expires_at=datetime.fromisoformat(document["expiresAt"]),
+        exchange=_quoted_exchange(document["currency"], document.get("exchange")),
     )

@@ -16,6 +16,7 @@ from psycopg import errors as pg
 from ticketpay.domain.catalog import EventCancelled
 from ticketpay.domain.inventory import SeatUnavailable, SoldOut
 from ticketpay.domain.kernel.errors import Conflict, Forbidden, TicketpayError, Unavailable
+from ticketpay.domain.ledger import PostingMixed
 
 __all__ = ["CONSTRAINTS", "as_owner", "connect", "is_retryable", "translate"]
 
@@ -32,6 +33,7 @@ CONSTRAINTS: Final[dict[str, type[TicketpayError]]] = {
     "stock_holds_tenant_id_order_id_fkey": Conflict,
     "payments_one_open": Conflict,
     "ledger_postings_pkey": Conflict,
+    "ledger_entries_account_currency": PostingMixed,
     "order_version": Conflict,
     "payment_version": Conflict,
     "refund_version": Conflict,

@@ -58,6 +58,7 @@ class PostgresLedger:
                 "tenant": self.session.tenant_id,
                 "key": posting.key,
                 "posted_at": posting.posted_at,
+                "currency": posting.currency.code,
                 "ids": [account.id for account in accounts],
                 "kinds": [account.kind.value for account in accounts],
                 "parties": [account.party for account in accounts],

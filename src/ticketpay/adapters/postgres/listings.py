@@ -11,6 +11,7 @@ from uuid import UUID
 
 import attrs
 
+from ticketpay.adapters.postgres.documents import exchange_from
 from ticketpay.adapters.postgres.sales import sales_of
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
@@ -50,6 +51,7 @@ def _order(row: tuple[Any, ...]) -> OrderSummary:
         total_cents=row[6],
         ticket_count=row[7],
         created_at=row[8].astimezone(UTC),
+        exchange=exchange_from(row[5], row[9:14]),
     )
 
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ticketpay.adapters.postgres.documents import charges_from, charges_to, dump
+from ticketpay.adapters.postgres.documents import (
+    charges_from,
+    charges_to,
+    dump,
+    exchange_from,
+    exchange_to,
+)
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
@@ -46,6 +52,7 @@ def _order(rows: Sequence[tuple[Any, ...]]) -> Order | None:
         expires_at=row[13].astimezone(UTC),
         version=row[14],
         charges=charges_from(row[15] or ()),
+        exchange=exchange_from(row[5], row[16:21]),
     )
 
 
@@ -88,6 +95,7 @@ class PostgresOrders:
                 "expires_at": order.expires_at,
                 "version": order.version,
                 "tax_estimated": order.tax_estimated,
+                **exchange_to(order.exchange),
             },
         )
         self._add_tickets(order)

@@ -128,6 +128,8 @@ CREATE TABLE events (
     starts_at timestamptz NOT NULL,
     currency  text NOT NULL,
     on_sale   boolean NOT NULL,
+    -- What else buyers may pay in.
+    currencies text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, venue_id) REFERENCES venues
 );
@@ -198,7 +200,17 @@ CREATE TABLE orders (
     updated_at       timestamptz NOT NULL,
     version          bigint NOT NULL,
     tax_estimated    boolean NOT NULL DEFAULT false,
-    PRIMARY KEY (tenant_id, id)
+    -- The rate by which it was priced; its target is the order's currency.
+    base_currency    text,
+    rate_numerator   bigint,
+    rate_denominator bigint,
+    rate_source      text,
+    rate_day         date,
+    PRIMARY KEY (tenant_id, id),
+    CONSTRAINT orders_exchange CHECK (
+        num_nonnulls(base_currency, rate_numerator, rate_denominator, rate_source, rate_day) = 0
+        OR (num_nulls(base_currency, rate_numerator, rate_denominator, rate_source, rate_day) = 0
+            AND base_currency <> currency AND rate_numerator > 0 AND rate_denominator > 0))
 );
 CREATE INDEX orders_tax_estimated ON orders (tenant_id, created_at, id) WHERE tax_estimated;
 
@@ -404,14 +416,18 @@ CREATE TABLE ledger_accounts (
     currency  text NOT NULL,
     bucket    text NOT NULL,
     PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, kind, party, subject, currency, bucket)
+    UNIQUE (tenant_id, kind, party, subject, currency, bucket),
+    CONSTRAINT ledger_accounts_currency UNIQUE (tenant_id, id, currency)
 );
 
+-- A posting has one currency, its entries have it, and their accounts: wrong code cannot mix them.
 CREATE TABLE ledger_postings (
     tenant_id uuid NOT NULL,
     key       text NOT NULL,
     posted_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, key)
+    currency  text NOT NULL,
+    PRIMARY KEY (tenant_id, key),
+    CONSTRAINT ledger_postings_currency UNIQUE (tenant_id, key, currency)
 );
 
 CREATE TABLE ledger_entries (
@@ -420,9 +436,12 @@ CREATE TABLE ledger_entries (
     line        integer NOT NULL,
     account_id  uuid NOT NULL,
     cents       bigint NOT NULL CHECK (cents <> 0),
+    currency    text NOT NULL,
     PRIMARY KEY (tenant_id, posting_key, line),
-    FOREIGN KEY (tenant_id, posting_key) REFERENCES ledger_postings,
-    FOREIGN KEY (tenant_id, account_id) REFERENCES ledger_accounts
+    CONSTRAINT ledger_entries_posting
+        FOREIGN KEY (tenant_id, posting_key, currency) REFERENCES ledger_postings (tenant_id, key, currency),
+    CONSTRAINT ledger_entries_account_currency
+        FOREIGN KEY (tenant_id, account_id, currency) REFERENCES ledger_accounts (tenant_id, id, currency)
 );
 CREATE INDEX ledger_entries_account ON ledger_entries (tenant_id, account_id);
 
@@ -863,3 +882,18 @@ INSERT INTO machine_moves (machine, from_state, event, to_state) VALUES
     ('subscription', 'past_due', 'fail', 'past_due'),
     ('subscription', 'past_due', 'cancel', 'cancelled'),
     ('subscription', 'cancelled', 'cancel', 'cancelled');
+
+-- Exchange rates: what a source says for a day, the same for all tenants.
+CREATE TABLE exchange_rates (
+    day       date NOT NULL,
+    source    text NOT NULL,
+    currency  text NOT NULL,
+    units     bigint NOT NULL CHECK (units > 0),
+    loaded_at timestamptz NOT NULL,
+    PRIMARY KEY (day, source, currency),
+    -- The constants of development are in the code, and price nothing elsewhere.
+    CHECK (source <> 'development')
+);
+
+-- Append-only by grant: only the owner loads.
+GRANT SELECT ON exchange_rates TO ticketpay_app, ticketpay_worker;

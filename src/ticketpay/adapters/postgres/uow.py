@@ -24,6 +24,7 @@ from ticketpay.adapters.postgres.cancellations import PostgresCancellations
 from ticketpay.adapters.postgres.catalog import PostgresCatalog, PostgresQuotes
 from ticketpay.adapters.postgres.disputes import PostgresDisputes
 from ticketpay.adapters.postgres.errors import is_retryable, translate
+from ticketpay.adapters.postgres.exchange import PostgresExchangeRates
 from ticketpay.adapters.postgres.idempotency import PostgresIdempotencyKeys
 from ticketpay.adapters.postgres.ledger import PostgresLedger
 from ticketpay.adapters.postgres.listings import PostgresListings
@@ -195,6 +196,10 @@ class PostgresTx:
     @property
     def audit(self) -> PostgresAudit:
         return PostgresAudit(self.session)
+
+    @property
+    def rates(self) -> PostgresExchangeRates:
+        return PostgresExchangeRates(self.session)
 
     @property
     def inbox(self) -> PostgresInbox:

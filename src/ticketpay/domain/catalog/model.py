@@ -16,6 +16,7 @@ __all__ = [
     "CancellationProgress",
     "Catalog",
     "Event",
+    "MoneyBack",
     "Offer",
     "Place",
     "StockedType",
@@ -37,7 +38,10 @@ class Venue:
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """A concert: its start in UTC and whether it is on sale."""
+    """A concert: its start in UTC and whether it is on sale.
+
+    ``currency`` is what its prices are in, ``currencies`` what else buyers may pay in (S23).
+    """
 
     id: EventId
     venue_id: VenueId
@@ -45,6 +49,7 @@ class Event:
     starts_at: datetime
     currency: Currency
     on_sale: bool = True
+    currencies: frozenset[Currency] = frozenset()
 
 
 @attrs.frozen(kw_only=True)
@@ -114,8 +119,18 @@ class Cancellation:
 
 
 @attrs.frozen(kw_only=True)
+class MoneyBack:
+    """What the paid orders in one ``currency`` have cost, what is begun and what has arrived; cents."""
+
+    currency: Currency
+    cents: int
+    begun_cents: int
+    refunded_cents: int
+
+
+@attrs.frozen(kw_only=True)
 class CancellationProgress:
-    """The paid orders of an event and their money in cents, counted from payments and refunds.
+    """The paid orders of an event, and their ``money`` by currency, from payments and refunds.
 
     ``begun`` are the orders of which all is on its way back or has arrived, ``refunded`` those of
     which all has arrived, ``failed`` those whose refund the provider has not made. ``unfinished`` are
@@ -123,10 +138,8 @@ class CancellationProgress:
     """
 
     orders: int
-    cents: int
     begun: int
-    begun_cents: int
     refunded: int
-    refunded_cents: int
     failed: int
     unfinished: int
+    money: tuple[MoneyBack, ...] = ()

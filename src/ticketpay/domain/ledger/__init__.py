@@ -4,13 +4,13 @@ Vocabulary: a *posting* is one balanced, immutable movement with a unique busine
 *entry* is its effect on one account (debits positive, credits negative, in cents); a *balance*
 is checkpoint + tail.
 
-Guarantees: every posting sums to zero per currency; a business key books once; entries are never
+Guarantees: every posting has one currency and sums to zero; a business key books once; entries are never
 changed; nothing rests in ``rounding``. SQL: ``adapters/postgres/sql/ledger.sql``.
 """
 
 from __future__ import annotations
 
-from ticketpay.domain.ledger.errors import LedgerError, PostingUnbalanced
+from ticketpay.domain.ledger.errors import LedgerError, PostingMixed, PostingUnbalanced
 from ticketpay.domain.ledger.model import (
     PLATFORM,
     Account,
@@ -54,6 +54,7 @@ __all__ = [
     "LedgerReport",
     "PayoutBooks",
     "Posting",
+    "PostingMixed",
     "PostingUnbalanced",
     "ProviderTotal",
     "RefundBooks",

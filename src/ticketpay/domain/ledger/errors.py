@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ticketpay.domain.kernel.errors import Rejected
 
-__all__ = ["LedgerError", "PostingUnbalanced"]
+__all__ = ["LedgerError", "PostingMixed", "PostingUnbalanced"]
 
 
 class LedgerError(Rejected):
@@ -12,6 +12,12 @@ class LedgerError(Rejected):
 
     code = "LEDGER_ERROR"
     title = "The ledger refuses this movement"
+
+
+class PostingMixed(LedgerError):
+    """The entries of a posting are in different currencies (S20 D5, S23)."""
+
+    code = "POSTING_MIXED"
 
 
 class PostingUnbalanced(LedgerError):

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import attrs
 
-from ticketpay.domain.ledger.errors import PostingUnbalanced
+from ticketpay.domain.ledger.errors import PostingMixed, PostingUnbalanced
 from ticketpay.domain.money import Currency
 
 __all__ = ["PLATFORM", "Account", "AccountKind", "Balance", "Bucket", "Entry", "Posting"]
@@ -78,8 +78,8 @@ class Entry:
 class Posting:
     """One balanced movement; ``key`` is its unique business key, such as ``capture:<payment>``.
 
-    Raises ``PostingUnbalanced`` when the entries of a currency do not sum to zero, when there are
-    none, or when one is zero.
+    Raises ``PostingMixed`` when its entries are in different currencies, and ``PostingUnbalanced``
+    when they do not sum to zero, when there are none, or when one is zero.
     """
 
     key: str
@@ -88,12 +88,17 @@ class Posting:
 
     @entries.validator
     def _balanced(self, _: object, entries: tuple[Entry, ...]) -> None:
-        sums: dict[Currency, int] = {}
-        for entry in entries:
-            currency = entry.account.currency
-            sums[currency] = sums.get(currency, 0) + entry.cents
-        if len(entries) < 2 or any(sums.values()) or not all(e.cents for e in entries):
-            raise PostingUnbalanced(f"posting {self.key} does not balance: {sums}")
+        total = sum(entry.cents for entry in entries)
+        if len(entries) < 2 or total or not all(entry.cents for entry in entries):
+            raise PostingUnbalanced(f"posting {self.key} does not balance: {total} cents are over")
+        first = entries[0].account.currency
+        if any(entry.account.currency is not first for entry in entries):
+            raise PostingMixed(f"posting {self.key} mixes currencies")
+
+    @property
+    def currency(self) -> Currency:
+        """What all of its entries are in."""
+        return self.entries[0].account.currency
 
 
 @attrs.frozen(kw_only=True)

@@ -18,6 +18,7 @@ from ticketpay.domain.money.errors import (
     AmountNotInteger,
     CurrencyMismatch,
     MoneyError,
+    RatesConflict,
     UnsupportedCurrency,
     ZeroWeights,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "MoneyError",
     "Rate",
     "RateTable",
+    "RatesConflict",
     "UnsupportedCurrency",
     "ZeroWeights",
     "allocate",

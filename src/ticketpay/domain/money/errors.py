@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ticketpay.domain.kernel.errors import Rejected
+from ticketpay.domain.kernel.errors import Conflict, Rejected
 
 __all__ = [
     "AmountNotInteger",
     "CurrencyMismatch",
     "MoneyError",
+    "RatesConflict",
     "UnsupportedCurrency",
     "ZeroWeights",
 ]
@@ -30,6 +31,13 @@ class CurrencyMismatch(MoneyError):
     """Two currencies never mix in one sum."""
 
     code = "CURRENCY_MISMATCH"
+
+
+class RatesConflict(Conflict):
+    """A source has said something else for that day; what sales were priced by never changes."""
+
+    code = "EXCHANGE_RATES_CONFLICT"
+    title = "Other rates are loaded for that day"
 
 
 class UnsupportedCurrency(MoneyError):

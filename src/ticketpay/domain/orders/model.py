@@ -7,7 +7,7 @@ from datetime import date, datetime
 import attrs
 
 from ticketpay.domain.kernel.ids import EventId, OrderId, UserId, VenueId
-from ticketpay.domain.money import Currency, Money
+from ticketpay.domain.money import Currency, ExchangeRate, Money
 from ticketpay.domain.orders.states import ORDER_MACHINE, OrderState
 from ticketpay.domain.pricing.model import Charge, Quote, TicketLine
 
@@ -19,7 +19,8 @@ class Order:
     """One purchase of one user for one event; amounts in cents of ``currency``.
 
     ``tickets`` and ``charges`` are snapshots of the quote: refunds, resale and tax forms use
-    their stored rates, never today's. ``version`` grows by one with every change.
+    their stored rates, never today's. ``exchange`` is the rate by which the event's prices were
+    converted; nothing is converted again (S23 D2). ``version`` grows by one with every change.
     """
 
     id: OrderId
@@ -39,6 +40,7 @@ class Order:
     version: int = 1
     tickets: tuple[TicketLine, ...] = ()
     charges: tuple[Charge, ...] = ()
+    exchange: ExchangeRate | None = None
 
     @property
     def all_in(self) -> Money:
@@ -75,4 +77,5 @@ class Order:
             expires_at=expires_at,
             tickets=quote.tickets,
             charges=quote.charges,
+            exchange=quote.exchange,
         )

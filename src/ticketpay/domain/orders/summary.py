@@ -7,6 +7,7 @@ from datetime import datetime
 import attrs
 
 from ticketpay.domain.kernel.ids import EventId, OrderId, UserId, VenueId
+from ticketpay.domain.money import ExchangeRate
 from ticketpay.domain.orders.states import OrderState
 
 __all__ = ["OrderSummary"]
@@ -25,3 +26,4 @@ class OrderSummary:
     total_cents: int
     ticket_count: int
     created_at: datetime
+    exchange: ExchangeRate | None = None

@@ -13,11 +13,14 @@ from ticketpay.domain.pricing.errors import (
     EventNotOnSale,
     PriceChanged,
     QuoteExpired,
+    RateUnavailable,
     TaxDataInvalid,
     TaxJurisdictionUnknown,
     TaxNeeded,
     TicketTypeUnknown,
+    WrongCurrency,
 )
+from ticketpay.domain.pricing.exchanging import ExchangeRules, in_dollars, sale_currency
 from ticketpay.domain.pricing.fees import FeeBreakdown, FeeSchedule, Tier, calculate_fees
 from ticketpay.domain.pricing.inquiry import TaxAnswer, TaxInquiry, TaxPart, TaxQuestion
 from ticketpay.domain.pricing.model import (
@@ -42,11 +45,13 @@ __all__ = [
     "Demand",
     "DemandLine",
     "EventNotOnSale",
+    "ExchangeRules",
     "FeeBreakdown",
     "FeeSchedule",
     "PriceChanged",
     "Quote",
     "QuoteExpired",
+    "RateUnavailable",
     "TaxAnswer",
     "TaxDataInvalid",
     "TaxInquiry",
@@ -59,8 +64,11 @@ __all__ = [
     "TicketLine",
     "TicketTypeUnknown",
     "Tier",
+    "WrongCurrency",
     "calculate_fees",
+    "in_dollars",
     "price_demand",
     "read_table",
+    "sale_currency",
     "tax_table",
 ]

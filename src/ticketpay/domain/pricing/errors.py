@@ -13,6 +13,7 @@ __all__ = [
     "EventNotOnSale",
     "PriceChanged",
     "QuoteExpired",
+    "RateUnavailable",
     "TaxDataInvalid",
     "TaxJurisdictionUnknown",
     "TaxNeeded",
@@ -49,8 +50,15 @@ class EventNotOnSale(Rejected):
     title = "The event is not on sale"
 
 
+class RateUnavailable(Unavailable):
+    """No exchange rate is recent enough to sell by: better no sale than a wrong price (S23)."""
+
+    code = "EXCHANGE_RATE_UNAVAILABLE"
+    title = "No recent exchange rate"
+
+
 class WrongCurrency(Rejected):
-    """The buyer asked for another currency than the event's."""
+    """The buyer asked for a currency that the event, or the quote, is not in."""
 
     code = "CURRENCY_MISMATCH"
     title = "The event is sold in another currency"

@@ -8,7 +8,7 @@ from enum import StrEnum
 import attrs
 
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TicketTypeId, UserId, VenueId
-from ticketpay.domain.money import Currency, Money, Rate
+from ticketpay.domain.money import Currency, ExchangeRate, Money, Rate
 
 __all__ = ["Address", "Charge", "ChargeKind", "Demand", "DemandLine", "Quote", "TicketLine"]
 
@@ -68,10 +68,11 @@ class DemandLine:
 
 @attrs.frozen
 class Demand:
-    """What a buyer wants of one event."""
+    """What a buyer wants of one event; in the event's ``currency`` if none is named."""
 
     event_id: EventId
     lines: tuple[DemandLine, ...]
+    currency: Currency | None = None
 
     @property
     def type_ids(self) -> tuple[TicketTypeId, ...]:
@@ -101,7 +102,10 @@ class TicketLine:
 
 @attrs.frozen(kw_only=True)
 class Quote:
-    """A priced demand. All amounts in ``currency``; ``tax_date`` is the day at the venue."""
+    """A priced demand. All amounts in ``currency``; ``tax_date`` is the day at the venue.
+
+    ``exchange`` is the rate by which the event's prices were converted, if they were (S23 D2).
+    """
 
     id: QuoteId
     user_id: UserId
@@ -113,6 +117,7 @@ class Quote:
     tax_jurisdiction: str
     tax_date: date
     expires_at: datetime
+    exchange: ExchangeRate | None = None
 
     @property
     def tickets_cents(self) -> int:

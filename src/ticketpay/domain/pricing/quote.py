@@ -16,8 +16,10 @@ from ticketpay.domain.catalog.model import Offer, TicketType
 from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.kernel.ids import QuoteId, UserId
 from ticketpay.domain.kernel.time import day_in
+from ticketpay.domain.money import ExchangeRate
 from ticketpay.domain.money.allocation import allocate_cents
 from ticketpay.domain.pricing.errors import EventNotOnSale, PriceChanged, TicketTypeUnknown
+from ticketpay.domain.pricing.exchanging import exchanged
 from ticketpay.domain.pricing.fees import FeeSchedule, Tier
 from ticketpay.domain.pricing.inquiry import TaxInquiry, inquired
 from ticketpay.domain.pricing.model import Charge, ChargeKind, Demand, DemandLine, Quote, TicketLine
@@ -39,15 +41,18 @@ def price_demand(
     taxes: TaxTable,
     now: datetime,
     inquiry: TaxInquiry | None = None,
+    exchange: ExchangeRate | None = None,
 ) -> Quote:
     """Price ``demand`` against ``offer``; see the module docstring.
 
+    With ``exchange`` the buyer pays in its target, and sent prices are compared in it (S23).
     Raises ``InvalidInput`` (a quantity that is no positive integer, or differs from its seats), ``TicketTypeUnknown``, ``EventNotOnSale``, ``PriceChanged`` (a sent price differs),
-    ``TaxJurisdictionUnknown``, and ``TaxNeeded`` when the ``inquiry`` has no fitting answer yet.
+    ``WrongCurrency``, ``TaxJurisdictionUnknown``, and ``TaxNeeded`` when the ``inquiry`` has no fitting answer yet.
     """
     _check_demand(demand)
     if not offer.event.on_sale:
         raise EventNotOnSale(f"event {offer.event.id} is not on sale")
+    offer, fees = exchanged(offer, fees, demand.currency, exchange)
     wanted = [(offer_type(offer, line), line) for line in demand.lines]
     faces = [(t, seat) for t, line in wanted for seat in _seats(line)]
     prices = [ticket_type.price.cents for ticket_type, _ in faces]
@@ -68,6 +73,7 @@ def price_demand(
         tax_jurisdiction=offer.venue.state,
         tax_date=tax_day,
         expires_at=now + timedelta(seconds=QUOTE_SECONDS_VALID),
+        exchange=exchange,
     )
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from ticketpay.domain.kernel.errors import TicketpayError
 from ticketpay.domain.kernel.time import rfc3339
 from ticketpay.domain.messaging import Answer, Outcome
+from ticketpay.domain.money import ExchangeRate
 from ticketpay.domain.orders import Order, OrderState
 from ticketpay.domain.payments import Payment, PaymentState, ProviderStatus
 from ticketpay.domain.pricing import Charge, Quote, TicketLine
 
-__all__ = ["answer_of", "order_view", "payment_view", "quote_view", "refusal"]
+__all__ = ["answer_of", "exchange_view", "order_view", "payment_view", "quote_view", "refusal"]
 
 
 def shown_status(payment: Payment) -> str:
@@ -28,6 +29,21 @@ def shown_status(payment: Payment) -> str:
     return str(payment.state)
 
 
+def exchange_view(rate: ExchangeRate | None) -> dict[str, object] | None:
+    """The rate that an event's prices were converted by, exactly and for people; None if none was."""
+    if rate is None:
+        return None
+    return {
+        "base": rate.base.code,
+        "target": rate.target.code,
+        "rate": rate.display,
+        "numerator": rate.numerator,
+        "denominator": rate.denominator,
+        "source": rate.source,
+        "date": rate.day.isoformat(),
+    }
+
+
 def payment_view(payment: Payment, order: Order) -> dict[str, object]:
     """A payment for its owner; amounts in cents."""
     view: dict[str, object] = {
@@ -38,6 +54,7 @@ def payment_view(payment: Payment, order: Order) -> dict[str, object]:
         "taxCents": order.taxes_cents,
         "amountCents": payment.amount.cents,
         "currency": payment.amount.currency.code,
+        "exchangeRate": exchange_view(order.exchange),
         "ticketQuantity": payment.ticket_count,
         "createdAt": rfc3339(payment.created_at),
     }
@@ -122,6 +139,7 @@ def quote_view(quote: Quote) -> dict[str, object]:
         "eventId": str(quote.event_id),
         "venueId": str(quote.venue_id),
         "ticketsCents": quote.tickets_cents,
+        "exchangeRate": exchange_view(quote.exchange),
         "taxDate": quote.tax_date.isoformat(),
         "expiresAt": rfc3339(quote.expires_at),
         "tickets": [_ticket_view(t) for t in quote.tickets],
@@ -137,6 +155,7 @@ def order_view(order: Order, payments: tuple[Payment, ...]) -> dict[str, object]
         "eventId": str(order.event_id),
         "venueId": str(order.venue_id),
         "ticketsCents": order.tickets_cents,
+        "exchangeRate": exchange_view(order.exchange),
         "taxDate": order.tax_date.isoformat(),
         "createdAt": rfc3339(order.created_at),
         "expiresAt": rfc3339(order.expires_at),

@@ -52,7 +52,6 @@ class EventStatus:
     """An event by its name, its cancellation if there is one, and its orders as they are now."""
 
     name: str
-    currency: str
     cancellation: Cancellation | None
     progress: CancellationProgress
 
@@ -83,7 +82,8 @@ class CancelEvent:
             )
             tx.cancellations.start(cancellation)
             tx.timers.set(tx.tenant_id, TimerKind.EVENT, event_id, now)
-            details = {"orders": before.progress.orders, "cents": before.progress.cents}
+            money = {f"cents{one.currency}": one.cents for one in before.progress.money}
+            details = {"orders": before.progress.orders, **money}
             tx.audit.record(attrs.evolve(entry, at=now, details=dict(entry.details) | details))
             return attrs.evolve(before, cancellation=cancellation)
 
@@ -203,10 +203,7 @@ def _status(tx: Tx, event_id: EventId) -> EventStatus:
     counted, found = tx.cancellations.progress(event_id), offer()
     if found is None:
         raise NotFound(f"there is no event {event_id}")
-    event = found.event
-    return EventStatus(
-        name=event.name, currency=event.currency.code, cancellation=known(), progress=counted()
-    )
+    return EventStatus(name=found.event.name, cancellation=known(), progress=counted())
 
 
 def _page(tx: Tx, event_id: EventId) -> tuple[PaymentId, ...]:

@@ -64,6 +64,7 @@ from ticketpay.domain.reconciliation import HOLD_SECONDS, KEY_SECONDS_MAX, first
 if TYPE_CHECKING:
     from ticketpay.domain.catalog import Offer
     from ticketpay.domain.inventory import StockView
+    from ticketpay.domain.money import Currency
     from ticketpay.domain.subscriptions import Subscription
     from ticketpay.ports.later import Later
     from ticketpay.ports.payments import PaymentGateway
@@ -78,7 +79,7 @@ class PlaceOrder:
     """The command: who buys what, how it is paid, and the key that makes it happen once.
 
     Either ``demand`` or ``quote_id`` or both; with both the quote decides and the demand must be
-    the quoted one.
+    the quoted one. With a quote, ``currency`` is compared with the quote's.
     """
 
     actor: Actor
@@ -91,6 +92,7 @@ class PlaceOrder:
     metadata: tuple[tuple[str, str], ...] = ()
     expected_total_cents: int | None = None
     customer: Address | None = attrs.field(default=None, repr=False)
+    currency: Currency | None = None
 
 
 @attrs.frozen
@@ -183,7 +185,7 @@ class Checkout:
         inquiry: TaxInquiry | None,
     ) -> Quote:
         if command.quote_id is not None:
-            quote = taken_quote(quoted, command.actor, command.demand, now)
+            quote = taken_quote(quoted, command.actor, command.demand, now, command.currency)
             if offer is not None and not offer.event.on_sale:
                 raise EventNotOnSale(f"event {offer.event.id} is not on sale")
             return quote

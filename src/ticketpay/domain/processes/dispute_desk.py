@@ -167,8 +167,8 @@ class DisputeDesk:
         now: datetime,
     ) -> Dispute:
         dispute = attrs.evolve(dispute, state=step.after)
-        if step.after is DisputeState.LOST:
-            dispute = _divided(hearing, dispute)
+        if step.after in (DisputeState.LOST, DisputeState.WON):
+            dispute = _ended(hearing, dispute)
         moved = tx.disputes.move(dispute, step, now)
         books, payment = _books(moved), hearing.case.payment
         if step.after is DisputeState.OPEN:
@@ -265,16 +265,21 @@ def _path(dispute: Dispute, notice: DisputeNotice) -> Sequence[Step[DisputeState
     return path or ()
 
 
-def _divided(hearing: _Hearing, dispute: Dispute) -> Dispute:
-    """A lost dispute with whose money it was, and the tickets that it voids: all that are left, or none."""
+def _ended(hearing: _Hearing, dispute: Dispute) -> Dispute:
+    """A decided dispute with whose money a lost one was, and the tickets that end with it.
+
+    Those are all that are left once nothing of the sale is: of a won one, too, when it was the last
+    that held them, and others have lost everything.
+    """
     if not hearing.is_sale:
         return dispute
-    case, cents = hearing.case, dispute.amount.cents
-    split = lost_split(case.payment, case.order, hearing.refunds, hearing.others, cents)
-    divided = attrs.evolve(dispute, split=split)
-    if hearing.frozen or hearing.headroom_cents(divided):
-        return divided
-    return attrs.evolve(divided, tickets=hearing.tickets_left())
+    if dispute.state is DisputeState.LOST:
+        case, cents = hearing.case, dispute.amount.cents
+        split = lost_split(case.payment, case.order, hearing.refunds, hearing.others, cents)
+        dispute = attrs.evolve(dispute, split=split)
+    if hearing.frozen or hearing.headroom_cents(dispute):
+        return dispute
+    return attrs.evolve(dispute, tickets=hearing.tickets_left())
 
 
 def _books(dispute: Dispute) -> DisputeBooks:

@@ -7,29 +7,35 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ticketpay.domain.kernel.errors import NotFound
+from ticketpay.domain.kernel.errors import FieldError, NotFound
 from ticketpay.domain.kernel.ids import QuoteId, VenueId
-from ticketpay.domain.kernel.time import month_start
+from ticketpay.domain.kernel.time import day_in, month_start
+from ticketpay.domain.money import USD
 from ticketpay.domain.pricing import (
     Demand,
+    ExchangeRules,
     FeeSchedule,
     PriceChanged,
     Quote,
     QuoteExpired,
     TaxTable,
     TicketTypeUnknown,
+    WrongCurrency,
+    in_dollars,
     price_demand,
+    sale_currency,
 )
 from ticketpay.domain.subscriptions import Plan, fee_tier, plans_at
 
 if TYPE_CHECKING:
     from ticketpay.domain.catalog import Offer, Venue
+    from ticketpay.domain.money import Currency, ExchangeRate, RateTable
     from ticketpay.domain.parties import Actor
     from ticketpay.domain.pricing import Address, TaxInquiry, Tier
     from ticketpay.domain.processes.taxing import TaxDesk
     from ticketpay.domain.subscriptions import Subscription
     from ticketpay.ports.system import Clock, Ids
-    from ticketpay.ports.transactions import Tx, UnitOfWork
+    from ticketpay.ports.transactions import PlatformTx, Tx, UnitOfWork
 
 __all__ = ["GiveQuote", "PriceBook", "taken_quote"]
 
@@ -38,10 +44,14 @@ VOLUME_SECONDS_CACHED: Final = 300
 
 @attrs.define
 class PriceBook:
-    """Fees, taxes and what each venue has sold this month, remembered for 5 minutes (S18)."""
+    """Fees, taxes, and which exchange rates are good enough to sell by (S23).
+
+    What each venue has sold this month is remembered for 5 minutes (S18).
+    """
 
     fees: FeeSchedule
     taxes: TaxTable
+    exchange: ExchangeRules = attrs.field(factory=ExchangeRules)
     _volumes: dict[VenueId, tuple[datetime, int]] = attrs.field(factory=dict, init=False)
 
     def price(
@@ -71,7 +81,12 @@ class PriceBook:
             taxes=self.taxes,
             now=now,
             inquiry=inquiry,
+            exchange=self._rate(tx, offer, demand, now),
         )
+
+    def rates(self, tx: PlatformTx, now: datetime) -> RateTable:
+        """The rates that price a sale now; raises ``RateUnavailable``."""
+        return self.exchange.usable(self._newest(tx, now), now)
 
     @property
     def plans(self) -> tuple[Plan, ...]:
@@ -87,20 +102,45 @@ class PriceBook:
         known = self._volumes.get(venue.id)
         if known is not None and now < known[0]:
             return known[1]
-        cents = tx.catalog.volume_cents(venue.id, month_start(now, venue.time_zone))()
+        sold = tx.catalog.volume(venue.id, month_start(now, venue.time_zone))()
+        foreign = any(money.currency is not USD for money in sold)
+        rates = self._newest(tx, now) or self.exchange.fallback if foreign else None
+        cents = in_dollars(sold, rates)
         self._volumes[venue.id] = (now + timedelta(seconds=VOLUME_SECONDS_CACHED), cents)
         return cents
 
+    def _rate(self, tx: Tx, offer: Offer, demand: Demand, now: datetime) -> ExchangeRate | None:
+        """The one rate of a sale, read with its prices; only whoever pays in another currency asks."""
+        base, target = offer.event.currency, sale_currency(offer, demand.currency)
+        # What is off sale is refused as that, whether there are rates or not.
+        if target is base or not offer.event.on_sale:
+            return None
+        return self.exchange.rate(self._newest(tx, now), base, target, now)
 
-def taken_quote(quote: Quote | None, actor: Actor, demand: Demand | None, now: datetime) -> Quote:
-    """A stored quote, if it is this buyer's, still good, and for the demand that was sent.
+    def _newest(self, tx: PlatformTx, now: datetime) -> RateTable | None:
+        return tx.rates.newest(day_in(now, "UTC"))()
 
-    Raises ``NotFound``, ``QuoteExpired`` or ``PriceChanged``.
+
+def taken_quote(
+    quote: Quote | None,
+    actor: Actor,
+    demand: Demand | None,
+    now: datetime,
+    currency: Currency | None = None,
+) -> Quote:
+    """A stored quote, if it is this buyer's, still good, and for what was sent; its rate with it.
+
+    Raises ``NotFound``, ``QuoteExpired``, ``WrongCurrency`` or ``PriceChanged``.
     """
     if quote is None or quote.user_id != actor.user_id:
         raise NotFound("there is no such quote")
     if now >= quote.expires_at:
         raise QuoteExpired(f"quote {quote.id} was good until {quote.expires_at.isoformat()}")
+    if currency is not None and currency is not quote.currency:
+        raise WrongCurrency(
+            f"quote {quote.id} is in {quote.currency}, not in {currency}",
+            errors=(FieldError("currency", f"must be {quote.currency}"),),
+        )
     if demand is not None:
         _check_same(quote, demand)
     return quote
@@ -135,7 +175,10 @@ class GiveQuote:
     taxing: TaxDesk
 
     def __call__(self, actor: Actor, demand: Demand, customer: Address | None = None) -> Quote:
-        """The stored quote; raises ``NotFound``, ``PriceChanged`` and the tax errors."""
+        """The stored quote; raises ``NotFound``, ``PriceChanged`` and the tax errors.
+
+        In another currency also ``WrongCurrency`` and ``RateUnavailable``.
+        """
 
         def give(tx: Tx, inquiry: TaxInquiry | None) -> Quote:
             now = self.clock.now()

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ticketpay.domain.audit import ActorKind, AuditEntry
-from ticketpay.domain.kernel.errors import Conflict, NotFound, OutcomeUnknown, Unavailable
+from ticketpay.domain.kernel.errors import (
+    Conflict,
+    FieldError,
+    NotFound,
+    OutcomeUnknown,
+    Unavailable,
+)
 from ticketpay.domain.kernel.ids import PayoutId, VenueId
 from ticketpay.domain.kernel.time import rfc3339
 from ticketpay.domain.ledger import Bucket, PayoutBooks, VenueBooks
@@ -26,7 +32,7 @@ from ticketpay.domain.messaging import (
     TimerClaim,
     TimerKind,
 )
-from ticketpay.domain.money import Currency, Money
+from ticketpay.domain.money import Currency, CurrencyMismatch, Money
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payouts import (
     PAYOUT_MACHINE,
@@ -268,6 +274,7 @@ class AskPayout:
         def look(tx: Tx) -> dict[str, object]:
             _require_venue(tx, order.actor, order.wish.venue_id, paying=True)
             now, wish = self.clock.now(), order.wish
+            _require_currency(tx, wish)
             account = tx.venue_accounts.get(wish.venue_id, wish.amount.currency)()
             before = self.release.rules.over_before(now)
             due = tx.venue_accounts.due(before, wish.venue_id, PREVIEWED, account.currency)()
@@ -279,6 +286,7 @@ class AskPayout:
 
     def _decide(self, tx: Tx, order: PayoutOrder, now: datetime) -> Callable[[], Answer]:
         _require_venue(tx, order.actor, order.wish.venue_id, paying=True)
+        _require_currency(tx, order.wish)
         # Released money is the venue's whatever becomes of the wish.
         account, limit = self._limit(tx, order.wish)
         payout = self._checked(tx, order, account, limit, now)
@@ -580,6 +588,14 @@ def _require_venue(tx: Tx, actor: Actor, venue_id: VenueId, *, paying: bool) -> 
     allowed = mine or actor.role is Role.ADMIN or (not paying and actor.role in _READERS)
     if not allowed or tx.catalog.place(venue_id)() is None:
         raise NotFound(f"there is no venue {venue_id}")
+
+
+def _require_currency(tx: Tx, wish: PayoutWish) -> None:
+    """Raise ``CurrencyMismatch`` when the venue has sold in other currencies alone (S20 D5)."""
+    held = tx.ledger.venue_balances(wish.venue_id)()
+    if held and wish.amount.currency.code not in held:
+        wrong = FieldError("currency", f"must be one of {', '.join(sorted(held))}")
+        raise CurrencyMismatch(f"the venue has no {wish.amount.currency}", errors=(wrong,))
 
 
 def _books(payout: Payout) -> PayoutBooks:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import click
@@ -63,7 +64,7 @@ def events_status(event: UUID, tenant: UUID) -> None:
     with opened(tenant, reading=True) as app:
         status = app.cancel_event.status(TenantId(tenant), EventId(event))
     view = {"eventId": str(event), "name": status.name} | _view(status)
-    emit(view, [_line(name, value) for name, value in view.items()])
+    emit(view, _lines(view))
 
 
 def _view(status: EventStatus) -> dict[str, object]:
@@ -76,10 +77,15 @@ def _view(status: EventStatus) -> dict[str, object]:
         "underWay": progress.begun - progress.refunded,
         "failed": progress.failed,
         "unfinished": progress.unfinished,
-        "cents": progress.cents,
-        "refundedCents": progress.refunded_cents,
-        "leftCents": progress.cents - progress.refunded_cents,
-        "currency": status.currency,
+        "money": [
+            {
+                "currency": one.currency.code,
+                "cents": one.cents,
+                "refundedCents": one.refunded_cents,
+                "leftCents": one.cents - one.refunded_cents,
+            }
+            for one in progress.money
+        ],
     }
     if cancellation is not None:
         finished_at = cancellation.finished_at
@@ -104,12 +110,16 @@ def _counted(status: EventStatus) -> str:
 
 def _left(status: EventStatus) -> str:
     progress = status.progress
-    orders, cents = progress.orders - progress.begun, progress.cents - progress.begun_cents
-    return f"{orders} orders with {cents} cents ({cents_of(cents)} {status.currency})"
+    left = [(one.cents - one.begun_cents, one.currency) for one in progress.money]
+    money = " and ".join(f"{cents} cents ({cents_of(cents)} {code})" for cents, code in left)
+    return f"{progress.orders - progress.begun} orders with {money or 'no money'}"
 
 
-def _line(name: str, value: object) -> str:
-    if name in _MONEY:
-        assert isinstance(value, int), "amounts are integers"
-        value = cents_of(value)
-    return f"{_MONEY.get(name, name):<12}  {'-' if value is None else value}"
+def _lines(view: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in view.items():
+        if name != "money":
+            yield f"{name:<12}  {'-' if value is None else value}"
+            continue
+        for one in value:
+            for member, word in _MONEY.items():
+                yield f"{word:<12}  {cents_of(one[member])} {one['currency']}"

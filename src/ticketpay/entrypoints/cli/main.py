@@ -38,6 +38,7 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "payouts": Lazy("payouts", "What venues are paid out."),
     "plans": Lazy("plans", "What venues subscribe to, and what it grants them."),
     "quote": Lazy("operating", "Price a demand and print its lines; nothing is kept."),
+    "rates": Lazy("rates", "The exchange rates that prices are converted by."),
     "refunds": Lazy("refunds", "The refunds of a payment."),
     "sandbox": Lazy("sandbox", "The payment sandbox: its clock and its deliveries."),
     "serve": Lazy("running", "Serve the API, with a development stack if there is no database."),

@@ -67,10 +67,16 @@ class _Line(click.ParamType[tuple[TicketTypeId, int]]):
     help="A ticket type and how many.",
 )
 @click.option("--seat", "seats", multiple=True, help="A seat of the first type; repeatable.")
+@click.option("--currency", default="", help="What the buyer pays in; else the event's own.")
 def quote(
-    tenant: UUID, event: UUID, lines: tuple[tuple[TicketTypeId, int], ...], seats: tuple[str, ...]
+    tenant: UUID,
+    event: UUID,
+    lines: tuple[tuple[TicketTypeId, int], ...],
+    seats: tuple[str, ...],
+    currency: str,
 ) -> None:
     """Price a demand and print its lines; nothing is kept."""
+    from ticketpay.domain.money import Currency
     from ticketpay.domain.pricing import Demand, DemandLine
     from ticketpay.domain.processes.answers import quote_view
 
@@ -79,7 +85,9 @@ def quote(
         for number, (type_id, count) in enumerate(lines)
     )
     with opened(tenant, reading=True) as app:
-        priced = app.give_quote.preview(support_of(tenant), Demand(EventId(event), wanted))
+        paid = Currency.of(currency) if currency else None
+        demand = Demand(EventId(event), wanted, paid)
+        priced = app.give_quote.preview(support_of(tenant), demand)
     view = {k: v for k, v in quote_view(priced).items() if k not in ("id", "expiresAt")}
     emit(view, _price_lines(view))
 
@@ -91,6 +99,14 @@ def _price_lines(view: Mapping[str, Any]) -> Iterator[str]:
         yield f"{charge['name']:<43}  {cents_of(charge['amountCents']):>12}"
     yield f"{'all-in':<43}  {cents_of(view['allInCents']):>12}"
     yield f"{'total ' + view['currency']:<43}  {cents_of(view['totalCents']):>12}"
+    if view["exchangeRate"] is not None:
+        yield f"{'by the rate':<43}  {_rate_line(view['exchangeRate'])}"
+
+
+def _rate_line(rate: Mapping[str, Any]) -> str:
+    """``1 EUR = 1.1765 USD (ecb, 2026-06-12)``."""
+    pair = f"1 {rate['base']} = {rate['rate']} {rate['target']}"
+    return f"{pair} ({rate['source']}, {rate['date']})"
 
 
 @click.group(cls=Group)
@@ -114,6 +130,8 @@ def orders_show(order: UUID, tenant: UUID) -> None:
 @click.option("--before", type=click.UUID, default=LAST_ID, help="Older than this order.")
 def orders_list(tenant: UUID, limit: int, before: UUID) -> None:
     """Print the newest orders, newest first."""
+    from ticketpay.domain.processes.answers import exchange_view
+
     with opened(tenant, reading=True) as app:
         found = app.parts.uow.run(TenantId(tenant), lambda tx: tx.listings.orders(before, limit)())
     views = [
@@ -126,15 +144,20 @@ def orders_list(tenant: UUID, limit: int, before: UUID) -> None:
             "currency": one.currency,
             "totalCents": one.total_cents,
             "ticketQuantity": one.ticket_count,
+            "exchangeRate": exchange_view(one.exchange),
             "createdAt": rfc3339(one.created_at),
         }
         for one in found
     ]
     rows = [
-        (v["id"], v["state"], cents_of(o.total_cents), v["currency"], v["createdAt"])
+        (
+            *(v["id"], v["state"], cents_of(o.total_cents), v["currency"]),
+            f"{o.exchange.display} {o.currency} = 1 {o.exchange.base}" if o.exchange else "",
+            v["createdAt"],
+        )
         for v, o in zip(views, found, strict=True)
     ]
-    emit_table(views, ("order", "state", "total", "currency", "created"), rows)
+    emit_table(views, ("order", "state", "total", "currency", "rate", "created"), rows)
 
 
 @orders.command("event")
@@ -331,7 +354,12 @@ def outbox_replay(
 def _plain(view: Mapping[str, Any]) -> Iterator[str]:
     for name, value in view.items():
         if not isinstance(value, list):
-            shown = cents_of(value) if name.endswith("Cents") else value
-            yield f"{name.removesuffix('Cents'):<16}  {shown}"
+            yield f"{name.removesuffix('Cents'):<16}  {_shown(name, value)}"
     for paid in view.get("payments", ()):
         yield f"payment           {paid['id']} {paid['status']}"
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name == "exchangeRate":
+        return _rate_line(value) if value else "none: in the event's own currency"
+    return cents_of(value) if name.endswith("Cents") else value

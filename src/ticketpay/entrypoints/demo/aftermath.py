@@ -109,7 +109,7 @@ class Aftermath:
 
         _until(finished)
         done = cancel.status(self._tenant, event).progress
-        left = (done.cents - done.refunded_cents) / 100
+        left = sum(one.cents - one.refunded_cents for one in done.money) / 100
         return f"{done.orders} orders, {done.refunded} refunded, {left:.2f} left"
 
     def _pay_out(self) -> str:
@@ -117,7 +117,8 @@ class Aftermath:
         money.connect(self._tenant, venue, USD, _ACCOUNT, _entry("payout.connect", "venue", venue))
         attrs.evolve(money.release, rules=_OVER_AT_ONCE)(self._tenant)
         path = f"venues/{venue}"
-        (held,) = self.shop.staff("GET", f"{path}/balance", "admin").json()["balances"]
+        balances = self.shop.staff("GET", f"{path}/balance", "admin").json()["balances"]
+        held = next(row for row in balances if row["currency"] == USD.code)
         # What was charged today is the platform's in days; the venue is paid of what it has.
         self.shop.control("balance", topUpCents=_TOP_UP_CENTS)
         body = {"amountCents": held["payableCents"]}

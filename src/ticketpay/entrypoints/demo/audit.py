@@ -11,6 +11,7 @@ import httpx
 import psycopg
 
 from ticketpay.domain.kernel.ids import TenantId
+from ticketpay.domain.money import Currency, Money
 from ticketpay.entrypoints.demo.shop import Shop
 from ticketpay.entrypoints.demo.stories import Purchase
 
@@ -31,16 +32,16 @@ SELECT (SELECT count(*) FROM webhook_inbox WHERE status = 'received'),
 # What no code of ours can write: a posting with one entry, a cent that comes from nowhere.
 _PLANTED: Final[LiteralString] = """
 WITH account AS (
-    SELECT tenant_id, id FROM ledger_accounts
+    SELECT tenant_id, id, currency FROM ledger_accounts
     WHERE tenant_id = %(tenant)s AND kind = 'provider' LIMIT 1
 ), posting AS (
-    INSERT INTO ledger_postings (tenant_id, key, posted_at)
-    VALUES (%(tenant)s, 'planted:one-cent', now()) RETURNING tenant_id, key
+    INSERT INTO ledger_postings (tenant_id, key, posted_at, currency)
+    SELECT tenant_id, 'planted:one-cent', now(), currency FROM account RETURNING tenant_id, key
 ), tail AS (
     INSERT INTO ledger_unrolled (tenant_id, posting_key) SELECT tenant_id, key FROM posting
 )
-INSERT INTO ledger_entries (tenant_id, posting_key, line, account_id, cents)
-SELECT tenant_id, 'planted:one-cent', 1, id, 1 FROM account
+INSERT INTO ledger_entries (tenant_id, posting_key, line, account_id, cents, currency)
+SELECT tenant_id, 'planted:one-cent', 1, id, 1, currency FROM account
 """
 
 
@@ -99,9 +100,9 @@ class Audit:
             Check("tickets issued", _wanted(purchases), self._issued(purchases)),
             Check("charges at the provider", str(len(purchases)), str(len(charges))),
             Check(
-                "cents at the provider",
-                str(sum(order["totalCents"] for order in orders)),
-                str(sum(charges.values())),
+                "money at the provider",
+                _totals(Money(o["totalCents"], Currency.of(o["currency"])) for o in orders),
+                _totals(charges.values()),
             ),
         ]
 
@@ -123,6 +124,14 @@ class Audit:
         foreign = issued.keys() - {p.order for p in purchases}
         note = f", {len(wrong)} orders wrong, {len(foreign)} foreign" if wrong or foreign else ""
         return f"{sum(issued.values())} once each{note}"
+
+
+def _totals(amounts: Iterable[Money]) -> str:
+    """A total per currency: ``1,234.56 USD, 46.56 EUR``."""
+    totals: dict[Currency, Money] = {}
+    for amount in amounts:
+        totals[amount.currency] = totals.get(amount.currency, Money.zero(amount.currency)) + amount
+    return ", ".join(str(totals[currency]) for currency in Currency if currency in totals)
 
 
 def _wanted(purchases: list[Purchase]) -> str:

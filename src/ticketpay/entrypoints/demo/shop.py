@@ -11,6 +11,7 @@ import httpx
 
 from ticketpay.domain.catalog import Catalog, StockedType
 from ticketpay.domain.kernel.ids import EventId
+from ticketpay.domain.money import Currency, Money
 
 __all__ = ["Buyer", "Shop"]
 
@@ -78,9 +79,9 @@ class Shop:
             "tickets": [line],
         }
 
-    def charged(self) -> dict[str, int]:
-        """The successful charges at the provider: cents per intent."""
-        found: dict[str, int] = {}
+    def charged(self) -> dict[str, Money]:
+        """The successful charges at the provider: the amount of each intent."""
+        found: dict[str, Money] = {}
         page: dict[str, Any] = {"has_more": True}
         after: dict[str, str] = {}
         while page["has_more"]:
@@ -89,8 +90,9 @@ class Shop:
             for charge in page["data"]:
                 after = {"starting_after": charge["id"]}
                 if charge["status"] == "succeeded":
-                    cents = found.get(charge["payment_intent"], 0) + charge["amount"]
-                    found[charge["payment_intent"]] = cents
+                    amount = Money(charge["amount"], Currency.of(charge["currency"]))
+                    before = found.get(charge["payment_intent"], Money.zero(amount.currency))
+                    found[charge["payment_intent"]] = before + amount
         return found
 
     def staff(self, method: str, path: str, role: str, body: object = None) -> httpx.Response:
@@ -144,7 +146,7 @@ class Buyer:
 
     def quote(self, basket: Mapping[str, Any]) -> dict[str, Any]:
         """``POST /quotes``."""
-        body = {name: basket[name] for name in ("eventId", "tickets")}
+        body = {n: basket[n] for n in ("eventId", "tickets", "currency") if n in basket}
         answer = self.shop.api.post(f"{_API}/quotes", json=body, headers=self.headers)
         return dict(answer.raise_for_status().json())
 

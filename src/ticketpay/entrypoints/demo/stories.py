@@ -163,6 +163,16 @@ def _quoted(shop: Shop) -> tuple[str, list[Purchase]]:
     return f"{_status(answer)}, {price}", _bought(buyer, [answer], 2)
 
 
+def _abroad(shop: Shop) -> tuple[str, list[Purchase]]:
+    buyer = shop.buyer()
+    quote: Mapping[str, Any] = buyer.quote({**shop.basket(2), "currency": "EUR"})
+    answer = buyer.pay({"quoteId": quote["id"], "currency": "EUR"})
+    body = answer.json()
+    rate = body.get("exchangeRate") or {}
+    paid = f"1 {rate.get('base')} = {rate.get('rate')} {body.get('currency')}"
+    return f"{_status(answer)}, {paid}", _bought(buyer, [answer], 2)
+
+
 _DONE: Final = "201 completed"
 _CARDS: Final = ("visa", "visa_debit", "mastercard", "amex", "discover")
 
@@ -214,5 +224,6 @@ STORIES: Final = (
         tell=_timeout,
     ),
     Story(name="quote first, then pay", expected="201 completed, as quoted", tell=_quoted),
+    Story(name="pays in euros", expected="201 completed, 1 USD = 0.85 EUR", tell=_abroad),
 )
 """Every story of the demo, told at the same time."""

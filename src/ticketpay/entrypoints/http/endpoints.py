@@ -22,6 +22,7 @@ from ticketpay.domain.payments import PaymentMethod, SignatureInvalid
 from ticketpay.domain.processes.answers import quote_view
 from ticketpay.domain.processes.checkout import PlaceOrder
 from ticketpay.domain.processes.estimating import estimate_view
+from ticketpay.domain.processes.exchange_rates import rates_view
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http.answers import respond
@@ -120,6 +121,11 @@ class Endpoints:
         )
         return json_response(estimate_view(found))
 
+    async def exchange_rates(self, call: Call) -> Response:
+        """``GET /api/v1/exchange-rates``: to show prices in other currencies by."""
+        table = await self.pools.reads.run(lambda: self.app.show_rates(call.actor))
+        return json_response(rates_view(table))
+
     async def transactions(self, call: Call) -> Response:
         """``GET /api/v1/transactions``: one's own sales, or a venue's."""
         actor, query = call.actor, read_sales_query(call.request, call.actor, self.cursors)
@@ -166,4 +172,5 @@ def _order(
         metadata=body.metadata,
         expected_total_cents=body.total_cents,
         customer=body.customer,
+        currency=body.currency,
     )

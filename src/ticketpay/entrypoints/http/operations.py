@@ -48,6 +48,7 @@ _KEY_CODES: Final = (
 _EVERYWHERE: Final = ("RATE_LIMITED", "INTERNAL_ERROR")
 _WORKING: Final = ("OVERLOADED", "UNAVAILABLE", "DATABASE_UNAVAILABLE")
 _PRICING: Final = ("NOT_FOUND", "EVENT_NOT_ON_SALE", "TAX_JURISDICTION_UNKNOWN", "SEAT_UNAVAILABLE")
+_CURRENCIES: Final = ("CURRENCY_MISMATCH", "EXCHANGE_RATE_UNAVAILABLE")
 _AT_THE_PROVIDER: Final = (
     "CONFLICT",
     "INVALID_TRANSITION",
@@ -133,7 +134,7 @@ OPERATIONS: Final = (
             "QUOTE_EXPIRED",
             "PURCHASE_IN_PROGRESS",
             "AMOUNT_REFUSED",
-            "CURRENCY_MISMATCH",
+            *_CURRENCIES,
             "PAYMENT_METHOD_UNSUPPORTED",
         ),
     ),
@@ -145,7 +146,7 @@ OPERATIONS: Final = (
         roles=_QUOTERS,
         body=QUOTE,
         answers={201: "Quote"},
-        refusals=(*_PRICING, "PRICE_CHANGED", "AMOUNT_REFUSED", "CURRENCY_MISMATCH"),
+        refusals=(*_PRICING, "PRICE_CHANGED", "AMOUNT_REFUSED", *_CURRENCIES),
     ),
     Operation(
         method="POST",
@@ -305,6 +306,7 @@ OPERATIONS: Final = (
             "NOT_FOUND",
             "CONFLICT",
             "BALANCE_NEGATIVE",
+            "CURRENCY_MISMATCH",
             "INSUFFICIENT_FUNDS",
             "DAILY_LIMIT",
             "VENUE_NOT_CONNECTED",
@@ -364,6 +366,15 @@ OPERATIONS: Final = (
         body=ESTIMATE,
         answers={200: "Estimate"},
         refusals=("NOT_FOUND", "TAX_JURISDICTION_UNKNOWN"),
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/exchange-rates",
+        endpoint="exchange_rates",
+        summary="List the rates that prices are converted by now",
+        roles=_ANYBODY,
+        answers={200: "ExchangeRates"},
+        refusals=("EXCHANGE_RATE_UNAVAILABLE",),
     ),
     Operation(
         method="GET",

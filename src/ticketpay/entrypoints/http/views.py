@@ -54,6 +54,17 @@ def _object(members: Mapping[str, Schema], *optional: str) -> Schema:
     return {"type": "object", "properties": dict(members), "required": required}
 
 
+_RATE: Final[Mapping[str, Schema]] = {
+    "base": _CURRENCY,
+    "target": _CURRENCY,
+    "rate": {"type": "string", "description": "For people: four decimals at most"},
+    "numerator": {"type": "integer", "minimum": 1},
+    "denominator": {"type": "integer", "minimum": 1},
+}
+_EXCHANGED: Final[Schema] = {
+    "anyOf": [ref("ExchangeRate"), {"type": "null"}],
+    "description": "What the event's prices were converted by; null in its own currency",
+}
 _SHOWN: Final = _words((*PaymentState, "unknown", "requires_action"))
 _PRICES: Final[Mapping[str, Schema]] = {
     "allInCents": _CENTS,
@@ -61,6 +72,7 @@ _PRICES: Final[Mapping[str, Schema]] = {
     "fees": _many(ref("Charge")),
     "taxes": _many(ref("Charge")),
     "totalCents": _CENTS,
+    "exchangeRate": _EXCHANGED,
     "id": _ID,
     "eventId": _ID,
     "venueId": _ID,
@@ -119,6 +131,8 @@ VIEWS: Final[Mapping[str, Schema]] = {
         },
         "seat",
     ),
+    "ExchangeRate": _object({**_RATE, "source": _TEXT, "date": _DAY}),
+    "ExchangeRates": _object({"source": _TEXT, "date": _DAY, "rates": _many(_object(_RATE))}),
     "Quote": _object(_PRICES),
     "Order": _object(
         {
@@ -137,6 +151,7 @@ VIEWS: Final[Mapping[str, Schema]] = {
             "taxCents": _CENTS,
             "amountCents": _CENTS,
             "currency": _CURRENCY,
+            "exchangeRate": _EXCHANGED,
             "ticketQuantity": {"type": "integer", "minimum": 1},
             "createdAt": _TIME,
             "failure": _object({"code": _TEXT, "declineCode": _TEXT, "message": _TEXT}),

@@ -14,6 +14,7 @@ import attrs
 
 from ticketpay.domain.kernel.errors import FieldError
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TicketTypeId, VenueId
+from ticketpay.domain.money import Currency
 from ticketpay.domain.payments import PaymentMethod
 from ticketpay.domain.pricing import Address, Demand, DemandLine
 from ticketpay.entrypoints.http.shapes import (
@@ -52,7 +53,7 @@ _QUANTITY_MAX: Final = 10
 _ESTIMATED_MAX: Final = _LINES_MAX * _QUANTITY_MAX
 _METADATA_KEYS_MAX: Final = 50
 _METADATA_KEY_MAX: Final = 40
-_CURRENCIES: Final = ("USD", "EUR", "GBP", "CAD")
+_CURRENCIES: Final = tuple(currency.code for currency in Currency)
 _METHODS: Final = ("card", "ach", "paypal", "crypto")
 _COUNTRY_PATTERN: Final = "[A-Z]{2}"
 _METHODS_WITH_SOURCE: Final = ("card", "ach")
@@ -69,6 +70,7 @@ class PaymentBody:
     metadata: tuple[tuple[str, str], ...]
     total_cents: int | None
     customer: Address | None
+    currency: Currency | None
 
 
 @attrs.frozen
@@ -92,17 +94,17 @@ def read_payment(body: object) -> PaymentBody:
     demand = _demand(fields, venue=True, required=_QUOTE_ID.name not in fields.members)
     method, fingerprint = fields.take(_PAYMENT_METHOD), fields.take(_FINGERPRINT)
     metadata, total = fields.take(_METADATA), fields.take(_TOTAL)
-    customer = fields.take(_BILLING)
-    fields.take(_CURRENCY)
+    customer, currency = fields.take(_BILLING), fields.take(_CURRENCY)
     fields.raise_errors()
     return PaymentBody(
-        demand=demand,
+        demand=_in(currency, demand),
         quote_id=QuoteId(quote_id) if quote_id else None,
         method=known(method),
         device_fingerprint=known(fingerprint),
         metadata=metadata or (),
         total_cents=total,
         customer=customer,
+        currency=currency,
     )
 
 
@@ -124,10 +126,9 @@ def read_quote(body: object) -> tuple[Demand, Address | None]:
     """
     fields = QUOTE.open(body, "body")
     demand = _demand(fields, venue=False, required=True)
-    customer = fields.take(_BILLING)
-    fields.take(_CURRENCY)
+    customer, currency = fields.take(_BILLING), fields.take(_CURRENCY)
     fields.raise_errors()
-    return known(demand), customer
+    return known(_in(currency, demand)), customer
 
 
 def read_estimate(body: object) -> EstimateBody:
@@ -149,6 +150,10 @@ def _demand(fields: Fields, *, venue: bool, required: bool) -> Demand | None:
     return Demand(EventId(event_id), lines) if event_id and lines else None
 
 
+def _in(currency: Currency | None, demand: Demand | None) -> Demand | None:
+    return None if demand is None else attrs.evolve(demand, currency=currency)
+
+
 def _seats(value: object) -> tuple[str, ...]:
     if value == []:
         return ()
@@ -158,7 +163,7 @@ def _seats(value: object) -> tuple[str, ...]:
     return seats
 
 
-def _currency(value: object) -> str:
+def _currency(value: object) -> Currency:
     if not isinstance(value, str):
         raise wrong("must be text")
     # Before it is shouted: a long s in capitals is an S.
@@ -167,7 +172,7 @@ def _currency(value: object) -> str:
     code = value.upper()
     if code not in _CURRENCIES:
         raise wrong(f"Currency {code} is not supported")
-    return code
+    return Currency(code)
 
 
 def _line(value: object) -> DemandLine:

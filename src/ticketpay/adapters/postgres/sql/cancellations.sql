@@ -47,7 +47,8 @@ ORDER BY p.id
 LIMIT %(limit)s
 
 -- name: progress
-SELECT count(*) FILTER (WHERE p.paid),
+SELECT p.currency,
+       count(*) FILTER (WHERE p.paid),
        coalesce(sum(p.received_cents) FILTER (WHERE p.paid), 0)::bigint,
        count(*) FILTER (WHERE p.paid AND r.begun >= p.received_cents),
        coalesce(sum(r.begun) FILTER (WHERE p.paid), 0)::bigint,
@@ -56,7 +57,7 @@ SELECT count(*) FILTER (WHERE p.paid),
        count(*) FILTER (WHERE p.paid AND r.begun < p.received_cents AND r.failed > 0),
        count(*) FILTER (WHERE p.open)
 FROM (
-    SELECT id, received_cents, state = 'completed' AS paid,
+    SELECT id, currency, received_cents, state = 'completed' AS paid,
            state NOT IN ('completed', 'cancelled') AS open
     FROM payments
     WHERE tenant_id = %(tenant)s AND event_id = %(event)s
@@ -68,3 +69,5 @@ CROSS JOIN LATERAL (
     FROM refunds
     WHERE tenant_id = %(tenant)s AND payment_id = p.id AND NOT needs_approval
 ) r
+GROUP BY p.currency
+ORDER BY p.currency

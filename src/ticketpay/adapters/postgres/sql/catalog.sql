@@ -1,6 +1,6 @@
 -- name: offer
 -- One row per ticket type, so that an event, its venue and its prices travel together.
-SELECT e.id, e.venue_id, e.name, e.starts_at, e.currency, e.on_sale,
+SELECT e.id, e.venue_id, e.name, e.starts_at, e.currency, e.on_sale, e.currencies,
        v.name, v.city, v.state, v.time_zone, t.nexus_states,
        tt.id, tt.name, tt.price_cents, tt.seated
 FROM events e
@@ -10,7 +10,7 @@ JOIN ticket_types tt ON tt.tenant_id = e.tenant_id AND tt.event_id = e.id
 WHERE e.tenant_id = %(tenant)s AND e.id = %(event)s
 
 -- name: offer_of_quote
-SELECT e.id, e.venue_id, e.name, e.starts_at, e.currency, e.on_sale,
+SELECT e.id, e.venue_id, e.name, e.starts_at, e.currency, e.on_sale, e.currencies,
        v.name, v.city, v.state, v.time_zone, t.nexus_states,
        tt.id, tt.name, tt.price_cents, tt.seated
 FROM quotes q
@@ -27,10 +27,11 @@ JOIN tenants t ON t.id = v.tenant_id
 WHERE v.tenant_id = %(tenant)s AND v.id = %(venue)s
 
 -- name: volume
-SELECT coalesce(sum(amount_cents), 0)::bigint
+SELECT currency, sum(amount_cents)::bigint
 FROM payments
 WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND state = 'completed'
   AND confirmed_at >= %(since)s
+GROUP BY currency
 
 -- name: put_tenant
 INSERT INTO tenants (id, name, slug, nexus_states)
@@ -46,11 +47,12 @@ SET name = excluded.name, city = excluded.city, state = excluded.state,
     time_zone = excluded.time_zone
 
 -- name: put_event
-INSERT INTO events (tenant_id, id, venue_id, name, starts_at, currency, on_sale)
-VALUES (%(tenant)s, %(id)s, %(venue)s, %(name)s, %(starts_at)s, %(currency)s, %(on_sale)s)
+INSERT INTO events (tenant_id, id, venue_id, name, starts_at, currency, on_sale, currencies)
+VALUES (%(tenant)s, %(id)s, %(venue)s, %(name)s, %(starts_at)s, %(currency)s, %(on_sale)s,
+        %(currencies)s::text[])
 ON CONFLICT (tenant_id, id) DO UPDATE
 SET venue_id = excluded.venue_id, name = excluded.name, starts_at = excluded.starts_at,
-    currency = excluded.currency, on_sale = excluded.on_sale
+    currency = excluded.currency, on_sale = excluded.on_sale, currencies = excluded.currencies
 
 -- name: put_type
 INSERT INTO ticket_types (tenant_id, id, event_id, name, price_cents, seated)

@@ -1,5 +1,6 @@
 -- name: post
--- The primary key of a posting is its business key: a retry cannot book twice.
+-- The primary key of a posting is its business key: a retry cannot book twice. It has one currency,
+-- and so have its entries and their accounts: foreign keys say so.
 WITH named AS (
     INSERT INTO ledger_accounts (tenant_id, id, kind, party, subject, currency, bucket)
     SELECT %(tenant)s, a.*
@@ -7,11 +8,11 @@ WITH named AS (
                 %(currencies)s::text[], %(buckets)s::text[]) AS a
     ON CONFLICT DO NOTHING
 ), posted AS (
-    INSERT INTO ledger_postings (tenant_id, key, posted_at)
-    VALUES (%(tenant)s, %(key)s, %(posted_at)s)
+    INSERT INTO ledger_postings (tenant_id, key, posted_at, currency)
+    VALUES (%(tenant)s, %(key)s, %(posted_at)s, %(currency)s)
 ), entered AS (
-    INSERT INTO ledger_entries (tenant_id, posting_key, line, account_id, cents)
-    SELECT %(tenant)s, %(key)s, e.line, e.account_id, e.cents
+    INSERT INTO ledger_entries (tenant_id, posting_key, line, account_id, cents, currency)
+    SELECT %(tenant)s, %(key)s, e.line, e.account_id, e.cents, %(currency)s
     FROM unnest(%(ids)s::uuid[], %(cents)s::bigint[]) WITH ORDINALITY AS e (account_id, cents, line)
 )
 INSERT INTO ledger_unrolled (tenant_id, posting_key) VALUES (%(tenant)s, %(key)s)

@@ -1,6 +1,7 @@
 -- name: orders
 SELECT id, user_id, event_id, venue_id, state, currency,
-       tickets_cents + fees_cents + taxes_cents, ticket_count, created_at
+       tickets_cents + fees_cents + taxes_cents, ticket_count, created_at,
+       base_currency, rate_numerator, rate_denominator, rate_source, rate_day
 FROM orders
 WHERE tenant_id = %(tenant)s AND id < %(before)s
 ORDER BY id DESC

@@ -9,11 +9,12 @@ SELECT document FROM quotes WHERE tenant_id = %(tenant)s AND id = %(id)s
 -- name: add_order
 INSERT INTO orders (tenant_id, id, user_id, event_id, venue_id, state, currency, tickets_cents,
     fees_cents, taxes_cents, ticket_count, tax_jurisdiction, tax_date, charges, created_at,
-    expires_at, updated_at, version, tax_estimated)
+    expires_at, updated_at, version, tax_estimated, base_currency, rate_numerator,
+    rate_denominator, rate_source, rate_day)
 VALUES (%(tenant)s, %(id)s, %(user)s, %(event)s, %(venue)s, %(state)s, %(currency)s,
     %(tickets_cents)s, %(fees_cents)s, %(taxes_cents)s, %(ticket_count)s, %(jurisdiction)s,
     %(tax_date)s, %(charges)s, %(created_at)s, %(expires_at)s, %(created_at)s, %(version)s,
-    %(tax_estimated)s)
+    %(tax_estimated)s, %(base)s, %(numerator)s, %(denominator)s, %(source)s, %(day)s)
 
 -- name: add_tickets
 INSERT INTO order_tickets (tenant_id, order_id, number, type_id, seat, price_cents, charges)
@@ -23,7 +24,8 @@ FROM unnest(%(numbers)s::integer[], %(types)s::uuid[], %(seats)s::text[], %(pric
 
 -- name: order
 SELECT id, user_id, event_id, venue_id, state, currency, tickets_cents, fees_cents, taxes_cents,
-       ticket_count, tax_jurisdiction, tax_date, created_at, expires_at, version, charges
+       ticket_count, tax_jurisdiction, tax_date, created_at, expires_at, version, charges,
+       base_currency, rate_numerator, rate_denominator, rate_source, rate_day
 FROM orders
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 
@@ -41,7 +43,8 @@ LIMIT %(limit)s
 
 -- name: lock_order
 SELECT id, user_id, event_id, venue_id, state, currency, tickets_cents, fees_cents, taxes_cents,
-       ticket_count, tax_jurisdiction, tax_date, created_at, expires_at, version, NULL
+       ticket_count, tax_jurisdiction, tax_date, created_at, expires_at, version, NULL,
+       base_currency, rate_numerator, rate_denominator, rate_source, rate_day
 FROM orders
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 FOR UPDATE
@@ -49,7 +52,8 @@ FOR UPDATE
 -- name: lock_order_of_payment
 -- A key look-up, not a join: a plan made while the tables are small must not scan them for ever.
 SELECT id, user_id, event_id, venue_id, state, currency, tickets_cents, fees_cents, taxes_cents,
-       ticket_count, tax_jurisdiction, tax_date, created_at, expires_at, version, NULL
+       ticket_count, tax_jurisdiction, tax_date, created_at, expires_at, version, NULL,
+       base_currency, rate_numerator, rate_denominator, rate_source, rate_day
 FROM orders
 WHERE tenant_id = %(tenant)s
   AND id = (SELECT order_id FROM payments WHERE tenant_id = %(tenant)s AND id = %(payment)s)
