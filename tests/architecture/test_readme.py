@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.sources import ROOT
+from ticketpay.adapters.stripe.webhook import SUPPORTED
 from ticketpay.entrypoints.http.operations import OPERATIONS
+from ticketpay.entrypoints.stack import HEARD
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
@@ -62,3 +64,11 @@ def test_every_route_is_documented() -> None:
 
     assert len(OPERATIONS) > 15
     assert [one.path for one in OPERATIONS if one.path not in page] == []
+
+
+def test_every_event_that_is_heard_is_documented() -> None:
+    """Whoever registers a webhook finds the name of each event that the inbox acts on."""
+    page = (ROOT / "docs" / "how-to" / "run-on-your-postgresql.md").read_text("utf-8")
+
+    assert [name for name in HEARD if f"`{name}`" not in page] == []
+    assert set(HEARD) <= SUPPORTED

@@ -19,7 +19,7 @@ from ticketpay.adapters.sandbox.banking import DISPUTE_FEE
 from ticketpay.adapters.sandbox.delivery import sign
 from ticketpay.adapters.stripe import StripeWebhooks
 from ticketpay.domain.kernel.ids import PaymentId, RefundId
-from ticketpay.domain.messaging import InboxStatus, StoredEvent
+from ticketpay.domain.messaging import InboxStatus, StoredEvent, TimerKind
 from ticketpay.domain.money import Money
 from ticketpay.domain.payments import ChargeRequest, SignatureInvalid
 from ticketpay.domain.refunds import DisputeState, Refund, RefundReason, RefundState
@@ -295,17 +295,35 @@ def test_whose_plan_an_event_is_about(reader: Callable[[], WebhookReader]) -> No
     details = {"subscription": "sub_1", "metadata": known}
     bill = {"id": "in_1", "metadata": {}, "parent": {"subscription_details": details}}
     for kind, shown in (("customer.subscription.updated", bare), ("invoice.paid", bill)):
-        notice = reader().billing(_stored(reader(), kind, shown))
+        notice = reader().reminder(_stored(reader(), kind, shown))
         assert notice is not None
-        assert (notice.tenant_id, notice.venue_id) == tuple(known.values())
+        assert notice.kind is TimerKind.SUBSCRIPTION
+        assert (notice.tenant_id, notice.subject_id) == tuple(known.values())
         assert _stored(reader(), kind, shown).tenant_id == known["tenant_id"]
     parents: tuple[dict[str, object], ...] = ({}, {"parent": None}, {"parent": {}})
     for parent in parents:
         stored = _stored(reader(), "invoice.payment_failed", {"id": "in_2", **parent})
-        notice = reader().billing(stored)
+        notice = reader().reminder(stored)
         assert notice is not None
-        assert (notice.tenant_id, notice.venue_id) == ("", "")
-    assert reader().billing(_stored(reader(), "payment_intent.succeeded", bare)) is None
+        assert (notice.tenant_id, notice.subject_id) == ("", "")
+    assert reader().reminder(_stored(reader(), "payment_intent.succeeded", bare)) is None
+
+
+@pytest.mark.spec("S21", "S27")
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+@pytest.mark.parametrize("name", ["canceled", "created", "failed", "paid", "updated"])
+def test_which_payout_an_event_is_about(reader: Callable[[], WebhookReader], name: str) -> None:
+    """Ours is a reason to ask; what a venue pays itself there is its own affair."""
+    ours = {"tenant_id": str(uuid4()), "payout_id": str(uuid4())}
+    stored = _stored(reader(), f"payout.{name}", {"id": "po_1", "metadata": ours})
+    notice = reader().reminder(stored)
+    assert notice is not None
+    assert notice.kind is TimerKind.PAYOUT
+    assert (notice.tenant_id, notice.subject_id) == tuple(ours.values())
+    assert (stored.status, stored.tenant_id) == (InboxStatus.RECEIVED, ours["tenant_id"])
+    for metadata in ({}, {"order": "7"}, None):
+        theirs = _stored(reader(), f"payout.{name}", {"id": "po_1", "metadata": metadata})
+        assert theirs.status is InboxStatus.PROCESSED
 
 
 def _stored(reader: WebhookReader, kind: str, shown: Mapping[str, object]) -> StoredEvent:

@@ -71,6 +71,9 @@ HEARD: Final = (
     "invoice.paid",
     "invoice.payment_action_required",
     "invoice.payment_failed",
+    "payout.canceled",
+    "payout.failed",
+    "payout.paid",
 )
 
 

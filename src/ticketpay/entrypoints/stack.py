@@ -33,7 +33,7 @@ from ticketpay.adapters.embedded.postgres import EmbeddedPostgres
 from ticketpay.adapters.embedded.process import free_port, require_main_thread, spawn, stop
 from ticketpay.adapters.embedded.valkey import EmbeddedValkey
 
-__all__ = ["DevelopmentStack", "running_environment"]
+__all__ = ["HEARD", "DevelopmentStack", "running_environment"]
 
 _DATABASE: Final = "ticketpay"
 _READY_SECONDS: Final = 30.0
@@ -49,7 +49,7 @@ _CLI: Final = "ticketpay.entrypoints.cli.main"
 _STUB: Final = "ticketpay.entrypoints.ticket_stub"
 _SANDBOX: Final = "ticketpay.adapters.sandbox.server"
 # The events that the inbox acts on; a real endpoint is registered for the same list.
-_HEARD: Final = (
+HEARD: Final = (
     "payment_intent.succeeded",
     "payment_intent.payment_failed",
     "payment_intent.processing",
@@ -70,6 +70,9 @@ _HEARD: Final = (
     "invoice.paid",
     "invoice.payment_action_required",
     "invoice.payment_failed",
+    "payout.canceled",
+    "payout.failed",
+    "payout.paid",
 )
 _WORKER_READY: Final = "worker ready"
 _FORGETFUL: Final = (
@@ -244,7 +247,7 @@ class _Builder:
         # A fresh seed: the sandbox remembers nothing of an earlier run, so its ids must differ.
         seed = str(secrets.randbelow(1 << 31))
         sandbox = ("--port", str(self.sandbox_port), "--seed", seed, "--webhook-url", hook)
-        signed = ("--webhook-secret", self.keys["webhook"], "--webhook-events", ",".join(_HEARD))
+        signed = ("--webhook-secret", self.keys["webhook"], "--webhook-events", ",".join(HEARD))
         self._spawn("sandbox", _SANDBOX, *sandbox, *signed)
         secret = {"INTERNAL_WEBHOOK_SECRET": self.keys["internal"]}
         self._spawn("tickets", _STUB, "--port", str(self.tickets_port), settings=secret)

@@ -10,7 +10,7 @@ import attrs
 
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import OrderId, PaymentId, TenantId
-from ticketpay.domain.messaging.inbox import StoredEvent
+from ticketpay.domain.messaging import StoredEvent, TimerKind
 from ticketpay.domain.money import Money
 from ticketpay.domain.payments import (
     ChargeRequest,
@@ -25,12 +25,12 @@ from ticketpay.domain.refunds import DisputeState, Refund, RefundState
 from ticketpay.ports.later import Later
 
 __all__ = [
-    "BillingNotice",
     "DisputeNotice",
     "PaymentGateway",
     "Payments",
     "RefundFact",
     "RefundNotice",
+    "Reminder",
     "WebhookReader",
 ]
 
@@ -172,14 +172,16 @@ class PaymentGateway(Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class BillingNotice:
-    """What an event of the provider is about: the plan of a venue, or an invoice of it.
+class Reminder:
+    """An event of the provider that is only a reason to ask it: about a venue's plan, or a payout.
 
-    ``tenant_id`` and ``venue_id`` are texts from its metadata, empty when it has none.
+    ``tenant_id`` and ``subject_id`` (the venue, or the payout) are texts from its metadata, empty
+    when it has none.
     """
 
+    kind: TimerKind
     tenant_id: str
-    venue_id: str
+    subject_id: str
 
 
 class WebhookReader(Protocol):
@@ -210,6 +212,6 @@ class WebhookReader(Protocol):
         """
         ...
 
-    def billing(self, event: StoredEvent) -> BillingNotice | None:
-        """Whose plan the event is about; None if it is about something else."""
+    def reminder(self, event: StoredEvent) -> Reminder | None:
+        """What the event is a reason to ask about; None if it says what has happened itself."""
         ...

@@ -317,6 +317,54 @@ def at_provider(system: Sandboxed, verb: str) -> None:
     assert system.model.request("POST", path, {}, b"{}").status == 200
 
 
+@pytest.mark.spec("S21", "S27")
+def test_an_event_about_a_payout_is_a_reason_to_ask(system: Sandboxed) -> None:
+    """What the bank does is known as soon as it is told, also a month after the last look."""
+    rich(system)
+    ask(system, 100_000)
+    work(system)
+    at_provider(system, "pay")
+    system.receive_all()
+    work(system)
+    assert payouts(system)[0].state is PayoutState.PAID
+    work(system, *[10 * DAY] * 3)
+    assert len(system.uow.store.platform.timers) == 0
+    at_provider(system, "fail")
+    system.receive_all()
+    work(system)
+    assert payouts(system)[0].state is PayoutState.FAILED
+    verify(system)
+
+
+@pytest.mark.spec("S21", "S27")
+def test_an_event_about_a_payout_from_elsewhere_is_kept_as_dead(system: Sandboxed) -> None:
+    """Whoever writes our ids into a payout of another account moves nothing; a venue's own is nothing."""
+    rich(system)
+    ask(system, 100_000)
+    work(system)
+    (payout,) = payouts(system)
+    about = f"metadata[tenant_id]={system.scenery.tenant}&metadata[payout_id]={payout.id}"
+    for account, metadata in (("acct_other", about), ("acct_venue", "metadata[a]=b")):
+        held = system.model._world.account(account).ledger._available
+        held["usd"] = held.get("usd", 0) + 1_000
+        headers = {
+            "authorization": "Bearer sk_test_x",
+            "content-type": "application/x-www-form-urlencoded",
+            "stripe-account": account,
+        }
+        body = f"amount=100&currency=usd&{metadata}".encode()
+        made = system.model.request("POST", "/v1/payouts", headers, body)
+        path = f"/_sandbox/payouts/{json.loads(made.body)['id']}/pay"
+        assert system.model.request("POST", path, {}, b"{}").status == 200
+    system.receive_all()
+    for _ in range(8):
+        work(system, 61)
+    kinds = system.alerts.kinds()
+    assert kinds.count("webhook_dead") == 1
+    assert payouts(system)[0].state is PayoutState.PROCESSING
+    verify(system)
+
+
 @pytest.mark.spec("S21", "S20 D3")
 @pytest.mark.parametrize("paid", [False, True])
 def test_a_payout_that_comes_back(system: Sandboxed, paid: bool) -> None:  # noqa: FBT001 - drawn

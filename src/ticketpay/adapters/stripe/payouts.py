@@ -77,7 +77,7 @@ class StripePayouts:
             failure = Failure("transfer_reversed")
             return PayoutFact(state=PayoutState.FAILED, failure=failure, lost_cents=left)
         try:
-            sent = self._pay_out(payout)
+            sent = self._pay_out(tenant_id, payout)
         except stripe.InvalidRequestError as error:
             lost = self._bring_back(payout, transfer)
             return PayoutFact(state=PayoutState.FAILED, failure=failure_of(error), lost_cents=lost)
@@ -158,7 +158,7 @@ class StripePayouts:
         if self._is_old(payout) and self._now() - payout.created_at < _OVER:
             raise OutcomeUnknown(f"a request of payout {payout.id} may be on its way")
 
-    def _pay_out(self, payout: Payout) -> Mapping[str, Any]:
+    def _pay_out(self, tenant_id: TenantId, payout: Payout) -> Mapping[str, Any]:
         """The payout; raises ``InvalidRequestError`` when the provider will not make it."""
         known = self._known_payout(payout) if self._is_old(payout) else None
         if known is not None:
@@ -168,7 +168,7 @@ class StripePayouts:
             "amount": payout.net.cents,
             "currency": payout.amount.currency.code.lower(),
             "method": str(payout.speed),
-            "metadata": {"payout_id": str(payout.id)},
+            "metadata": {"tenant_id": str(tenant_id), "payout_id": str(payout.id)},
         }
         options: Any = {"stripe_account": payout.account, "idempotency_key": sendable(payout.key)}
         with translated(but=(stripe.InvalidRequestError,)):

@@ -19,11 +19,11 @@ from ticketpay.adapters.stripe.mapping import (
     refund_notice_of,
     reserved,
 )
-from ticketpay.domain.messaging import InboxStatus, StoredEvent
+from ticketpay.domain.messaging import InboxStatus, StoredEvent, TimerKind
 from ticketpay.domain.payments import ProviderFact, ProviderRef, SignatureInvalid
-from ticketpay.ports.payments import BillingNotice, DisputeNotice, RefundNotice
+from ticketpay.ports.payments import DisputeNotice, RefundNotice, Reminder
 
-__all__ = ["DISPUTES", "PLANS", "REFUNDS", "SUPPORTED", "StripeWebhooks"]
+__all__ = ["DISPUTES", "PAYOUTS", "PLANS", "REFUNDS", "SUPPORTED", "StripeWebhooks"]
 
 REFUNDS: Final = frozenset(
     {"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"}
@@ -48,10 +48,16 @@ PLANS: Final = frozenset(
 )
 """Every one is only a reason to ask how the subscription is."""
 
+PAYOUTS: Final = frozenset(
+    f"payout.{name}" for name in ("canceled", "created", "failed", "paid", "updated")
+)
+"""The same about a payout from the account of a venue."""
+
 SUPPORTED: Final = (
     REFUNDS
     | DISPUTES
     | PLANS
+    | PAYOUTS
     | frozenset(
         f"payment_intent.{name}"
         for name in (
@@ -140,15 +146,16 @@ class StripeWebhooks:
         shown = _snapshot(_object(event.payload))
         return dispute_notice_of(shown, ref, event.event_type.rpartition(".")[2])
 
-    def billing(self, event: StoredEvent) -> BillingNotice | None:
-        """The venue in the metadata of the event's subscription, or of its invoice's."""
-        if event.event_type not in PLANS:
+    def reminder(self, event: StoredEvent) -> Reminder | None:
+        """The venue in the metadata of a subscription or of its invoice, the payout in a payout's."""
+        kinds = ((PLANS, TimerKind.SUBSCRIPTION), (PAYOUTS, TimerKind.PAYOUT))
+        kind = next((kind for names, kind in kinds if event.event_type in names), None)
+        if kind is None:
             return None
-        envelope = _object(event.payload)
-        metadata = _named(envelope, _snapshot(envelope)).get("metadata")
-        names = metadata if isinstance(metadata, dict) else {}
-        tenant, venue = _plain(names.get("tenant_id")), _plain(names.get("venue_id"))
-        return BillingNotice(tenant_id=tenant, venue_id=venue)
+        names = _names(_object(event.payload))
+        subject = "venue_id" if kind is TimerKind.SUBSCRIPTION else "payout_id"
+        tenant = _plain(names.get("tenant_id"))
+        return Reminder(kind=kind, tenant_id=tenant, subject_id=_plain(names.get(subject)))
 
     def _check_genuine(self, stamp: str, given: list[bytes], raw: bytes) -> None:
         """Compare every secret with every signature, always all of them, in constant time."""
@@ -199,6 +206,11 @@ def _named(event: Mapping[str, Any], shown: Mapping[str, Any]) -> Mapping[str, A
     return shown
 
 
+def _names(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    metadata = _named(event, _snapshot(event)).get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
 def _of_an_invoice(kind: str, shown: Mapping[str, Any]) -> bool:
     """Whether it is what an invoice is paid with: it has a customer, and none of our names."""
     names = reserved(shown)
@@ -225,6 +237,9 @@ def _status(event: Mapping[str, Any], shown: Mapping[str, Any]) -> InboxStatus:
         return InboxStatus.INVALID
     if kind in PLANS:
         return InboxStatus.RECEIVED
+    if kind in PAYOUTS:
+        # A venue may pay itself out from its account there: that is its own affair.
+        return InboxStatus.RECEIVED if _names(event).get("payout_id") else InboxStatus.PROCESSED
     if _of_an_invoice(kind, shown):
         # The invoice tells it; there is nothing to do and nothing wrong.
         return InboxStatus.PROCESSED

@@ -14,7 +14,7 @@ from uuid import UUID
 import attrs
 
 from ticketpay.domain.kernel.errors import NotFound, TicketpayError
-from ticketpay.domain.kernel.ids import PaymentId, TenantId, VenueId
+from ticketpay.domain.kernel.ids import PaymentId, PayoutId, TenantId, VenueId
 from ticketpay.domain.messaging import InboxClaim, InboxStatus, TimerKind, backoff_seconds
 from ticketpay.domain.messaging.inbox import ATTEMPTS_MAX
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case, open_order
@@ -22,9 +22,9 @@ from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case,
 if TYPE_CHECKING:
     from ticketpay.domain.messaging import StoredEvent
     from ticketpay.ports.payments import (
-        BillingNotice,
         DisputeNotice,
         RefundNotice,
+        Reminder,
         WebhookReader,
     )
     from ticketpay.ports.system import Alerts, Clock, Random
@@ -100,9 +100,9 @@ class ProcessInbox:
             self._give_up(claim, "the worker died while processing it")
             return
         try:
-            notice = self.reader.billing(claim.event)
-            if notice is not None:
-                self._hear_billing(claim, notice)
+            reminder = self.reader.reminder(claim.event)
+            if reminder is not None:
+                self._remind(claim, reminder)
                 return
             tenant, payment = _address(claim)
             self.uow.run(tenant, lambda tx: self._apply(tx, claim, payment))
@@ -134,19 +134,18 @@ class ProcessInbox:
         dispute = self.desk.disputes.hear(tx, open_order(tx, case), notice, now)
         return f"dispute {dispute.id} is {dispute.state}"
 
-    def _hear_billing(self, claim: InboxClaim, notice: BillingNotice) -> None:
+    def _remind(self, claim: InboxClaim, reminder: Reminder) -> None:
         """A reason to look: the worker asks the provider, in whatever order events have come."""
-        if not notice.tenant_id or not notice.venue_id:
-            raise NotFound(f"{claim.event.object_id} is no plan of ours")
-        tenant, venue_id = TenantId(UUID(notice.tenant_id)), VenueId(UUID(notice.venue_id))
+        if not reminder.tenant_id or not reminder.subject_id:
+            raise NotFound(f"{claim.event.object_id} is none of ours")
+        tenant, subject = TenantId(UUID(reminder.tenant_id)), UUID(reminder.subject_id)
 
         def note(tx: Tx) -> None:
             now = self.clock.now()
             if not tx.inbox.lock(claim)():
                 return
-            if tx.subscriptions.get(venue_id)() is None:
-                raise NotFound(f"venue {venue_id} has no subscription")
-            tx.timers.set(tenant, TimerKind.SUBSCRIPTION, venue_id, now)
+            _require_known(tx, claim.event, reminder.kind, subject)
+            tx.timers.set(tenant, reminder.kind, subject, now)
             tx.inbox.finish(claim, InboxStatus.PROCESSED, "to be looked at", now)
 
         self.uow.run(tenant, note)
@@ -164,6 +163,17 @@ class ProcessInbox:
         home = claim.event.home
         self.uow.platform(lambda tx: tx.inbox.finish(claim, InboxStatus.DEAD, error, now), home)
         self.alerts.raise_alert("webhook_dead", error, event_id=claim.event.event_id)
+
+
+def _require_known(tx: Tx, event: StoredEvent, kind: TimerKind, subject: UUID) -> None:
+    """Raise ``NotFound`` unless there is such a plan or payout, and at the account of the event."""
+    if kind is TimerKind.SUBSCRIPTION:
+        if tx.subscriptions.get(VenueId(subject))() is None:
+            raise NotFound(f"venue {subject} has no subscription")
+        return
+    payout = tx.payouts.get(PayoutId(subject))()
+    if payout is None or payout.account != event.account:
+        raise NotFound(f"there is no payout {subject} at {event.account or 'the platform'}")
 
 
 def _address(claim: InboxClaim) -> tuple[TenantId, PaymentId]:
