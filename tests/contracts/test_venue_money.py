@@ -36,6 +36,13 @@ def stored(backend: Backend, **changes: object) -> Payout:
     return payout
 
 
+def moved(backend: Backend, payout: Payout, event: PayoutEvent) -> Payout:
+    """The payout after one stored step."""
+    step = PAYOUT_MACHINE.step(payout.state, event)
+    after = attrs.evolve(payout, state=step.after)
+    return backend.run(lambda tx: tx.payouts.move(after, step, backend.now()))
+
+
 @pytest.mark.spec("S20")
 def test_a_guard_row_is_made_once_and_keeps_what_was_saved(backend: Backend) -> None:
     """Locked it is made, saved it stays; each currency has its own, and other tenants see none."""
@@ -224,3 +231,27 @@ def test_whose_money_is_to_be_released(backend: Backend) -> None:
         backend.run_as_other(lambda tx: tx.venue_accounts.reserved_since(venue, USD, long_ago)())
         == 0
     )
+
+
+@pytest.mark.spec("S21 D2")
+def test_what_left_on_a_day(backend: Backend) -> None:
+    """Payouts of the UTC day in one currency, unless they came to nothing; from midnight to midnight."""
+    venue = backend.home.venue_id
+    noon = backend.now().replace(hour=12, minute=0, second=0, microsecond=0)
+    midnight = noon - timedelta(hours=12)
+    tiny = timedelta(microseconds=1)
+    moments = (midnight - tiny, midnight, noon, midnight + timedelta(days=1) - tiny)
+    for number, moment in enumerate((*moments, midnight + timedelta(days=1))):
+        stored(backend, created_at=moment, amount=Money(10**number * 10, USD))
+    euro = Currency("EUR")
+    stored(backend, created_at=noon, amount=Money(7, euro), fee=Money(0, euro))
+    for way in ((PayoutEvent.CANCEL,), (PayoutEvent.PROCESS, PayoutEvent.FAIL)):
+        undone = stored(backend, created_at=noon)
+        for event in way:
+            undone = moved(backend, undone, event)
+
+    def left(currency: Currency) -> int:
+        return backend.run(lambda tx: tx.payouts.day_cents(venue, currency, noon)())
+
+    assert (left(USD), left(euro)) == (100 + 1_000 + 10_000, 7)
+    assert backend.run_as_other(lambda tx: tx.payouts.day_cents(venue, USD, noon)()) == 0

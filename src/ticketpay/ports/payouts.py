@@ -106,6 +106,10 @@ class Payouts(Protocol):
         """Write the payout by compare-and-set and record the step; returns it with its version."""
         ...
 
+    def day_cents(self, venue_id: VenueId, currency: Currency, now: datetime) -> Later[int]:
+        """What left a venue on the UTC day of ``now``, as ``paid_out_cents`` counts it (S21 D2)."""
+        ...
+
     def of_venue(self, venue_id: VenueId, since: datetime, limit: int) -> Later[tuple[Payout, ...]]:
         """The venue's payouts that were requested since then, newest first."""
         ...

@@ -275,6 +275,7 @@ def venue_money(home: Scenery) -> Iterator[Op]:
     yield lambda tx: tx.payouts.get(payout.id)()
     yield lambda tx: tx.payouts.lock(payout.id)()
     yield lambda tx: tx.payouts.of_venue(venue, START, 9)()
+    yield lambda tx: tx.payouts.day_cents(venue, USD, START)()
     yield lambda tx: tx.payouts.move(payout, step, START)
 
 

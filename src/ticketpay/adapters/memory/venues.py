@@ -22,6 +22,7 @@ from ticketpay.domain.payouts import (
     PayoutState,
     VenueAccount,
     VenueHistory,
+    paid_out_cents,
 )
 from ticketpay.domain.refunds import DisputeState
 from ticketpay.ports.later import Later
@@ -171,6 +172,10 @@ class MemoryPayouts:
         self.tables.payouts.put(payout.id, moved)
         self.tables.moves.put(self.store.number(), Move(subject=payout.id, step=step, at=at))
         return moved
+
+    def day_cents(self, venue_id: VenueId, currency: Currency, now: datetime) -> Later[int]:
+        mine = (p for p in self.tables.payouts.values() if p.venue_id == venue_id)
+        return known(paid_out_cents(mine, currency=currency, now=now))
 
     def of_venue(self, venue_id: VenueId, since: datetime, limit: int) -> Later[tuple[Payout, ...]]:
         mine = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from ticketpay.adapters.postgres.moves import record_move
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import PayoutId, VenueId
+from ticketpay.domain.kernel.time import day_in
 from ticketpay.domain.ledger import Bucket, VenueBooks
 from ticketpay.domain.money import Currency, Money
 from ticketpay.domain.payments import Failure
@@ -206,6 +207,15 @@ class PostgresPayouts:
         saved = attrs.evolve(payout, state=step.after, version=payout.version + 1)
         record_move(self.session, "payout", payout.id, saved.version, step, at)
         return saved
+
+    def day_cents(self, venue_id: VenueId, currency: Currency, now: datetime) -> Later[int]:
+        values = {
+            "tenant": self.session.tenant_id,
+            "venue": venue_id,
+            "currency": currency.code,
+            "day": datetime.combine(day_in(now, "UTC"), time.min, UTC),
+        }
+        return self.session.read(_SQL["day_cents"], values, lambda rows: int(rows[0][0]))
 
     def of_venue(self, venue_id: VenueId, since: datetime, limit: int) -> Later[tuple[Payout, ...]]:
         values = {

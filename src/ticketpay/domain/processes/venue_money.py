@@ -46,7 +46,6 @@ from ticketpay.domain.payouts import (
     VenueAccount,
     VenueNotConnected,
     check_payout,
-    paid_out_cents,
     payable,
     payout_fee,
     recovery_order,
@@ -300,9 +299,8 @@ class AskPayout:
         self, tx: Tx, order: PayoutOrder, account: VenueAccount, limit: Payable, now: datetime
     ) -> Payout:
         wish = order.wish
-        recent = tx.payouts.of_venue(wish.venue_id, now - timedelta(days=2), 10_000)()
-        today = paid_out_cents(recent, currency=wish.amount.currency, now=now)
-        check_payout(wish.amount, limit, today_cents=today, rules=self.rules)
+        today = tx.payouts.day_cents(wish.venue_id, wish.amount.currency, now)
+        check_payout(wish.amount, limit, today_cents=today(), rules=self.rules)
         if not account.provider_account:
             raise VenueNotConnected(f"venue {wish.venue_id} has no account at the provider")
         return Payout(

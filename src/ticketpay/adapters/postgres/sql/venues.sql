@@ -104,6 +104,13 @@ FROM payouts
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 FOR UPDATE
 
+-- name: day_cents
+SELECT coalesce(sum(amount_cents), 0)::bigint
+FROM payouts
+WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND currency = %(currency)s
+  AND created_at >= %(day)s AND created_at < %(day)s + interval '1 day'
+  AND state NOT IN ('failed', 'cancelled')
+
 -- name: payouts_of_venue
 SELECT id, venue_id, amount_cents, fee_cents, currency, speed, state, requested_by,
        provider_account, provider_payout_id, sent, failure_code, failure_message, created_at, version
