@@ -94,6 +94,8 @@ class Till:
             receive_webhook=api.receive_webhook,
             show_order=api.show_order,
             plans=api.plans,
+            refunding=api.refunding,
+            venue_money=api.venue_money,
         )
         actor = Actor(tenant_id=shop.tenant.id, user_id=UserId(uuid4()), role=Role.CUSTOMER)
         try:
