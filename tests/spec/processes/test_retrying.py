@@ -12,7 +12,8 @@ import pytest
 from tests.support.sandboxed import Sandboxed, place_order
 from tests.support.scenery import audit_entry
 from ticketpay.adapters.memory import Transaction
-from ticketpay.domain.kernel.ids import PaymentId
+from ticketpay.adapters.memory.stock import MemoryStock
+from ticketpay.domain.kernel.ids import EventId, OrderId, PaymentId
 from ticketpay.domain.kernel.time import rfc3339
 from ticketpay.domain.messaging import Answer, KeyScope, Message, Outcome
 from ticketpay.domain.orders import OrderState
@@ -593,3 +594,34 @@ def test_a_buyer_who_goes_away_keeps_no_tickets(system: Sandboxed) -> None:
     system.clock.advance(2_800)
     system.app.janitor()
     assert tries(system, payment) == [("wait", "requires_action")]
+
+
+@pytest.mark.spec("S37", "S14")
+def test_an_order_that_is_opened_while_an_older_one_waits_to_be_sold(
+    system: Sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who opens a second order while the first waits for the event's locks pays for one of them."""
+    actor, first = declined(system)
+    system.clock.advance(60)
+    lock_event, opened = MemoryStock.lock_event, list[Answer]()
+
+    def wait(stock: MemoryStock, order_id: OrderId, event_id: EventId) -> None:
+        if not opened:
+            opened.append(Answer(Outcome.ACCEPTED, {}))
+            system.clock.advance(1)
+            waiting, system.uow.store.current = system.uow.store.current, None
+            order = place_order(actor, uuid4(), system.scenery.demand(1), "chargeDeclined")
+            opened.append(system.app.checkout(order))
+            system.uow.store.current = waiting
+        lock_event(stock, order_id, event_id)
+
+    monkeypatch.setattr(MemoryStock, "lock_event", wait)
+    assert confirm(system, actor, first, "pm_card_visa").outcome is Outcome.COMPLETED
+    second = payment_of(system, opened[-1])
+    system.clock.advance(30)
+    refused = confirm(system, actor, second, "pm_card_visa")
+    assert refused.body["code"] == "PAYMENT_SUPERSEDED"
+    sold = now(system, first.id).confirmed_at
+    assert sold is not None
+    assert sold >= second.created_at
+    assert system.stock() == (1, 0)

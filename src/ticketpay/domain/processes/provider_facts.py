@@ -20,6 +20,7 @@ from ticketpay.domain.messaging import AggregateType, Claim, Message, TimerKind
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent, OrderState
 from ticketpay.domain.payments import (
     PAYMENT_MACHINE,
+    Circumstances,
     Payment,
     PaymentEvent,
     PaymentState,
@@ -110,9 +111,12 @@ class FactDesk:
             return self._late_success(tx, self._noted(case, fact), fact, now)
         if verdict.ruling is not Ruling.MOVES or verdict.event is None:
             return self._remember(tx, case, fact, known=verdict.ruling is Ruling.KNOWN, now=now)
-        if verdict.event is PaymentEvent.COMPLETE and not self._can_be_sold(tx, case):
-            gone = self._move(tx, self._noted(case, fact), PaymentEvent.CANCEL, fact, now)
-            return self._late_success(tx, gone, fact, now)
+        if verdict.event is PaymentEvent.COMPLETE:
+            around = self._around(tx, case)
+            if not self._can_be_sold(tx, case, around):
+                gone = self._move(tx, self._noted(case, fact), PaymentEvent.CANCEL, fact, now)
+                return self._late_success(tx, gone, fact, now)
+            now = around.sold_at(now) if around else now
         return self._move(tx, self._noted(case, fact), verdict.event, fact, now)
 
     def retry(self, tx: Tx, case: Case, now: datetime) -> Case:
@@ -214,7 +218,17 @@ class FactDesk:
         saved = tx.payments.save(self._noted(case, fact).payment, None, now)
         return attrs.evolve(case, payment=saved)
 
-    def _can_be_sold(self, tx: Tx, case: Case) -> bool:
+    def _around(self, tx: Tx, case: Case) -> Circumstances | None:
+        """What else the buyer of a payment that had failed has; None if it never had.
+
+        Whoever opens an order holds its types until it is there to be seen.
+        """
+        if case.payment.last_try_at is None:
+            return None
+        tx.stock.lock_event(case.order.id, case.payment.event_id)
+        return tx.retries.around(case.payment)()
+
+    def _can_be_sold(self, tx: Tx, case: Case, around: Circumstances | None) -> bool:
         """Whether the order still waits for money (S32 D4) and its stock is there (S14).
 
         A failure has freed the stock, of this payment or of another: it is taken again, or gone. And
@@ -223,11 +237,8 @@ class FactDesk:
         state, payment = case.order.state, case.payment
         if state is OrderState.PAYMENT_PENDING and payment.failure is None:
             return True
-        if payment.last_try_at is not None:
-            # Whoever opens an order holds its types until it is there to be seen.
-            tx.stock.lock_event(case.order.id, payment.event_id)
-            if tx.retries.around(payment)().bought_again:
-                return False
+        if around is not None and around.bought_again:
+            return False
         waits = ORDER_MACHINE.path(state, OrderState.PAID)
         return bool(waits) and tx.stock.hold_again(case.order.id)()
 
