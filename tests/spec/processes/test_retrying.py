@@ -625,3 +625,83 @@ def test_an_order_that_is_opened_while_an_older_one_waits_to_be_sold(
     assert sold is not None
     assert sold >= second.created_at
     assert system.stock() == (1, 0)
+
+
+@pytest.mark.spec("S37", "S14")
+@pytest.mark.parametrize("tried", [0, 3])
+def test_a_buyer_at_his_bank_keeps_the_tickets_for_the_whole_hold(
+    system: Sandboxed, tried: int
+) -> None:
+    """Who comes back shortly before a try, or the end of all tries, has 15 minutes like others."""
+    actor, payment = declined(system, 5)
+    hours(system, tried)
+    system.clock.advance(3_560)
+    asked = confirm(system, actor, payment, "pm_card_threeDSecureRequired")
+    assert asked.outcome is Outcome.ACCEPTED
+    for _ in range(3):
+        system.clock.advance(290)
+        system.app.janitor()
+        assert (len(tries(system, payment)), system.stock()) == (tried, (5, 0))
+    assert payment.ref is not None
+    system.authenticate(payment.ref.object_id)
+    assert confirm(system, actor, payment).outcome is Outcome.COMPLETED
+    assert order_state(system, payment) is OrderState.PAID
+
+
+@pytest.mark.spec("S37", "S14")
+def test_nobody_keeps_tickets_by_coming_back(system: Sandboxed) -> None:
+    """Who confirms again and again is held until 15 minutes after the try was due: then it counts."""
+    actor, payment = declined(system, 5)
+    for _ in range(6):
+        system.clock.advance(700)
+        confirm(system, actor, payment, "pm_card_threeDSecureRequired")
+        system.app.janitor()
+    assert (tries(system, payment), system.stock()) == ([], (5, 0))
+    system.clock.advance(301)
+    system.app.janitor()
+    assert (tries(system, payment), system.stock()) == ([("wait", "requires_action")], (0, 0))
+
+
+@pytest.mark.spec("S37", "S24")
+def test_no_hold_outlives_the_start_of_its_event(system: Sandboxed) -> None:
+    """The event begins while its buyer is at his bank: that is looked at then."""
+    starts_at = system.scenery.offer.event.starts_at
+    system.clock.advance((starts_at - system.clock.now()).total_seconds() - 600)
+    actor, payment = declined(system)
+    asked = confirm(system, actor, payment, "pm_card_threeDSecureRequired")
+    assert asked.outcome is Outcome.ACCEPTED
+    system.clock.advance(601)
+    system.app.janitor()
+    assert now(system, payment.id).state is PaymentState.CANCELLED
+    assert system.stock() == (0, 0)
+
+
+@pytest.mark.spec("S37", "S39")
+@pytest.mark.parametrize("minutes", [10, 55])
+def test_what_is_heard_moves_no_hold(system: Sandboxed, minutes: int) -> None:
+    """The provider tells of the buyer at his bank, whose answer was lost: the hold ends as it would."""
+    actor, payment = declined(system, 5)
+    system.receive_all()
+    system.app.process_inbox()
+    system.clock.advance(60 * minutes)
+    heard, lost = Listening(system), iter([True])
+
+    def lose(step: str) -> None:
+        if step == "provider.after" and heard.keys("/confirm") and next(lost, False):
+            raise SystemExit
+
+    system.on_step = lose
+    with pytest.raises(SystemExit):
+        confirm(system, actor, payment, "pm_card_threeDSecureRequired")
+    system.on_step = lambda _step: None
+    system.receive_all()
+    system.app.process_inbox()
+    assert now(system, payment.id).provider_status == "requires_action"
+    entry = audit_entry(system.clock.now(), action="payment.sync")
+    system.app.payment_desk.sync(system.scenery.tenant, payment.id, entry)
+    system.clock.advance(890)
+    system.app.janitor()
+    assert (tries(system, payment), system.stock()) == ([], (5, 0))
+    system.clock.advance(20)
+    system.app.janitor()
+    assert system.stock() == (0, 0)

@@ -153,6 +153,7 @@ class _PaymentAction:
                 self.desk.wait_for_buyer(tx, case, now)
             else:
                 tx.stock.release(case.order.id)
+                self.desk.set_timer(tx, case, now)
         self._record(tx, command, before, case, now)
         answer = self._answer(case)
         tx.idempotency.finish(claim, answer, now)
@@ -160,10 +161,11 @@ class _PaymentAction:
 
     def _refuse(self, tx: Tx, claim: Claim, command: PaymentCommand, answer: Answer) -> Answer:
         """The provider takes no such method; the payment is what it was."""
-        case = open_claimed(tx, claim, command.payment_id)
+        case, now = open_claimed(tx, claim, command.payment_id), self.clock.now()
         if case.payment.state is PaymentState.FAILED:
             tx.stock.release(case.order.id)
-        tx.idempotency.finish(claim, answer, self.clock.now())
+            self.desk.set_timer(tx, case, now)
+        tx.idempotency.finish(claim, answer, now)
         return answer
 
     def _prepare(

@@ -30,7 +30,7 @@ from ticketpay.domain.payments import (
 from ticketpay.domain.payments.policy import Ruling
 from ticketpay.domain.processes.dispute_desk import DisputeDesk
 from ticketpay.domain.processes.refund_desk import RefundDesk
-from ticketpay.domain.reconciliation import ASK_AGAIN_SECONDS, HOLD_SECONDS, ends_at, next_look_at
+from ticketpay.domain.reconciliation import ASK_AGAIN_SECONDS, ends_at, held_until, next_look_at
 from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundReason
 
 if TYPE_CHECKING:
@@ -158,18 +158,17 @@ class FactDesk:
             return
         due_at = next_look_at(payment, case.order.expires_at, now)
         if payment.state is PaymentState.FAILED and payment.ref is not None:
-            soonest = now + timedelta(seconds=ASK_AGAIN_SECONDS)
-            due_at = min(due_at, max(tx.retries.around(payment)().starts_at, soonest))
+            due_at = _by_its_start(tx, payment, due_at, now)
         tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
 
     def wait_for_buyer(self, tx: Tx, case: Case, now: datetime) -> None:
         """Tickets were taken again for a buyer who pays what failed: held as long as a new order's.
 
-        Who never comes to an end is looked at then, and the tickets are free.
+        Who never comes to an end is looked at then, and the tickets are free. Until then nothing is
+        tried, counted or cancelled: whoever looks does so by this timer.
         """
         payment = case.payment
-        held_until = now + timedelta(seconds=HOLD_SECONDS.get(payment.method_type, 0))
-        due_at = min(next_look_at(payment, case.order.expires_at, now), held_until)
+        due_at = _by_its_start(tx, payment, held_until(payment, now), now)
         tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
 
     def give_up(self, tx: Tx, case: Case, now: datetime) -> Case:
@@ -207,7 +206,9 @@ class FactDesk:
             return case
         noted = self._noted(case, fact)
         saved = tx.payments.save(noted.payment, None, now)
-        self.set_timer(tx, attrs.evolve(case, payment=saved), now)
+        if payment.state is not PaymentState.FAILED or payment.ref is None:
+            # Else it is that of the next try, or of a buyer's hold: to hear of it moves neither.
+            self.set_timer(tx, attrs.evolve(case, payment=saved), now)
         return attrs.evolve(case, payment=saved)
 
     def _chase(self, tx: Tx, case: Case, fact: ProviderFact, now: datetime) -> Case:
@@ -376,6 +377,12 @@ class FactDesk:
         elif order.state not in (OrderState.CANCELLED, OrderState.EXPIRED):
             return None
         return self._message(f"order.{order.state}", AggregateType.ORDER, order.id, now, **data)
+
+
+def _by_its_start(tx: Tx, payment: Payment, due_at: datetime, now: datetime) -> datetime:
+    """``due_at``, or when the event begins if that is sooner; a minute from ``now`` at the soonest."""
+    soonest = now + timedelta(seconds=ASK_AGAIN_SECONDS)
+    return min(due_at, max(tx.retries.around(payment)().starts_at, soonest))
 
 
 def _reason(payment: Payment) -> str:
