@@ -13,6 +13,7 @@ from tests.support.sandboxed import Sandboxed, place_order
 from tests.support.scenery import audit_entry
 from ticketpay.adapters.memory import Transaction
 from ticketpay.adapters.memory.stock import MemoryStock
+from ticketpay.domain.kernel.errors import OutcomeUnknown, Unavailable
 from ticketpay.domain.kernel.ids import EventId, OrderId, PaymentId
 from ticketpay.domain.kernel.time import rfc3339
 from ticketpay.domain.messaging import Answer, KeyScope, Message, Outcome
@@ -219,7 +220,7 @@ def test_another_card_may_ask_its_owner(system: Sandboxed) -> None:
 
 @pytest.mark.spec("S37", "S14")
 def test_nobody_is_charged_for_tickets_that_are_gone(system: Sandboxed) -> None:
-    """When others have the tickets the buyer is refused before the provider is asked, and not asked."""
+    """When others have the tickets the buyer is refused and nobody is charged; he is not asked."""
     actor, payment = declined(system, 5)
     other = system.scenery.actor()
     system.app.checkout(place_order(other, uuid4(), system.scenery.demand(1)))
@@ -229,7 +230,8 @@ def test_nobody_is_charged_for_tickets_that_are_gone(system: Sandboxed) -> None:
     heard = Listening(system)
     answer = confirm(system, actor, payment, "pm_card_visa")
     assert (answer.outcome, answer.body["code"]) == (Outcome.REFUSED, "SOLD_OUT")
-    assert heard.asked == []
+    assert payment.ref is not None
+    assert heard.asked == [(f"GET /v1/payment_intents/{payment.ref.object_id}", "")]
 
 
 @pytest.mark.spec("S37", "S12 D5")
@@ -397,7 +399,7 @@ def test_an_order_that_was_bought_again_is_not_paid_by_hand_either(system: Sandb
     heard = Listening(system)
     answer = confirm(system, actor, payment, "pm_card_visa")
     assert (answer.outcome, answer.body["code"]) == (Outcome.REFUSED, "PAYMENT_SUPERSEDED")
-    assert heard.asked == []
+    assert [asked for asked, _ in heard.asked if not asked.startswith("GET ")] == []
 
 
 @pytest.mark.spec("S37", "S14")
@@ -705,3 +707,50 @@ def test_what_is_heard_moves_no_hold(system: Sandboxed, minutes: int) -> None:
     system.clock.advance(20)
     system.app.janitor()
     assert system.stock() == (0, 0)
+
+
+@pytest.mark.spec("S37", "S30", "S15")
+@pytest.mark.parametrize("why", ["sold_out", "superseded"])
+def test_a_refusal_knows_of_money_that_has_come(system: Sandboxed, why: str) -> None:
+    """Who answers the bank too late is told that it is over, and the money is on its way back."""
+    actor, payment = declined(system, 5)
+    asked = confirm(system, actor, payment, "pm_card_threeDSecureRequired")
+    assert asked.outcome is Outcome.ACCEPTED
+    system.clock.advance(901)
+    system.app.janitor()
+    buyer = actor if why == "superseded" else system.scenery.actor()
+    system.app.checkout(place_order(buyer, uuid4(), system.scenery.demand(1)))
+    assert payment.ref is not None
+    system.authenticate(payment.ref.object_id)
+    key = uuid4()
+    answer = confirm(system, actor, payment, "", key)
+    assert (answer.outcome, answer.body["code"]) == (Outcome.REFUSED, "PAYMENT_CANCELLED")
+    assert str(answer.body["detail"]).endswith("what was paid is sent back")
+    assert now(system, payment.id).state is PaymentState.CANCELLED
+    again = confirm(system, actor, payment, "", key)
+    assert (again.body, again.replayed) == (answer.body, True)
+    system.clock.advance(1)
+    system.app.janitor()
+    refunds = system.uow.store.of(system.scenery.tenant).refunds.values()
+    assert [(r.payment_id, r.state) for r in refunds] == [(payment.id, RefundState.COMPLETED)]
+    assert system.stock() == (1, 0)
+    assert system.app.verify_ledger(system.scenery.tenant).ok
+
+
+@pytest.mark.spec("S37", "S15")
+def test_a_refusal_whose_provider_is_silent_is_none(system: Sandboxed) -> None:
+    """Whether money has come is not known, so no answer is kept: the same key may be tried again."""
+    actor, payment = declined(system, 5)
+    system.app.checkout(place_order(system.scenery.actor(), uuid4(), system.scenery.demand(1)))
+    key = uuid4()
+
+    def lose(step: str) -> None:
+        if step == "provider.after":
+            raise TimeoutError
+
+    system.on_step = lose
+    with pytest.raises((OutcomeUnknown, Unavailable)):
+        confirm(system, actor, payment, "pm_card_visa", key)
+    system.on_step = lambda _step: None
+    answer = confirm(system, actor, payment, "pm_card_visa", key)
+    assert (answer.body["code"], answer.replayed) == ("SOLD_OUT", False)
