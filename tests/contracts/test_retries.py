@@ -158,6 +158,7 @@ def test_what_else_the_buyer_has_bought(
     bought(backend, payment.user_id, seconds, *events)
     found = around(backend, payment)
     assert (found.bought_again, found.tried_again) == (again, tried)
+    assert found.newest_at == backend.now() + timedelta(seconds=seconds)
     assert around(backend, attrs.evolve(payment, user_id=UserId(uuid4()))).superseded is False
 
 

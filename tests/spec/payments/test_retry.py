@@ -211,6 +211,16 @@ def test_circumstances(bought: bool, tried: bool, on_sale: bool, second: int) ->
 
 
 @pytest.mark.spec("S37")
+@pytest.mark.parametrize(("newest", "sold"), [(None, 0), (-1, 0), (0, 0), (1, 1)])
+def test_what_had_failed_is_sold_after_all_that_was_there(newest: int | None, sold: int) -> None:
+    """An order that was opened before this one was sold is not newer than that, whoever waited."""
+    at = None if newest is None else NOW + newest * INSTANT
+    around = Circumstances(starts_at=NOW, on_sale=True, newest_at=at)
+
+    assert around.sold_at(NOW) == NOW + sold * INSTANT
+
+
+@pytest.mark.spec("S37")
 @pytest.mark.parametrize(("count", "hours"), [(1, 3), (2, 2), (3, 1)])
 def test_until_when_a_buyer_can_pay(count: int, hours: int) -> None:
     """Asked at the nth try a buyer has the tries that are left and an hour; never beyond the start."""

@@ -12,7 +12,9 @@ import pytest
 from tests.support.sandboxed import Sandboxed, place_order
 from tests.support.scenery import audit_entry
 from ticketpay.adapters.memory import Transaction
-from ticketpay.domain.kernel.ids import PaymentId
+from ticketpay.adapters.memory.stock import MemoryStock
+from ticketpay.domain.kernel.errors import OutcomeUnknown, Unavailable
+from ticketpay.domain.kernel.ids import EventId, OrderId, PaymentId
 from ticketpay.domain.kernel.time import rfc3339
 from ticketpay.domain.messaging import Answer, KeyScope, Message, Outcome
 from ticketpay.domain.orders import OrderState
@@ -218,7 +220,7 @@ def test_another_card_may_ask_its_owner(system: Sandboxed) -> None:
 
 @pytest.mark.spec("S37", "S14")
 def test_nobody_is_charged_for_tickets_that_are_gone(system: Sandboxed) -> None:
-    """When others have the tickets the buyer is refused before the provider is asked, and not asked."""
+    """When others have the tickets the buyer is refused and nobody is charged; he is not asked."""
     actor, payment = declined(system, 5)
     other = system.scenery.actor()
     system.app.checkout(place_order(other, uuid4(), system.scenery.demand(1)))
@@ -228,7 +230,8 @@ def test_nobody_is_charged_for_tickets_that_are_gone(system: Sandboxed) -> None:
     heard = Listening(system)
     answer = confirm(system, actor, payment, "pm_card_visa")
     assert (answer.outcome, answer.body["code"]) == (Outcome.REFUSED, "SOLD_OUT")
-    assert heard.asked == []
+    assert payment.ref is not None
+    assert heard.asked == [(f"GET /v1/payment_intents/{payment.ref.object_id}", "")]
 
 
 @pytest.mark.spec("S37", "S12 D5")
@@ -396,7 +399,7 @@ def test_an_order_that_was_bought_again_is_not_paid_by_hand_either(system: Sandb
     heard = Listening(system)
     answer = confirm(system, actor, payment, "pm_card_visa")
     assert (answer.outcome, answer.body["code"]) == (Outcome.REFUSED, "PAYMENT_SUPERSEDED")
-    assert heard.asked == []
+    assert [asked for asked, _ in heard.asked if not asked.startswith("GET ")] == []
 
 
 @pytest.mark.spec("S37", "S14")
@@ -593,3 +596,161 @@ def test_a_buyer_who_goes_away_keeps_no_tickets(system: Sandboxed) -> None:
     system.clock.advance(2_800)
     system.app.janitor()
     assert tries(system, payment) == [("wait", "requires_action")]
+
+
+@pytest.mark.spec("S37", "S14")
+def test_an_order_that_is_opened_while_an_older_one_waits_to_be_sold(
+    system: Sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who opens a second order while the first waits for the event's locks pays for one of them."""
+    actor, first = declined(system)
+    system.clock.advance(60)
+    lock_event, opened = MemoryStock.lock_event, list[Answer]()
+
+    def wait(stock: MemoryStock, order_id: OrderId, event_id: EventId) -> None:
+        if not opened:
+            opened.append(Answer(Outcome.ACCEPTED, {}))
+            system.clock.advance(1)
+            waiting, system.uow.store.current = system.uow.store.current, None
+            order = place_order(actor, uuid4(), system.scenery.demand(1), "chargeDeclined")
+            opened.append(system.app.checkout(order))
+            system.uow.store.current = waiting
+        lock_event(stock, order_id, event_id)
+
+    monkeypatch.setattr(MemoryStock, "lock_event", wait)
+    assert confirm(system, actor, first, "pm_card_visa").outcome is Outcome.COMPLETED
+    second = payment_of(system, opened[-1])
+    system.clock.advance(30)
+    refused = confirm(system, actor, second, "pm_card_visa")
+    assert refused.body["code"] == "PAYMENT_SUPERSEDED"
+    sold = now(system, first.id).confirmed_at
+    assert sold is not None
+    assert sold >= second.created_at
+    assert system.stock() == (1, 0)
+
+
+@pytest.mark.spec("S37", "S14")
+@pytest.mark.parametrize("tried", [0, 3])
+def test_a_buyer_at_his_bank_keeps_the_tickets_for_the_whole_hold(
+    system: Sandboxed, tried: int
+) -> None:
+    """Who comes back shortly before a try, or the end of all tries, has 15 minutes like others."""
+    actor, payment = declined(system, 5)
+    hours(system, tried)
+    system.clock.advance(3_560)
+    asked = confirm(system, actor, payment, "pm_card_threeDSecureRequired")
+    assert asked.outcome is Outcome.ACCEPTED
+    for _ in range(3):
+        system.clock.advance(290)
+        system.app.janitor()
+        assert (len(tries(system, payment)), system.stock()) == (tried, (5, 0))
+    assert payment.ref is not None
+    system.authenticate(payment.ref.object_id)
+    assert confirm(system, actor, payment).outcome is Outcome.COMPLETED
+    assert order_state(system, payment) is OrderState.PAID
+
+
+@pytest.mark.spec("S37", "S14")
+def test_nobody_keeps_tickets_by_coming_back(system: Sandboxed) -> None:
+    """Who confirms again and again is held until 15 minutes after the try was due: then it counts."""
+    actor, payment = declined(system, 5)
+    for _ in range(6):
+        system.clock.advance(700)
+        confirm(system, actor, payment, "pm_card_threeDSecureRequired")
+        system.app.janitor()
+    assert (tries(system, payment), system.stock()) == ([], (5, 0))
+    system.clock.advance(301)
+    system.app.janitor()
+    assert (tries(system, payment), system.stock()) == ([("wait", "requires_action")], (0, 0))
+
+
+@pytest.mark.spec("S37", "S24")
+def test_no_hold_outlives_the_start_of_its_event(system: Sandboxed) -> None:
+    """The event begins while its buyer is at his bank: that is looked at then."""
+    starts_at = system.scenery.offer.event.starts_at
+    system.clock.advance((starts_at - system.clock.now()).total_seconds() - 600)
+    actor, payment = declined(system)
+    asked = confirm(system, actor, payment, "pm_card_threeDSecureRequired")
+    assert asked.outcome is Outcome.ACCEPTED
+    system.clock.advance(601)
+    system.app.janitor()
+    assert now(system, payment.id).state is PaymentState.CANCELLED
+    assert system.stock() == (0, 0)
+
+
+@pytest.mark.spec("S37", "S39")
+@pytest.mark.parametrize("minutes", [10, 55])
+def test_what_is_heard_moves_no_hold(system: Sandboxed, minutes: int) -> None:
+    """The provider tells of the buyer at his bank, whose answer was lost: the hold ends as it would."""
+    actor, payment = declined(system, 5)
+    system.receive_all()
+    system.app.process_inbox()
+    system.clock.advance(60 * minutes)
+    heard, lost = Listening(system), iter([True])
+
+    def lose(step: str) -> None:
+        if step == "provider.after" and heard.keys("/confirm") and next(lost, False):
+            raise SystemExit
+
+    system.on_step = lose
+    with pytest.raises(SystemExit):
+        confirm(system, actor, payment, "pm_card_threeDSecureRequired")
+    system.on_step = lambda _step: None
+    system.receive_all()
+    system.app.process_inbox()
+    assert now(system, payment.id).provider_status == "requires_action"
+    entry = audit_entry(system.clock.now(), action="payment.sync")
+    system.app.payment_desk.sync(system.scenery.tenant, payment.id, entry)
+    system.clock.advance(890)
+    system.app.janitor()
+    assert (tries(system, payment), system.stock()) == ([], (5, 0))
+    system.clock.advance(20)
+    system.app.janitor()
+    assert system.stock() == (0, 0)
+
+
+@pytest.mark.spec("S37", "S30", "S15")
+@pytest.mark.parametrize("why", ["sold_out", "superseded"])
+def test_a_refusal_knows_of_money_that_has_come(system: Sandboxed, why: str) -> None:
+    """Who answers the bank too late is told that it is over, and the money is on its way back."""
+    actor, payment = declined(system, 5)
+    asked = confirm(system, actor, payment, "pm_card_threeDSecureRequired")
+    assert asked.outcome is Outcome.ACCEPTED
+    system.clock.advance(901)
+    system.app.janitor()
+    buyer = actor if why == "superseded" else system.scenery.actor()
+    system.app.checkout(place_order(buyer, uuid4(), system.scenery.demand(1)))
+    assert payment.ref is not None
+    system.authenticate(payment.ref.object_id)
+    key = uuid4()
+    answer = confirm(system, actor, payment, "", key)
+    assert (answer.outcome, answer.body["code"]) == (Outcome.REFUSED, "PAYMENT_CANCELLED")
+    assert str(answer.body["detail"]).endswith("what was paid is sent back")
+    assert now(system, payment.id).state is PaymentState.CANCELLED
+    again = confirm(system, actor, payment, "", key)
+    assert (again.body, again.replayed) == (answer.body, True)
+    system.clock.advance(1)
+    system.app.janitor()
+    refunds = system.uow.store.of(system.scenery.tenant).refunds.values()
+    assert [(r.payment_id, r.state) for r in refunds] == [(payment.id, RefundState.COMPLETED)]
+    assert system.stock() == (1, 0)
+    assert system.app.verify_ledger(system.scenery.tenant).ok
+
+
+@pytest.mark.spec("S37", "S15")
+def test_a_refusal_whose_provider_is_silent_is_none(system: Sandboxed) -> None:
+    """Whether money has come is not known, so no answer is kept: the same key may be tried again."""
+    actor, payment = declined(system, 5)
+    system.app.checkout(place_order(system.scenery.actor(), uuid4(), system.scenery.demand(1)))
+    key = uuid4()
+
+    def lose(step: str) -> None:
+        if step == "provider.after":
+            raise TimeoutError
+
+    system.on_step = lose
+    with pytest.raises((OutcomeUnknown, Unavailable)):
+        confirm(system, actor, payment, "pm_card_visa", key)
+    system.on_step = lambda _step: None
+    answer = confirm(system, actor, payment, "pm_card_visa", key)
+    assert (answer.body["code"], answer.replayed) == ("SOLD_OUT", False)

@@ -16,6 +16,7 @@ from ticketpay.domain.reconciliation import (
     PROCESSING_SECONDS_MAX,
     ends_at,
     first_look_at,
+    held_until,
     may_expire,
     next_look_at,
 )
@@ -123,3 +124,17 @@ def test_limits() -> None:
     assert HOLD_SECONDS == {"card": 900, "ach": 604_800}
     assert PROCESSING_SECONDS_MAX == {"card": 86_400, "ach": 604_800}
     assert KEY_SECONDS_MAX == 82_800
+
+
+@pytest.mark.spec("S37", "S14")
+@pytest.mark.parametrize(
+    ("minutes", "until"), [(0, 15), (50, 65), (59, 74), (60, 75), (70, 75), (74, 75), (80, 81)]
+)
+@pytest.mark.parametrize("method", ["card", "ach"])
+def test_a_hold_for_what_failed_ends_after_15_minutes(
+    minutes: int, until: int, method: str
+) -> None:
+    """A hold runs through the time of the try, once; who comes back later is held no longer."""
+    failed = payment(state=PaymentState.FAILED, ref=REF, method_type=method, last_try_at=NOW)
+
+    assert held_until(failed, NOW + minutes * MINUTE) == NOW + until * MINUTE

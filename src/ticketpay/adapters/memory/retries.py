@@ -58,6 +58,7 @@ class MemoryRetries:
                 on_sale=event.on_sale,
                 bought_again=any(_is_bought(other, payment) for other in others),
                 tried_again=any(_is_later(other, payment) for other in others),
+                newest_at=max((other.created_at for other in others), default=None),
             )
         )
 

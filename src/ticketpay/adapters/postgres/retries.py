@@ -32,12 +32,13 @@ def _retry(row: tuple[Any, ...]) -> Retry:
 
 
 def _circumstances(rows: Sequence[tuple[Any, ...]]) -> Circumstances:
-    starts_at, on_sale, bought_again, tried_again = rows[0]
+    starts_at, on_sale, bought_again, tried_again, newest_at = rows[0]
     return Circumstances(
         starts_at=starts_at.astimezone(UTC),
         on_sale=on_sale,
         bought_again=bought_again,
         tried_again=tried_again,
+        newest_at=newest_at.astimezone(UTC) if newest_at else None,
     )
 
 

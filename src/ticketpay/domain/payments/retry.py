@@ -91,13 +91,15 @@ class Circumstances:
     """What else there is about a payment that failed: its event, and its buyer's other purchases.
 
     ``bought_again``: another order of the buyer for the event is under way, or was paid since this
-    one began. ``tried_again``: a later one has failed as well.
+    one began. ``tried_again``: a later one has failed as well. ``newest_at`` is when the newest of
+    them was opened, None if there is none.
     """
 
     starts_at: datetime
     on_sale: bool
     bought_again: bool = False
     tried_again: bool = False
+    newest_at: datetime | None = None
 
     @property
     def superseded(self) -> bool:
@@ -107,6 +109,14 @@ class Circumstances:
     def is_over(self, now: datetime) -> bool:
         """Whether tickets of the event are sold no more."""
         return now >= self.starts_at or not self.on_sale
+
+    def sold_at(self, now: datetime) -> datetime:
+        """When this one is sold: not before any order that was there when it was (S37).
+
+        ``now`` may be older, by a wait for locks or by another machine's clock; an order that is
+        paid later must see that this one was sold since it began.
+        """
+        return max(now, self.newest_at or now)
 
 
 @attrs.frozen(kw_only=True)

@@ -77,7 +77,10 @@ def answer_of(payment: Payment, order: Order) -> Answer:
         expired = order.state is OrderState.EXPIRED
         code = "ORDER_EXPIRED" if expired else "PAYMENT_CANCELLED"
         title = "The order has expired" if expired else "The payment is cancelled"
-        body = {"code": code, "title": title, "detail": f"payment {payment.id} is cancelled"}
+        detail = f"payment {payment.id} is cancelled"
+        if payment.received_cents:
+            detail += "; what was paid is sent back"
+        body = {"code": code, "title": title, "detail": detail}
         return Answer(Outcome.REFUSED, body)
     return Answer(Outcome.ACCEPTED, payment_view(payment, order))
 

@@ -108,6 +108,9 @@ class PaymentDesk:
     def _look_again(self, tx: Tx, case: Case, fact: ProviderFact, now: datetime) -> None:
         """Whatever is unfinished is the janitor's; an intent left open there, at once."""
         payment = case.payment
+        if payment.state is PaymentState.FAILED and payment.ref is not None:
+            # Its timer is that of the next try, or of its buyer's hold.
+            return
         if not PAYMENT_MACHINE.is_final(payment.state):
             self.desk.set_timer(tx, case, now)
         elif payment.state is PaymentState.CANCELLED and fact.status.is_open:

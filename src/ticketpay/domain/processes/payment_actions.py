@@ -67,9 +67,12 @@ class PaymentCommand:
 
 @attrs.frozen
 class _Begun:
+    """``answer`` is final; ``refused`` is, unless the provider has the money of the payment."""
+
     claim: Claim
     payment: Payment | None = None
     answer: Answer | None = None
+    refused: Answer | None = None
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -93,6 +96,8 @@ class _PaymentAction:
             return fresh_secret(begun.answer, tenant, self.uow, self.gateway)
         try:
             assert begun.payment is not None, "a begun action has a payment or an answer"
+            if begun.refused is not None:
+                return self._look_and_refuse(command, begun.claim, begun.payment, begun.refused)
             return self._act(tenant, command, begun.claim, begun.payment)
         except Exception:
             # Whatever went wrong, the buyer may try again at once; a release that fails lapses.
@@ -136,6 +141,8 @@ class _PaymentAction:
         refused = self._prepare(tx, command, payment, now)
         if refused is not None:
             answer = refusal(refused)
+            if payment.state is PaymentState.FAILED and payment.ref is not None:
+                return _Begun(claim, payment, refused=answer)
             tx.idempotency.finish(claim, answer, now)
             return _Begun(claim, answer=answer)
         return _Begun(claim, payment)
@@ -153,23 +160,41 @@ class _PaymentAction:
                 self.desk.wait_for_buyer(tx, case, now)
             else:
                 tx.stock.release(case.order.id)
+                self.desk.set_timer(tx, case, now)
         self._record(tx, command, before, case, now)
         answer = self._answer(case)
         tx.idempotency.finish(claim, answer, now)
         return answer
 
+    def _look_and_refuse(
+        self, command: PaymentCommand, claim: Claim, payment: Payment, refused: Answer
+    ) -> Answer:
+        """Refuse what had failed; if it was paid meanwhile, say what has become of it instead."""
+        fact = self.gateway.retrieve(_known_ref(payment))
+
+        def hear(tx: Tx) -> Answer:
+            case, now = open_claimed(tx, claim, command.payment_id), self.clock.now()
+            case = self.desk.apply(tx, case, fact, now)
+            failed = case.payment.state is PaymentState.FAILED
+            answer = refused if failed else self._answer(case)
+            tx.idempotency.finish(claim, answer, now)
+            return answer
+
+        return self.uow.run(command.actor.tenant_id, hear)
+
     def _refuse(self, tx: Tx, claim: Claim, command: PaymentCommand, answer: Answer) -> Answer:
         """The provider takes no such method; the payment is what it was."""
-        case = open_claimed(tx, claim, command.payment_id)
+        case, now = open_claimed(tx, claim, command.payment_id), self.clock.now()
         if case.payment.state is PaymentState.FAILED:
             tx.stock.release(case.order.id)
-        tx.idempotency.finish(claim, answer, self.clock.now())
+            self.desk.set_timer(tx, case, now)
+        tx.idempotency.finish(claim, answer, now)
         return answer
 
     def _prepare(
         self, tx: Tx, command: PaymentCommand, payment: Payment, now: datetime
     ) -> TicketpayError | None:
-        """Why the provider is not even asked, if it is not."""
+        """Why nothing is asked of the provider, if nothing is."""
 
     def _ask(self, ref: ProviderRef, command: PaymentCommand, payment: Payment) -> ProviderFact:
         raise NotImplementedError

@@ -20,6 +20,7 @@ from ticketpay.domain.messaging import AggregateType, Claim, Message, TimerKind
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent, OrderState
 from ticketpay.domain.payments import (
     PAYMENT_MACHINE,
+    Circumstances,
     Payment,
     PaymentEvent,
     PaymentState,
@@ -29,7 +30,7 @@ from ticketpay.domain.payments import (
 from ticketpay.domain.payments.policy import Ruling
 from ticketpay.domain.processes.dispute_desk import DisputeDesk
 from ticketpay.domain.processes.refund_desk import RefundDesk
-from ticketpay.domain.reconciliation import ASK_AGAIN_SECONDS, HOLD_SECONDS, ends_at, next_look_at
+from ticketpay.domain.reconciliation import ASK_AGAIN_SECONDS, ends_at, held_until, next_look_at
 
 if TYPE_CHECKING:
     from ticketpay.ports.system import Alerts, Ids
@@ -109,9 +110,12 @@ class FactDesk:
             return self._late_success(tx, self._noted(case, fact), fact, now)
         if verdict.ruling is not Ruling.MOVES or verdict.event is None:
             return self._remember(tx, case, fact, known=verdict.ruling is Ruling.KNOWN, now=now)
-        if verdict.event is PaymentEvent.COMPLETE and not self._can_be_sold(tx, case):
-            gone = self._move(tx, self._noted(case, fact), PaymentEvent.CANCEL, fact, now)
-            return self._late_success(tx, gone, fact, now)
+        if verdict.event is PaymentEvent.COMPLETE:
+            around = self._around(tx, case)
+            if not self._can_be_sold(tx, case, around):
+                gone = self._move(tx, self._noted(case, fact), PaymentEvent.CANCEL, fact, now)
+                return self._late_success(tx, gone, fact, now)
+            now = around.sold_at(now) if around else now
         return self._move(tx, self._noted(case, fact), verdict.event, fact, now)
 
     def retry(self, tx: Tx, case: Case, now: datetime) -> Case:
@@ -153,18 +157,17 @@ class FactDesk:
             return
         due_at = next_look_at(payment, case.order.expires_at, now)
         if payment.state is PaymentState.FAILED and payment.ref is not None:
-            soonest = now + timedelta(seconds=ASK_AGAIN_SECONDS)
-            due_at = min(due_at, max(tx.retries.around(payment)().starts_at, soonest))
+            due_at = _by_its_start(tx, payment, due_at, now)
         tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
 
     def wait_for_buyer(self, tx: Tx, case: Case, now: datetime) -> None:
         """Tickets were taken again for a buyer who pays what failed: held as long as a new order's.
 
-        Who never comes to an end is looked at then, and the tickets are free.
+        Who never comes to an end is looked at then, and the tickets are free. Until then nothing is
+        tried, counted or cancelled: whoever looks does so by this timer.
         """
         payment = case.payment
-        held_until = now + timedelta(seconds=HOLD_SECONDS.get(payment.method_type, 0))
-        due_at = min(next_look_at(payment, case.order.expires_at, now), held_until)
+        due_at = _by_its_start(tx, payment, held_until(payment, now), now)
         tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, payment.id, due_at)
 
     def give_up(self, tx: Tx, case: Case, now: datetime) -> Case:
@@ -202,7 +205,9 @@ class FactDesk:
             return case
         noted = self._noted(case, fact)
         saved = tx.payments.save(noted.payment, None, now)
-        self.set_timer(tx, attrs.evolve(case, payment=saved), now)
+        if payment.state is not PaymentState.FAILED or payment.ref is None:
+            # Else it is that of the next try, or of a buyer's hold: to hear of it moves neither.
+            self.set_timer(tx, attrs.evolve(case, payment=saved), now)
         return attrs.evolve(case, payment=saved)
 
     def _chase(self, tx: Tx, case: Case, fact: ProviderFact, now: datetime) -> Case:
@@ -213,7 +218,17 @@ class FactDesk:
         saved = tx.payments.save(self._noted(case, fact).payment, None, now)
         return attrs.evolve(case, payment=saved)
 
-    def _can_be_sold(self, tx: Tx, case: Case) -> bool:
+    def _around(self, tx: Tx, case: Case) -> Circumstances | None:
+        """What else the buyer of a payment that had failed has; None if it never had.
+
+        Whoever opens an order holds its types until it is there to be seen.
+        """
+        if case.payment.last_try_at is None:
+            return None
+        tx.stock.lock_event(case.order.id, case.payment.event_id)
+        return tx.retries.around(case.payment)()
+
+    def _can_be_sold(self, tx: Tx, case: Case, around: Circumstances | None) -> bool:
         """Whether the order still waits for money (S32 D4) and its stock is there (S14).
 
         A failure has freed the stock, of this payment or of another: it is taken again, or gone. And
@@ -222,11 +237,8 @@ class FactDesk:
         state, payment = case.order.state, case.payment
         if state is OrderState.PAYMENT_PENDING and payment.failure is None:
             return True
-        if payment.last_try_at is not None:
-            # Whoever opens an order holds its types until it is there to be seen.
-            tx.stock.lock_event(case.order.id, payment.event_id)
-            if tx.retries.around(payment)().bought_again:
-                return False
+        if around is not None and around.bought_again:
+            return False
         waits = ORDER_MACHINE.path(state, OrderState.PAID)
         return bool(waits) and tx.stock.hold_again(case.order.id)()
 
@@ -355,6 +367,12 @@ class FactDesk:
         elif order.state not in (OrderState.CANCELLED, OrderState.EXPIRED):
             return None
         return self._message(f"order.{order.state}", AggregateType.ORDER, order.id, now, **data)
+
+
+def _by_its_start(tx: Tx, payment: Payment, due_at: datetime, now: datetime) -> datetime:
+    """``due_at``, or when the event begins if that is sooner; a minute from ``now`` at the soonest."""
+    soonest = now + timedelta(seconds=ASK_AGAIN_SECONDS)
+    return min(due_at, max(tx.retries.around(payment)().starts_at, soonest))
 
 
 def _reason(payment: Payment) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "PROCESSING_SECONDS_MAX",
     "ends_at",
     "first_look_at",
+    "held_until",
     "may_expire",
     "may_give_up",
     "next_look_at",
@@ -60,6 +61,18 @@ def next_look_at(payment: Payment, expires_at: datetime, now: datetime) -> datet
     if payment.state is PaymentState.FAILED:
         due = retry_due_at(payment.last_try_at or payment.created_at)
     return max(due, now + timedelta(seconds=ASK_AGAIN_SECONDS))
+
+
+def held_until(payment: Payment, now: datetime) -> datetime:
+    """Until when tickets are held again for the buyer of a failed payment who pays it at ``now``.
+
+    As long as those of a new order by card, also when a try is due meanwhile: it waits for the end
+    of the hold. But once, however often the buyer comes back: a hold that begins after the try was
+    due ends no later than one that had begun just before.
+    """
+    hold = timedelta(seconds=HOLD_SECONDS["card"])
+    last = retry_due_at(payment.last_try_at or payment.created_at) + hold
+    return max(min(now + hold, last), now + timedelta(seconds=ASK_AGAIN_SECONDS))
 
 
 def may_expire(payment: Payment, expires_at: datetime, now: datetime) -> bool:

@@ -14,7 +14,7 @@ WHERE tenant_id = %(tenant)s AND payment_id = %(payment)s
 ORDER BY number
 
 -- name: circumstances
--- The buyer's other payments for the event: one that is under way or was paid since, a later one that failed.
+-- The buyer's other payments for the event: one that is under way or was paid since, a later one that failed, the newest.
 WITH others AS (
     SELECT id, state, created_at, confirmed_at
     FROM payments
@@ -25,6 +25,7 @@ SELECT e.starts_at, e.on_sale,
        EXISTS (SELECT 1 FROM others o
                WHERE o.state IN ('pending', 'processing', 'authorized') OR o.confirmed_at >= %(since)s),
        EXISTS (SELECT 1 FROM others o
-               WHERE o.state = 'failed' AND (o.created_at, o.id) > (%(since)s, %(id)s))
+               WHERE o.state = 'failed' AND (o.created_at, o.id) > (%(since)s, %(id)s)),
+       (SELECT max(o.created_at) FROM others o)
 FROM events e
 WHERE e.tenant_id = %(tenant)s AND e.id = %(event)s
