@@ -94,9 +94,9 @@ def test_quotes() -> None:
         body = {"eventId": str(THING), "tickets": purchase()["tickets"], "currency": "usd"}
         response = world.post("/api/v1/quotes", body, authorization=sent, idempotency_key=None)
     assert (response.status_code, response.json()) == (201, {"id": "q"})
-    ((_, demand, customer),) = world.give_quote.calls
+    ((_, demand, customer, venue),) = world.give_quote.calls
     assert demand.quantity_of(THING) == 2
-    assert customer is None
+    assert (customer, venue) == (None, None)
 
 
 @pytest.mark.spec("S11")
@@ -183,6 +183,7 @@ def test_declines_show_the_payment() -> None:
         ("INVALID_TRANSITION", 409),
         ("CONFLICT", 409),
         ("EVENT_NOT_ON_SALE", 422),
+        ("VENUE_MISMATCH", 422),
         ("TAX_JURISDICTION_UNKNOWN", 422),
         ("AMOUNT_REFUSED", 422),
         ("CURRENCY_MISMATCH", 422),

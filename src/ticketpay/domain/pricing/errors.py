@@ -19,6 +19,7 @@ __all__ = [
     "TaxNeeded",
     "TicketTypeUnknown",
     "WrongCurrency",
+    "WrongVenue",
 ]
 
 
@@ -62,6 +63,13 @@ class WrongCurrency(Rejected):
 
     code = "CURRENCY_MISMATCH"
     title = "The event is sold in another currency"
+
+
+class WrongVenue(Rejected):
+    """The event is not at the venue that was sent (S12)."""
+
+    code = "VENUE_MISMATCH"
+    title = "The event is at another venue"
 
 
 class TaxJurisdictionUnknown(Rejected):

@@ -1,0 +1,67 @@
+"""What a body says about a thing is compared with the thing, and never just ignored."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.entrypoints.http.shop import Shop
+
+ELSEWHERE = {"field": "venueId", "message": "the event is at another venue"}
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop.open()
+
+
+def said(answer: httpx.Response) -> tuple[int, object, object]:
+    """Status, code and wrong fields."""
+    body = answer.json()
+    return answer.status_code, body["code"], body.get("errors")
+
+
+@pytest.mark.spec("S12")
+@pytest.mark.parametrize("path", ["/api/v1/payments", "/api/v1/quotes"])
+def test_an_event_of_another_venue_is_not_sold(shop: Shop, path: str) -> None:
+    """A venue that is not the event's is refused by its field, and nothing is kept or charged."""
+    body = shop.purchase(venueId=str(uuid4()))
+    assert said(shop.send("POST", path, shop.token(), body=body)) == (
+        422,
+        "VENUE_MISMATCH",
+        [ELSEWHERE],
+    )
+    assert shop.charges() == 0
+    assert shop.send("POST", path, shop.token(), body=shop.purchase()).status_code == 201
+
+
+@pytest.mark.spec("S12")
+@pytest.mark.parametrize("left_out", [(), ("eventId", "tickets")])
+def test_a_quote_is_for_its_own_venue(shop: Shop, left_out: tuple[str, ...]) -> None:
+    """With a quote the venue is compared, too, whether the demand comes with it or not."""
+    token = shop.token()
+    quoted = shop.send("POST", "/api/v1/quotes", token, body=shop.purchase()).json()
+    sent: dict[str, Any] = shop.purchase(quoteId=quoted["id"], venueId=str(uuid4()))
+    for name in left_out:
+        del sent[name]
+    refused = shop.send("POST", "/api/v1/payments", token, body=sent)
+    assert said(refused) == (422, "VENUE_MISMATCH", [ELSEWHERE])
+    assert shop.charges() == 0
+    good = {**sent, "venueId": quoted["venueId"]}
+    assert shop.send("POST", "/api/v1/payments", token, body=good).status_code == 201
+
+
+@pytest.mark.spec("S11", "S12")
+def test_a_replayed_refusal_names_its_fields(shop: Shop) -> None:
+    """The same key gives the same problem again, with the wrong field in it."""
+    token, key = shop.token(), {"idempotency-key": str(uuid4())}
+    body = shop.purchase(venueId=str(uuid4()))
+    first, again = (
+        shop.send("POST", "/api/v1/payments", token, body=body, headers=dict(key)) for _ in range(2)
+    )
+    assert first.json() == again.json()
+    assert said(again) == (422, "VENUE_MISMATCH", [ELSEWHERE])
+    assert again.headers["idempotent-replayed"] == "true"
