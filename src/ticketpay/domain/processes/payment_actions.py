@@ -20,6 +20,7 @@ from ticketpay.domain.payments import (
     PaymentDeclined,
     PaymentMethod,
     PaymentMethodUnsupported,
+    PaymentNotPayable,
     PaymentState,
     ProviderFact,
     ProviderRef,
@@ -33,6 +34,7 @@ from ticketpay.domain.processes.answers import (
     payment_view,
     refusal,
 )
+from ticketpay.domain.processes.ending import cancelled_there, was_refused
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case, open_claimed
 from ticketpay.domain.processes.secrets import fresh_secret, with_secret
 
@@ -106,12 +108,12 @@ class _PaymentAction:
         self, tenant: TenantId, command: PaymentCommand, claim: Claim, payment: Payment
     ) -> Answer:
         try:
-            fact = self._ask(_known_ref(payment), command, payment)
+            fact = self._ask(command, payment)
         except PaymentDeclined as error:
             declined = refusal(error)
             return self.uow.run(tenant, lambda tx: self._refuse(tx, claim, command, declined))
         answer = self.uow.run(tenant, lambda tx: self._settle(tx, claim, command, fact))
-        return with_secret(answer, fact)
+        return answer if fact is None else with_secret(answer, fact)
 
     def _begin(self, tx: Tx, command: PaymentCommand) -> _Begun:
         now = self.clock.now()
@@ -126,7 +128,7 @@ class _PaymentAction:
             tx.idempotency.finish(claim, answer, now)
             return _Begun(claim, answer=answer)
         claim = tx.idempotency.advance(claim, payment.id)
-        if payment.ref is None and payment.state is not PaymentState.PENDING:
+        if payment.ref is None and payment.state is PaymentState.CANCELLED:
             # It ended without an intent: there is nobody to ask.
             case = open_case(tx, payment.id)
             self._record(tx, command, case.payment.state, case, now)
@@ -140,9 +142,21 @@ class _PaymentAction:
             return _Begun(claim, answer=answer)
         return _Begun(claim, payment)
 
-    def _settle(self, tx: Tx, claim: Claim, command: PaymentCommand, fact: ProviderFact) -> Answer:
+    def _settle(
+        self, tx: Tx, claim: Claim, command: PaymentCommand, fact: ProviderFact | None
+    ) -> Answer:
         now = self.clock.now()
         case = open_claimed(tx, claim, command.payment_id)
+        before = case.payment.state
+        case = self._heard(tx, case, fact, now)
+        self._record(tx, command, before, case, now)
+        answer = self._answer(case)
+        tx.idempotency.finish(claim, answer, now)
+        return answer
+
+    def _heard(self, tx: Tx, case: Case, fact: ProviderFact | None, now: datetime) -> Case:
+        if fact is None:
+            return self.desk.give_up(tx, case, now) if was_refused(case.payment) else case
         before = case.payment.state
         case = self.desk.apply(tx, case, fact, now)
         if before is case.payment.state is PaymentState.FAILED:
@@ -153,10 +167,7 @@ class _PaymentAction:
                 self.desk.wait_for_buyer(tx, case, now)
             else:
                 tx.stock.release(case.order.id)
-        self._record(tx, command, before, case, now)
-        answer = self._answer(case)
-        tx.idempotency.finish(claim, answer, now)
-        return answer
+        return case
 
     def _refuse(self, tx: Tx, claim: Claim, command: PaymentCommand, answer: Answer) -> Answer:
         """The provider takes no such method; the payment is what it was."""
@@ -171,7 +182,8 @@ class _PaymentAction:
     ) -> TicketpayError | None:
         """Why the provider is not even asked, if it is not."""
 
-    def _ask(self, ref: ProviderRef, command: PaymentCommand, payment: Payment) -> ProviderFact:
+    def _ask(self, command: PaymentCommand, payment: Payment) -> ProviderFact | None:
+        """What the provider says; None if it has no intent of the payment, and will have none."""
         raise NotImplementedError
 
     def _answer(self, case: Case) -> Answer:
@@ -200,6 +212,10 @@ class ConfirmPayment(_PaymentAction):
         self, tx: Tx, command: PaymentCommand, payment: Payment, now: datetime
     ) -> TicketpayError | None:
         """The tickets of a payment that failed are taken again before it is paid."""
+        if was_refused(payment):
+            return PaymentNotPayable(
+                f"payment {payment.id} was refused before it began: start a new purchase"
+            )
         method = command.method
         if method is not None and method.type != payment.method_type:
             return PaymentMethodUnsupported(
@@ -221,10 +237,10 @@ class ConfirmPayment(_PaymentAction):
         self.desk.wait_for_buyer(tx, case, now)
         return None
 
-    def _ask(self, ref: ProviderRef, command: PaymentCommand, payment: Payment) -> ProviderFact:
+    def _ask(self, command: PaymentCommand, payment: Payment) -> ProviderFact:
         key = f"confirm:{command.payment_id}:{command.key.key}"
         payable = payment.state in (PaymentState.PENDING, PaymentState.FAILED)
-        return self.gateway.confirm(ref, key, command.method if payable else None)
+        return self.gateway.confirm(_known_ref(payment), key, command.method if payable else None)
 
     def _answer(self, case: Case) -> Answer:
         return answer_of(case.payment, case.order)
@@ -234,8 +250,11 @@ class ConfirmPayment(_PaymentAction):
 class CancelPayment(_PaymentAction):
     """``POST /payments/{id}/cancel``: cancelled at the provider first, then here."""
 
-    def _ask(self, ref: ProviderRef, command: PaymentCommand, payment: Payment) -> ProviderFact:  # noqa: ARG002 - confirming needs it
-        return self.gateway.cancel(ref, f"cancel:{command.payment_id}:{command.key.key}")
+    def _ask(self, command: PaymentCommand, payment: Payment) -> ProviderFact | None:
+        tenant, key = command.actor.tenant_id, f"cancel:{payment.id}:{command.key.key}"
+        if payment.state is PaymentState.FAILED:
+            return cancelled_there(self.gateway, tenant, payment, key)
+        return self.gateway.cancel(_known_ref(payment), key)
 
     def _record(
         self, tx: Tx, command: PaymentCommand, before: PaymentState, case: Case, now: datetime

@@ -195,6 +195,7 @@ OPERATIONS: Final = (
             *_AT_THE_PROVIDER,
             "EVENT_NOT_ON_SALE",
             "PAYMENT_METHOD_UNSUPPORTED",
+            "PAYMENT_NOT_PAYABLE",
             "PAYMENT_SUPERSEDED",
             "SOLD_OUT",
         ),
