@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.entrypoints.http.shop import Shop
+from ticketpay.domain.parties import Role
 
 ELSEWHERE = {"field": "venueId", "message": "the event is at another venue"}
 
@@ -65,3 +66,23 @@ def test_a_replayed_refusal_names_its_fields(shop: Shop) -> None:
     assert first.json() == again.json()
     assert said(again) == (422, "VENUE_MISMATCH", [ELSEWHERE])
     assert again.headers["idempotent-replayed"] == "true"
+
+
+@pytest.mark.spec("S24", "S23")
+def test_a_refund_is_in_the_currency_of_its_payment(shop: Shop) -> None:
+    """Another currency is refused by its field before anything is refunded; the right one is not."""
+    paid, staff = shop.buy(), shop.token(role=Role.SUPPORT)
+    wrong = [{"field": "currency", "message": "must be USD"}]
+    for path, named in (
+        ("/api/v1/refunds", {"paymentId": paid["id"]}),
+        (f"/api/v1/transactions/{paid['id']}/refund", {}),
+    ):
+        sent = {**named, "amountCents": 100, "currency": "EUR"}
+        assert said(shop.send("POST", path, staff, body=sent)) == (422, "CURRENCY_MISMATCH", wrong)
+        for currency in ("USD", "usd"):
+            body = {**sent, "currency": currency}
+            assert shop.send("POST", path, staff, body=body).status_code == 201
+        unknown = shop.send("POST", path, staff, body={**sent, "currency": "XYZ"})
+        assert unknown.status_code == 400
+    kept = shop.send("GET", f"/api/v1/payments/{paid['id']}/refunds", staff).json()["refunds"]
+    assert [refund["amountCents"] for refund in kept] == [100] * 4

@@ -34,6 +34,7 @@ from ticketpay.entrypoints.http.shapes import (
 __all__ = [
     "ANYTHING",
     "CONFIRMATION",
+    "CURRENCY",
     "ESTIMATE",
     "PAYMENT",
     "QUOTE",
@@ -96,7 +97,7 @@ def read_payment(body: object) -> PaymentBody:
     venue, demand = _venue(fields, required=required), _demand(fields, required=required)
     method, fingerprint = fields.take(_PAYMENT_METHOD), fields.take(_FINGERPRINT)
     metadata, total = fields.take(_METADATA), fields.take(_TOTAL)
-    customer, currency = fields.take(_BILLING), fields.take(_CURRENCY)
+    customer, currency = fields.take(_BILLING), fields.take(CURRENCY)
     fields.raise_errors()
     return PaymentBody(
         demand=_in(currency, demand),
@@ -129,7 +130,7 @@ def read_quote(body: object) -> tuple[Demand, Address | None, VenueId | None]:
     """
     fields = QUOTE.open(body, "body")
     venue, demand = _venue(fields, required=False), _demand(fields, required=True)
-    customer, currency = fields.take(_BILLING), fields.take(_CURRENCY)
+    customer, currency = fields.take(_BILLING), fields.take(CURRENCY)
     fields.raise_errors()
     return known(_in(currency, demand)), customer, venue
 
@@ -284,7 +285,7 @@ _QUOTE_ID: Final = Member("quoteId", UUID_TEXT, required=False)
 _EVENT_ID: Final = Member("eventId", UUID_TEXT)
 _VENUE_ID: Final = Member("venueId", UUID_TEXT)
 _TICKETS: Final = Member("tickets", array(Shape(_line, _LINE.schema), _LINES_MAX))
-_CURRENCY: Final = Member(
+CURRENCY: Final = Member(
     "currency",
     Shape(_currency, {"type": "string", "pattern": _any_case(_CURRENCIES)}),
     required=False,
@@ -320,7 +321,7 @@ PAYMENT: Final = Record(
         _METADATA,
         _TOTAL,
         _BILLING,
-        _CURRENCY,
+        CURRENCY,
     ),
     {
         "anyOf": [{"required": ["quoteId"]}, {"required": list(_WHOLE_DEMAND)}],
@@ -328,7 +329,7 @@ PAYMENT: Final = Record(
     },
 )
 CONFIRMATION: Final = Record((_OTHER_METHOD,))
-QUOTE: Final = Record((_VENUE_ID.optional, _EVENT_ID, _TICKETS, _BILLING, _CURRENCY))
+QUOTE: Final = Record((_VENUE_ID.optional, _EVENT_ID, _TICKETS, _BILLING, CURRENCY))
 
 _AMOUNT: Final = Member("amountCents", _CENTS)
 _COUNT: Final = Member("ticketCount", integer(1, _ESTIMATED_MAX))
