@@ -35,7 +35,7 @@ from ticketpay.domain.payments import (
     ProviderUnavailable,
     SignatureInvalid,
 )
-from ticketpay.domain.pricing import PriceChanged
+from ticketpay.domain.pricing import PriceChanged, RateUnavailable
 from ticketpay.domain.processes.answers import refusal
 from ticketpay.entrypoints.http import endpoints
 from ticketpay.entrypoints.http.errors import STATUS_OF_CODE, status_of
@@ -204,6 +204,7 @@ ERRORS: list[tuple[Exception, int, str, str | None]] = [
     (NotFound("gone"), 404, "NOT_FOUND", None),
     (Unavailable("down", retry_after_seconds=7), 503, "UNAVAILABLE", "7"),
     (ProviderUnavailable("down"), 503, "PROVIDER_UNAVAILABLE", "1"),
+    (RateUnavailable("old"), 503, "EXCHANGE_RATE_UNAVAILABLE", "300"),
     (OutcomeUnknown("hm"), 503, "OUTCOME_UNKNOWN", "5"),
     (FactMismatch("secret"), 503, "PROVIDER_MISMATCH", "1"),
     (TicketpayError("secret"), 500, "INTERNAL_ERROR", None),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ticketpay.domain.kernel.errors import Conflict, InvalidInput, NotFound, Rejected, Unavailable
 
@@ -21,6 +21,10 @@ __all__ = [
     "WrongCurrency",
     "WrongVenue",
 ]
+
+
+_RATES_SECONDS: Final = 5 * 60
+"""Whoever finds no rate may ask again after this long: people load them, not the next second."""
 
 
 class PriceChanged(Conflict):
@@ -56,6 +60,9 @@ class RateUnavailable(Unavailable):
 
     code = "EXCHANGE_RATE_UNAVAILABLE"
     title = "No recent exchange rate"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail, retry_after_seconds=_RATES_SECONDS)
 
 
 class WrongCurrency(Rejected):
