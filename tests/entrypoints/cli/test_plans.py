@@ -51,6 +51,7 @@ def test_what_there_is_not_is_refused(desk: Desk) -> None:
     for rest in ((), ("--yes",)):
         gold = ("plans", "subscribe", venue, "gold", *desk.tenant, *rest)
         assert desk.refused(*gold, code=4)["code"] == "PLAN_UNKNOWN"
+        assert "starter, pro, enterprise" in desk.run(*gold, code=4).stderr
         lost = ("plans", "subscribe", uuid4(), "pro", *desk.tenant, *rest)
         assert desk.refused(*lost, code=3)["code"] == "NOT_FOUND"
     assert desk.trail() == []

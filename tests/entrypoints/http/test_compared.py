@@ -86,3 +86,23 @@ def test_a_refund_is_in_the_currency_of_its_payment(shop: Shop) -> None:
         assert unknown.status_code == 400
     kept = shop.send("GET", f"/api/v1/payments/{paid['id']}/refunds", staff).json()["refunds"]
     assert [refund["amountCents"] for refund in kept] == [100] * 4
+
+
+NOT_ONE_OF_THE_PLANS = {"field": "plan", "message": "must be one of starter, pro, enterprise"}
+
+
+@pytest.mark.spec("S12", "S19", "S21", "S24")
+def test_what_a_rule_refuses_is_named_by_its_field(shop: Shop) -> None:
+    """A plan that there is not, too much of a refund or a payout, another way to pay: errors say which."""
+    admin, paid = shop.token(role=Role.ADMIN), shop.buy()
+    venue = f"/api/v1/venues/{shop.scenery.venue_id}"
+    plan = shop.send("POST", f"{venue}/subscription", admin, body={"plan": "gold"})
+    assert said(plan) == (422, "PLAN_UNKNOWN", [NOT_ONE_OF_THE_PLANS])
+    most = {"field": "amountCents", "message": "must be at most 5923"}
+    body = {"paymentId": paid["id"], "amountCents": 99_999}
+    refund = shop.send("POST", "/api/v1/refunds", admin, body=body)
+    assert said(refund) == (422, "REFUND_TOO_LARGE", [most])
+    method = shop.purchase(paymentMethod={"type": "crypto"})
+    refused = shop.send("POST", "/api/v1/payments", shop.token(), body=method)
+    named = {"field": "paymentMethod.type", "message": "must be one of card, ach"}
+    assert said(refused) == (422, "PAYMENT_METHOD_UNSUPPORTED", [named])

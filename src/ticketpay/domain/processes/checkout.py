@@ -17,6 +17,7 @@ import attrs
 from ticketpay.domain.inventory import check_available
 from ticketpay.domain.kernel.errors import (
     Conflict,
+    FieldError,
     NotFound,
     OutcomeUnknown,
     Rejected,
@@ -367,7 +368,10 @@ def _lock_stock(tx: Tx, command: PlaceOrder) -> Later[StockView]:
 
 def _check_method(method: PaymentMethod) -> None:
     if method.type not in HOLD_SECONDS:
-        raise PaymentMethodUnsupported(f"payment method {method.type} is not supported")
+        wrong = FieldError("paymentMethod.type", f"must be one of {', '.join(HOLD_SECONDS)}")
+        raise PaymentMethodUnsupported(
+            f"payment method {method.type} is not supported", errors=(wrong,)
+        )
 
 
 def _check_total(quote: Quote, expected_cents: int | None) -> None:

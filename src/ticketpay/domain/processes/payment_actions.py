@@ -9,7 +9,7 @@ import attrs
 
 from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.inventory import SoldOut
-from ticketpay.domain.kernel.errors import NotFound, OutcomeUnknown, TicketpayError
+from ticketpay.domain.kernel.errors import FieldError, NotFound, OutcomeUnknown, TicketpayError
 from ticketpay.domain.kernel.fsm import InvalidTransition
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
 from ticketpay.domain.messaging import Answer, Claim, ClaimStatus, KeyScope, Outcome
@@ -218,8 +218,10 @@ class ConfirmPayment(_PaymentAction):
             )
         method = command.method
         if method is not None and method.type != payment.method_type:
+            wrong = FieldError("paymentMethod.type", f"must be {payment.method_type}")
             return PaymentMethodUnsupported(
-                f"payment {payment.id} is paid by {payment.method_type}, not by {method.type}"
+                f"payment {payment.id} is paid by {payment.method_type}, not by {method.type}",
+                errors=(wrong,),
             )
         if payment.state is not PaymentState.FAILED:
             return None

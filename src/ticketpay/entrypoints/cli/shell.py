@@ -219,7 +219,8 @@ def _tell(code: str, detail: str, wrong: Iterable[FieldError] = (), *, told: boo
         named = {"errors": errors} if errors else {}
         click.echo(json.dumps({"code": code, "detail": detail, **named}), err=True)
     else:
-        click.echo(f"ticketpay: {code}: {' '.join(detail.split())}", err=True)
+        more = [f"{one.field}: {one.message}" for one in wrong if one.message not in detail]
+        click.echo(f"ticketpay: {code}: {' '.join('; '.join([detail, *more]).split())}", err=True)
 
 
 def as_json() -> bool:
