@@ -23,7 +23,7 @@ Written by `python tools/gen_cli.py`. Settings come from the environment
 the data folder.
 
 - `--json`, before the command or after it, prints exactly one JSON document on stdout; an error is one JSON document
-  (`code`, `detail`) on stderr. Amounts are in cents.
+  (`code`, `detail`, and `errors` that name wrong fields) on stderr. Amounts are in cents.
 - `--no-color` and `NO_COLOR` switch colours off; whatever is no terminal gets none.
 - What changes money or state is a dry run unless `--yes`, and leaves an entry in the audit trail.
 - `ticketpay completion bash` (or `zsh`, `fish`) prints the script that completes commands.

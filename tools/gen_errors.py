@@ -85,6 +85,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "AMOUNT_REFUSED": "Change the order: the provider takes no payment of this amount.",
     "CURRENCY_MISMATCH": _AMOUNT,
     "CURRENCY_UNSUPPORTED": _AMOUNT,
+    "VENUE_MISMATCH": "Send the venue of the event, or leave `venueId` out of what has a quote.",
+    "PAYMENT_NOT_PAYABLE": "Start a new purchase with a new key, or cancel the payment.",
     "EVENT_NOT_ON_SALE": "Choose another event, or wait until it is on sale.",
     "IDEMPOTENCY_KEY_REUSED": "Use a new key for a new body.",
     "MONEY_ERROR": _AMOUNT,

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from tests.entrypoints.cli.desk import SECRET, Desk
 from tests.support.sandboxed import place_order
 from ticketpay.domain.money import EUR
+from ticketpay.domain.orders import OrderNews, news_of
 from ticketpay.entrypoints.cli.main import cli
 from ticketpay.entrypoints.cli.shell import EXIT_CODES
 from ticketpay.entrypoints.http.auth import issue_token
@@ -166,9 +167,12 @@ def test_an_order_event_is_applied_only_with_yes(desk: Desk) -> None:
     words = ("orders", "event", payment.order_id, "order.cancelled", *desk.tenant)
     issued = ("orders", "event", payment.order_id, "order.items_shipped", *desk.tenant)
     before = desk.database.counts()
-    dry, refusal = desk.json(*words), desk.json(*issued)
+    dry, refusal = desk.json(*words), desk.refused(*issued, code=4)
     assert (dry["before"], dry["would"]) == ("payment_pending", "apply order.cancelled")
-    assert refusal["would"] == "refuse it: an order that is payment_pending refuses it"
+    assert refusal["code"] == "CONFLICT"
+    assert refusal["detail"].endswith(
+        "would be refused: an order that is payment_pending refuses it"
+    )
     assert changed(desk, before) == {}
     done = desk.json(*words, "--yes", "--reason", "asked by phone")
     assert (done["before"], done["after"]) == ("payment_pending", "cancelled")
@@ -180,6 +184,18 @@ def test_an_order_event_is_applied_only_with_yes(desk: Desk) -> None:
     lost = ("orders", "event", uuid4(), "order.cancelled", *desk.tenant)
     for ending in ((), ("--yes",)):
         assert desk.refused(*lost, *ending, code=3)["code"] == "NOT_FOUND"
+
+
+def test_only_known_order_events_can_be_said(desk: Desk) -> None:
+    """Another word is wrong usage that lists them, and so does the help; nothing is recorded."""
+    words = ("orders", "event", uuid4(), "nonsense", *desk.tenant, "--yes")
+    told = desk.run(*words, code=2).stderr
+    helped = desk.run("orders", "event", "--help").stdout
+    for kind in (*OrderNews, "order.items_shipped"):
+        assert kind in told
+        assert kind in helped
+        assert news_of(kind) is not None
+    assert desk.trail() == []
 
 
 def test_a_provider_that_is_away_exits_with_5(desk: Desk) -> None:
@@ -244,6 +260,9 @@ def test_a_buyer_proves_who_they_are_at_the_sandbox(desk: Desk) -> None:
         assert desk.json(*asked)["dryRun"] is True
         assert desk.json(*asked, "--yes", *desk.tenant)["status"] == status
     assert [action for action, *_ in desk.trail()] == ["sandbox.authenticate"] * 2
+    unknown = ("sandbox", "authenticate", "pi_unknown", "--yes", *desk.tenant)
+    error = desk.refused(*unknown, code=3)
+    assert (error["code"], error["detail"]) == ("NOT_FOUND", "No such payment_intent: 'pi_unknown'")
 
 
 def test_a_sandbox_that_is_away(desk: Desk) -> None:

@@ -51,6 +51,7 @@ def test_what_there_is_not_is_refused(desk: Desk) -> None:
     for rest in ((), ("--yes",)):
         gold = ("plans", "subscribe", venue, "gold", *desk.tenant, *rest)
         assert desk.refused(*gold, code=4)["code"] == "PLAN_UNKNOWN"
+        assert "starter, pro, enterprise" in desk.run(*gold, code=4).stderr
         lost = ("plans", "subscribe", uuid4(), "pro", *desk.tenant, *rest)
         assert desk.refused(*lost, code=3)["code"] == "NOT_FOUND"
     assert desk.trail() == []
@@ -64,13 +65,18 @@ def test_a_plan_that_is_billed(desk: Desk) -> None:
     assert billed.refused(*give, code=1)["detail"].startswith("paymentMethod is required")
     declined = billed.refused(*give, "--payment-method", "pm_card_chargeDeclined", code=4)
     assert declined["code"] == "PAYMENT_DECLINED"
+    assert billed.refused("plans", "show", venue, *desk.tenant, code=3)["code"] == "NOT_FOUND"
+    assert billed.json("plans", "sync", venue, *desk.tenant)["before"] == "cancelled"
+    assert billed.refused("plans", "sync", uuid4(), *desk.tenant, code=3)["code"] == "NOT_FOUND"
     done = billed.json(*give, "--payment-method", "pm_card_visa")
-    assert (done["before"], done["after"]) == ("pro", "pro")
+    assert (done["before"], done["after"]) == ("without a plan", "pro")
     end = ("plans", "cancel", venue, *desk.tenant)
     assert "and by none after it" in billed.json(*end)["would"]
     assert "it ends then" not in billed.run("plans", "show", venue, *desk.tenant).stdout
     assert billed.json(*end, "--yes")["after"].startswith("pro until 20")
-    assert "it ends then" in billed.run("plans", "show", venue, *desk.tenant).stdout
+    shown = billed.run("plans", "show", venue, *desk.tenant).stdout
+    assert "pro, active, until 20" in shown
+    assert "it ends then" in shown
     assert billed.json(*give)["after"] == "pro"
     assert desk.refused(*give, code=4)["code"] == "PLAN_BILLING_OFF"
     sync = ("plans", "sync", venue, *desk.tenant)

@@ -49,6 +49,18 @@ def test_a_refund_is_dry_then_asked_for_then_sent(desk: Desk) -> None:
     assert desk.json("refunds", "sync", view["id"], *desk.tenant, "--yes")["after"] == "completed"
 
 
+def test_wrong_fields_are_told(desk: Desk) -> None:
+    """A ticket that the order has not is named, for people and in JSON, dry or not."""
+    payment = desk.buy("visa")
+    for words in ((), ("--yes",)):
+        asked = ("refunds", "request", payment.id, *desk.tenant, "--ticket", 9, *words)
+        error: Any = desk.refused(*asked, code=1)
+        assert [wrong["field"] for wrong in error["errors"]] == ["tickets.0"]
+        assert error["errors"][0]["message"] in error["detail"]
+        told = desk.run(*asked, code=1).stderr
+        assert told.startswith("ticketpay: VALIDATION_ERROR: tickets.0: ")
+
+
 def test_a_payment_is_asked_about_at_the_provider(desk: Desk) -> None:
     """A refund that was made there and never heard of is booked by hand; dry it is not."""
     payment = desk.buy("visa")

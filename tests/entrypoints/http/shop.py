@@ -106,6 +106,7 @@ class Shop:
     app: App
     settings: Settings
     served: Any
+    provider: ObedientProvider
 
     @classmethod
     def open(
@@ -119,11 +120,12 @@ class Shop:
     ) -> Shop:
         """A shop with one tenant and its concert, sold in euros, too."""
         uow = MemoryUnitOfWork()
+        provider = ObedientProvider()
         scenery = Scenery.seeded(1, capacity=capacity, currencies=frozenset({EUR}))
         MemoryCatalog(uow).load(scenery.catalog)
         parts = Parts(
             uow=cast("Any", uow),
-            gateway=cast("Any", ObedientProvider()),
+            gateway=cast("Any", provider),
             reader=StripeWebhooks((WEBHOOK_SECRET,)),
             tickets=RecordingTickets(),
             clock=VirtualClock(START),
@@ -135,7 +137,11 @@ class Shop:
         )
         app, settings = assemble(parts), attrs.evolve(settings, log_level=log_level)
         served = create_app(app, settings, ready=lambda: True)
-        return cls(scenery=scenery, app=app, settings=settings, served=served)
+        return cls(scenery=scenery, app=app, settings=settings, served=served, provider=provider)
+
+    def charges(self) -> int:
+        """How many intents the provider has made."""
+        return len(self.provider.facts)
 
     def token(self, **changes: Any) -> str:
         """A token of a customer of this tenant; the virtual clock is not the token's."""

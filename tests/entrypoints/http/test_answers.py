@@ -35,7 +35,7 @@ from ticketpay.domain.payments import (
     ProviderUnavailable,
     SignatureInvalid,
 )
-from ticketpay.domain.pricing import PriceChanged
+from ticketpay.domain.pricing import PriceChanged, RateUnavailable
 from ticketpay.domain.processes.answers import refusal
 from ticketpay.entrypoints.http import endpoints
 from ticketpay.entrypoints.http.errors import STATUS_OF_CODE, status_of
@@ -94,9 +94,9 @@ def test_quotes() -> None:
         body = {"eventId": str(THING), "tickets": purchase()["tickets"], "currency": "usd"}
         response = world.post("/api/v1/quotes", body, authorization=sent, idempotency_key=None)
     assert (response.status_code, response.json()) == (201, {"id": "q"})
-    ((_, demand, customer),) = world.give_quote.calls
+    ((_, demand, customer, venue),) = world.give_quote.calls
     assert demand.quantity_of(THING) == 2
-    assert customer is None
+    assert (customer, venue) == (None, None)
 
 
 @pytest.mark.spec("S11")
@@ -183,6 +183,7 @@ def test_declines_show_the_payment() -> None:
         ("INVALID_TRANSITION", 409),
         ("CONFLICT", 409),
         ("EVENT_NOT_ON_SALE", 422),
+        ("VENUE_MISMATCH", 422),
         ("TAX_JURISDICTION_UNKNOWN", 422),
         ("AMOUNT_REFUSED", 422),
         ("CURRENCY_MISMATCH", 422),
@@ -203,6 +204,7 @@ ERRORS: list[tuple[Exception, int, str, str | None]] = [
     (NotFound("gone"), 404, "NOT_FOUND", None),
     (Unavailable("down", retry_after_seconds=7), 503, "UNAVAILABLE", "7"),
     (ProviderUnavailable("down"), 503, "PROVIDER_UNAVAILABLE", "1"),
+    (RateUnavailable("old"), 503, "EXCHANGE_RATE_UNAVAILABLE", "300"),
     (OutcomeUnknown("hm"), 503, "OUTCOME_UNKNOWN", "5"),
     (FactMismatch("secret"), 503, "PROVIDER_MISMATCH", "1"),
     (TicketpayError("secret"), 500, "INTERNAL_ERROR", None),

@@ -38,7 +38,7 @@ def test_a_quote_may_say_where_its_buyer_lives() -> None:
         sent = f"Bearer {token()}"
         response = world.post("/api/v1/quotes", body, authorization=sent, idempotency_key=None)
     assert response.status_code == 201
-    ((_, _, customer),) = world.give_quote.calls
+    ((_, _, customer, _),) = world.give_quote.calls
     assert customer == READ
 
 

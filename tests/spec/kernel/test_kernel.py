@@ -135,3 +135,12 @@ def test_days_and_months_name_their_zone() -> None:
     assert day_in(late, "America/Chicago") == date(2026, 3, 31)
     assert month_start(late, "America/Chicago") == datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
     assert month_start(late, "Europe/Berlin") == datetime(2026, 3, 31, 22, 0, tzinfo=UTC)
+
+
+def test_wrong_fields_are_told_where_nothing_else_is() -> None:
+    """What people read names every wrong field; a detail that somebody wrote is kept."""
+    wrong = (FieldError("tickets", "must be known"), FieldError("reason", "is required"))
+    assert str(InvalidInput(errors=wrong)) == "tickets: must be known; reason: is required"
+    assert InvalidInput(errors=wrong).detail == "Validation failed"
+    assert str(InvalidInput("row 3 is wrong", errors=wrong)) == "row 3 is wrong"
+    assert str(InvalidInput()) == "Validation failed"

@@ -19,6 +19,7 @@ from ticketpay.domain.payments import (
     PaymentEvent,
     PaymentMethod,
     PaymentMethodUnsupported,
+    PaymentNotPayable,
     PaymentState,
     ProviderFact,
     ProviderStatus,
@@ -58,6 +59,7 @@ def test_an_intent_is_open_until_it_ends() -> None:
     [
         (PaymentDeclined(DECLINED), "PAYMENT_DECLINED"),
         (PaymentMethodUnsupported(), "PAYMENT_METHOD_UNSUPPORTED"),
+        (PaymentNotPayable(), "PAYMENT_NOT_PAYABLE"),
         (AmountRefused(), "AMOUNT_REFUSED"),
         (FactMismatch(), "PROVIDER_MISMATCH"),
         (ProviderUnavailable(), "PROVIDER_UNAVAILABLE"),

@@ -34,7 +34,7 @@ from ticketpay.domain.pricing import (
     Tier,
     tax_table,
 )
-from ticketpay.domain.pricing.errors import EventNotOnSale, QuoteExpired, WrongCurrency
+from ticketpay.domain.pricing.errors import EventNotOnSale, QuoteExpired, WrongCurrency, WrongVenue
 from ticketpay.domain.pricing.fees import STANDARD_FEES, FeeBreakdown, calculate_fees
 from ticketpay.domain.pricing.taxes import TaxRule, TaxTable
 
@@ -61,6 +61,7 @@ def test_the_words_of_pricing() -> None:
         (TicketTypeUnknown, "NOT_FOUND"),
         (EventNotOnSale, "EVENT_NOT_ON_SALE"),
         (WrongCurrency, "CURRENCY_MISMATCH"),
+        (WrongVenue, "VENUE_MISMATCH"),
         (TaxJurisdictionUnknown, "TAX_JURISDICTION_UNKNOWN"),
     ],
 )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
+import attrs
 import pytest
 
 from tests.support.sandboxed import Sandboxed, place_order
 from ticketpay.domain.kernel.errors import OutcomeUnknown
 from ticketpay.domain.kernel.ids import PaymentId
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome
+from ticketpay.domain.orders import OrderState
 from ticketpay.domain.parties import Actor
-from ticketpay.domain.payments import PaymentState
+from ticketpay.domain.payments import PaymentMethod, PaymentState, ProviderStatus
+from ticketpay.domain.processes.ending import cancelled_there
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 
 
@@ -91,3 +94,49 @@ def test_a_payment_that_ended_without_an_intent_says_how(system: Sandboxed) -> N
     assert (confirmed.outcome, confirmed.body["code"]) == (Outcome.REFUSED, "ORDER_EXPIRED")
     cancelled = system.app.cancel_payment(command(actor, payment.id))
     assert (cancelled.outcome, cancelled.body["status"]) == (Outcome.COMPLETED, "cancelled")
+
+
+@pytest.mark.spec("S15", "S37")
+@pytest.mark.parametrize("method", [None, PaymentMethod(type="card", method_id="pm_card_visa")])
+def test_a_payment_refused_without_an_intent_is_not_paid_any_more(
+    system: Sandboxed, method: PaymentMethod | None
+) -> None:
+    """There is nothing to be confirmed: its buyer is sent to a new purchase, and not told a decline."""
+    actor, answer = bought(system, "nonsense")
+    assert answer.outcome is Outcome.DECLINED
+    wish = attrs.evolve(command(actor, answer.body["id"]), method=method)
+    refused = system.app.confirm_payment(wish)
+    assert (refused.outcome, refused.body["code"]) == (Outcome.REFUSED, "PAYMENT_NOT_PAYABLE")
+    assert "new purchase" in str(refused.body["detail"])
+    assert system.app.confirm_payment(wish) == attrs.evolve(refused, replayed=True)
+    assert [p.state for p in system.payments()] == [PaymentState.FAILED]
+
+
+@pytest.mark.spec("S15", "S31", "S14")
+def test_a_payment_refused_without_an_intent_is_cancelled_at_once(system: Sandboxed) -> None:
+    """Its tickets are free already, and are not freed for a second time from somebody else."""
+    actor, answer = bought(system, "nonsense")
+    bought(system, "visa")
+    key = uuid4()
+    first = system.app.cancel_payment(command(actor, answer.body["id"], key))
+    again = system.app.cancel_payment(command(actor, answer.body["id"], key))
+    assert (first.outcome, first.body["status"]) == (Outcome.COMPLETED, "cancelled")
+    assert again == attrs.evolve(first, replayed=True)
+    assert system.stock() == (1, 0)
+    orders = system.uow.store.of(system.scenery.tenant).orders
+    states = {str(order.id): order.state for order in orders.values()}
+    assert states[str(answer.body["orderId"])] is OrderState.CANCELLED
+    system.clock.advance(86_400)
+    system.work()
+    assert system.stock() == (1, 0)
+
+
+@pytest.mark.spec("S15", "S38")
+def test_cancelling_looks_for_an_intent_first(system: Sandboxed) -> None:
+    """An intent that turns up for a payment that was refused is cancelled at the provider, too."""
+    bought(system, "threeDSecureRequired")
+    (payment,) = system.payments()
+    unheard_of = attrs.evolve(payment, ref=None, state=PaymentState.FAILED)
+    fact = cancelled_there(system.gateway, system.scenery.tenant, unheard_of, "cancel")
+    assert fact is not None
+    assert (fact.ref, fact.status) == (payment.ref, ProviderStatus.CANCELED)

@@ -408,3 +408,29 @@ def test_a_poisonous_payment_keeps_nobody_elses_money(
     monkeypatch.setattr(cancelling.RefundCancelled, "_give_back", honest)
     settle(house)
     check_all_went_back(house)
+
+
+def test_what_was_refused_without_an_intent_ends_with_the_event(house: Sandboxed) -> None:
+    """Nobody is asked to wait for the hold of an order that cannot be paid: it ends in the next minute."""
+    refused = buy(house, card="nonsense")
+    assert refused is not None
+    assert (refused.state, refused.ref) == (PaymentState.FAILED, None)
+    cancel(house)
+    for _ in range(3):
+        house.app.janitor()
+        house.clock.advance(30)
+    assert payments(house)[refused.id].state is PaymentState.CANCELLED
+    house.clock.advance(60)
+    house.app.janitor()
+    assert cancellation(house).finished_at is not None
+
+
+def test_an_unknown_charge_is_not_given_up_with_its_event(house: Sandboxed) -> None:
+    """The event is cancelled, and the charge may still arrive: it is waited for, as any other."""
+    buy(house, card="pm_sandbox_timeout_before")
+    cancel(house)
+    for _ in range(5):
+        house.app.janitor()
+        house.clock.advance(61)
+    (waited_for,) = house.payments()
+    assert (waited_for.state, waited_for.ref) == (PaymentState.PENDING, None)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.sandboxed import Sandboxed, place_order
 from ticketpay.domain.kernel.errors import InvalidInput
+from ticketpay.domain.kernel.time import rfc3339
 from ticketpay.domain.ledger import AccountKind
 from ticketpay.domain.messaging import Answer, InboxStatus, KeyScope, Outcome
 from ticketpay.domain.parties import Actor, Role
@@ -320,7 +321,8 @@ def test_a_plan_is_given_up_at_the_end_of_its_period(system: Sandboxed) -> None:
     ask(system)
     answer = give_up(system)
     assert answer.outcome is Outcome.COMPLETED
-    assert answer.body["cancelsAt"] == answer.body["nextBillingDate"]
+    assert answer.body["cancelsAt"] == rfc3339(held(system).current_period_end)
+    assert answer.body["nextBillingDate"] is None
     assert give_up(system).body == answer.body
     assert fee_tier(held(system), 0) is Tier.PRO
     system.clock.advance(PERIOD + MARGIN)

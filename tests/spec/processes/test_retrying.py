@@ -246,7 +246,9 @@ def test_another_kind_of_method_is_refused(system: Sandboxed) -> None:
         payment_id=payment.id,
         method=bank,
     )
-    assert system.app.confirm_payment(command).body["code"] == "PAYMENT_METHOD_UNSUPPORTED"
+    refused = system.app.confirm_payment(command).body
+    assert refused["code"] == "PAYMENT_METHOD_UNSUPPORTED"
+    assert refused["errors"] == [{"field": "paymentMethod.type", "message": "must be card"}]
 
 
 @pytest.mark.spec("S37", "S37 D2", "S37 D3")

@@ -177,10 +177,30 @@ def test_who_comes_back_subscribes_anew(system: Sandboxed) -> None:
     over = attrs.evolve(found, state=SubscriptionState.CANCELLED)
     system.uow.run(system.scenery.tenant, lambda tx: tx.subscriptions.save(over))
     assert buy(system, 101).outcome is Outcome.COMPLETED
-    assert (show(system)["status"], show(system)["ticketsMax"]) == ("cancelled", None)
+    with pytest.raises(NotFound):
+        show(system)
     second = subscribe(system, "pro")
     assert second.body["subscriptionId"] != first.body["subscriptionId"]
     assert second.body["status"] == "active"
+
+
+def test_what_was_given_up_is_billed_no_more(system: Sandboxed) -> None:
+    """It counts until it ends, with the cap of its plan, and there is no next payment to be told."""
+    bought = subscribe(system, "pro")
+    ended = subscribe(system, "", ends=True)
+    assert ended.body["cancelsAt"] == bought.body["nextBillingDate"]
+    assert ended.body["nextBillingDate"] is None
+    assert (show(system)["ticketsMax"], show(system)["nextBillingDate"]) == (1_000, None)
+
+
+def test_the_cap_that_is_shown_is_the_plans(system: Sandboxed) -> None:
+    """Also while the plan is not paid, and holds nobody to it."""
+    subscribe(system, "pro")
+    found = held(system)
+    assert found is not None
+    unpaid = attrs.evolve(found, state=SubscriptionState.PAST_DUE)
+    system.uow.run(system.scenery.tenant, lambda tx: tx.subscriptions.save(unpaid))
+    assert (show(system)["status"], show(system)["ticketsMax"]) == ("past_due", 1_000)
 
 
 def test_a_period_renews_itself(system: Sandboxed) -> None:

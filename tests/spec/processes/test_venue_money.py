@@ -214,10 +214,19 @@ def test_what_cannot_be_paid_out(system: Sandboxed) -> None:
     for cents in (0, -5):
         with pytest.raises(PayoutAmountInvalid):
             ask(system, cents)
-    assert ask(system, 50_000, currency=Currency("EUR")).body["code"] == "CURRENCY_MISMATCH"
-    assert ask(system, 9_999_999).body["code"] == "INSUFFICIENT_FUNDS"
+    foreign = ask(system, 50_000, currency=Currency("EUR")).body
+    assert (foreign["code"], foreign["errors"]) == (
+        "CURRENCY_MISMATCH",
+        [{"field": "currency", "message": "must be one of USD"}],
+    )
+    payable = balance(system)["payable"]
+    much = ask(system, 9_999_999).body
+    most = [{"field": "amountCents", "message": f"must be at most {payable}"}]
+    assert (much["code"], much["errors"]) == ("INSUFFICIENT_FUNDS", most)
     limit_day(system, 20_000)
-    assert ask(system, 20_001).body["code"] == "DAILY_LIMIT"
+    late = ask(system, 20_001).body
+    left = [{"field": "amountCents", "message": "must be at most 20000"}]
+    assert (late["code"], late["errors"]) == ("DAILY_LIMIT", left)
     connect(system, "")
     assert ask(system, 20_000).body["code"] == "VENUE_NOT_CONNECTED"
     assert system.app.trial_balance(system.scenery.tenant) == before

@@ -72,6 +72,10 @@ def test_an_amount_is_checked() -> None:
     assert wrong.value.errors == (FieldError("amountCents", "must be a positive integer"),)
     with pytest.raises(RefundTooLarge):
         check_amount(101, 100)
+    for tickets, named in ((False, "amountCents"), (True, "tickets")):
+        with pytest.raises(RefundTooLarge) as refused:
+            check_amount(101, 100, tickets=tickets)
+        assert [error.field for error in refused.value.errors] == [named]
     with pytest.raises(AlreadyRefunded) as gone:
         check_amount(1, 0)
     assert not isinstance(gone.value, ChargedBack)

@@ -77,6 +77,11 @@ class InvalidInput(TicketpayError):
     code = "VALIDATION_ERROR"
     title = "Validation failed"
 
+    def __str__(self) -> str:
+        """Every wrong field, where nothing else was said."""
+        told = "; ".join(f"{error.field}: {error.message}" for error in self.errors)
+        return told if told and self.detail == type(self).title else self.detail
+
 
 class Unauthenticated(TicketpayError):
     """The caller is unknown or its token cannot be believed."""

@@ -13,6 +13,7 @@ from ticketpay.domain.payments.errors import (
     FactMismatch,
     PaymentDeclined,
     PaymentMethodUnsupported,
+    PaymentNotPayable,
     ProviderUnavailable,
     SignatureInvalid,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "PaymentEvent",
     "PaymentMethod",
     "PaymentMethodUnsupported",
+    "PaymentNotPayable",
     "PaymentState",
     "ProviderFact",
     "ProviderRef",

@@ -10,6 +10,7 @@ __all__ = [
     "FactMismatch",
     "PaymentDeclined",
     "PaymentMethodUnsupported",
+    "PaymentNotPayable",
     "ProviderUnavailable",
     "SignatureInvalid",
 ]
@@ -31,6 +32,13 @@ class PaymentMethodUnsupported(Rejected):
 
     code = "PAYMENT_METHOD_UNSUPPORTED"
     title = "The payment method is not supported"
+
+
+class PaymentNotPayable(Conflict):
+    """The provider refused the charge and made no intent: there is nothing to be confirmed (S15)."""
+
+    code = "PAYMENT_NOT_PAYABLE"
+    title = "The payment cannot be paid any more"
 
 
 class AmountRefused(Rejected):

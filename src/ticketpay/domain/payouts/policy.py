@@ -103,10 +103,19 @@ def check_payout(
     if limit.is_blocked:
         raise BalanceNegative(f"the venue owes {-limit.available_cents} cents")
     if amount.cents > limit.payable_cents:
-        raise InsufficientFunds(f"{limit.payable_cents} cents are payable, not {amount.cents}")
+        raise InsufficientFunds(
+            f"{limit.payable_cents} cents are payable, not {amount.cents}",
+            errors=_at_most(limit.payable_cents),
+        )
     if today_cents + amount.cents > rules.daily_max_cents:
         left = max(0, rules.daily_max_cents - today_cents)
-        raise DailyLimitExceeded(f"{left} cents are left of today's {rules.daily_max_cents}")
+        raise DailyLimitExceeded(
+            f"{left} cents are left of today's {rules.daily_max_cents}", errors=_at_most(left)
+        )
+
+
+def _at_most(cents: int) -> tuple[FieldError]:
+    return (FieldError("amountCents", f"must be at most {cents}"),)
 
 
 def payout_fee(

@@ -19,6 +19,7 @@ from ticketpay.domain.pricing.errors import (
     TaxNeeded,
     TicketTypeUnknown,
     WrongCurrency,
+    WrongVenue,
 )
 from ticketpay.domain.pricing.exchanging import ExchangeRules, in_dollars, sale_currency
 from ticketpay.domain.pricing.fees import FeeBreakdown, FeeSchedule, Tier, calculate_fees
@@ -65,6 +66,7 @@ __all__ = [
     "TicketTypeUnknown",
     "Tier",
     "WrongCurrency",
+    "WrongVenue",
     "calculate_fees",
     "in_dollars",
     "price_demand",

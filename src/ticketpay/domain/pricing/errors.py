@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ticketpay.domain.kernel.errors import Conflict, InvalidInput, NotFound, Rejected, Unavailable
 
@@ -19,7 +19,12 @@ __all__ = [
     "TaxNeeded",
     "TicketTypeUnknown",
     "WrongCurrency",
+    "WrongVenue",
 ]
+
+
+_RATES_SECONDS: Final = 5 * 60
+"""Whoever finds no rate may ask again after this long: people load them, not the next second."""
 
 
 class PriceChanged(Conflict):
@@ -56,12 +61,22 @@ class RateUnavailable(Unavailable):
     code = "EXCHANGE_RATE_UNAVAILABLE"
     title = "No recent exchange rate"
 
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail, retry_after_seconds=_RATES_SECONDS)
+
 
 class WrongCurrency(Rejected):
     """The buyer asked for a currency that the event, or the quote, is not in."""
 
     code = "CURRENCY_MISMATCH"
     title = "The event is sold in another currency"
+
+
+class WrongVenue(Rejected):
+    """The event is not at the venue that was sent (S12)."""
+
+    code = "VENUE_MISMATCH"
+    title = "The event is at another venue"
 
 
 class TaxJurisdictionUnknown(Rejected):

@@ -92,6 +92,8 @@ def refusal(error: TicketpayError) -> Answer:
         "title": type(error).title,
         "detail": error.detail,
     }
+    if error.errors:
+        body["errors"] = [{"field": e.field, "message": e.message} for e in error.errors]
     return Answer(Outcome.REFUSED, body)
 
 

@@ -17,12 +17,13 @@ import attrs
 from ticketpay.domain.inventory import check_available
 from ticketpay.domain.kernel.errors import (
     Conflict,
+    FieldError,
     NotFound,
     OutcomeUnknown,
     Rejected,
     TicketpayError,
 )
-from ticketpay.domain.kernel.ids import OrderId, PaymentId, QuoteId, TenantId
+from ticketpay.domain.kernel.ids import OrderId, PaymentId, QuoteId, TenantId, VenueId
 from ticketpay.domain.messaging import (
     AggregateType,
     Answer,
@@ -55,7 +56,7 @@ from ticketpay.domain.pricing import (
 )
 from ticketpay.domain.processes.answers import answer_of, refusal
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_claimed
-from ticketpay.domain.processes.quoting import PriceBook, taken_quote
+from ticketpay.domain.processes.quoting import PriceBook, check_venue, taken_quote
 from ticketpay.domain.processes.secrets import fresh_secret, with_secret
 from ticketpay.domain.processes.subscribing import check_tickets_left
 from ticketpay.domain.processes.taxing import TaxDesk
@@ -79,7 +80,8 @@ class PlaceOrder:
     """The command: who buys what, how it is paid, and the key that makes it happen once.
 
     Either ``demand`` or ``quote_id`` or both; with both the quote decides and the demand must be
-    the quoted one. With a quote, ``currency`` is compared with the quote's.
+    the quoted one. With a quote, ``currency`` is compared with the quote's; ``venue_id``, if it is
+    sent, with the event's.
     """
 
     actor: Actor
@@ -93,6 +95,7 @@ class PlaceOrder:
     expected_total_cents: int | None = None
     customer: Address | None = attrs.field(default=None, repr=False)
     currency: Currency | None = None
+    venue_id: VenueId | None = None
 
 
 @attrs.frozen
@@ -165,6 +168,7 @@ class Checkout:
             quote = self._quote(
                 tx, command, offer(), held(), quoted() if quoted else None, now, inquiry
             )
+            check_venue(quote, command.venue_id)
             _check_total(quote, command.expected_total_cents)
             check_available(stock(), quote.demand())
             self._check_cap(tx, offer(), held(), quote, now)
@@ -364,7 +368,10 @@ def _lock_stock(tx: Tx, command: PlaceOrder) -> Later[StockView]:
 
 def _check_method(method: PaymentMethod) -> None:
     if method.type not in HOLD_SECONDS:
-        raise PaymentMethodUnsupported(f"payment method {method.type} is not supported")
+        wrong = FieldError("paymentMethod.type", f"must be one of {', '.join(HOLD_SECONDS)}")
+        raise PaymentMethodUnsupported(
+            f"payment method {method.type} is not supported", errors=(wrong,)
+        )
 
 
 def _check_total(quote: Quote, expected_cents: int | None) -> None:

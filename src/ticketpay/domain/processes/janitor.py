@@ -25,6 +25,7 @@ from ticketpay.domain.payments import (
     ProviderStatus,
 )
 from ticketpay.domain.processes.cancelling import RefundCancelled
+from ticketpay.domain.processes.ending import was_refused
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case, open_order
 from ticketpay.domain.processes.refund_sync import RefundSync
 from ticketpay.domain.processes.retrying import RetryPayment
@@ -196,10 +197,16 @@ class Janitor:
             return
         if fact is not None:
             case = self.desk.apply(tx, case, fact, now)
-        elif case.payment.ref is None and may_give_up(case.order.expires_at, asked_at):
+        elif case.payment.ref is None and self._is_lost(tx, case, asked_at):
             self._give_up(tx, case, now)
             return
         self._look_again(tx, case, fact, now)
+
+    def _is_lost(self, tx: Tx, case: Case, asked_at: datetime) -> bool:
+        """Whether no charge will come; one that was refused does not outlive the sale of its event."""
+        if may_give_up(case.order.expires_at, asked_at):
+            return True
+        return was_refused(case.payment) and tx.retries.around(case.payment)().is_over(asked_at)
 
     def _give_up(self, tx: Tx, case: Case, now: datetime) -> None:
         """The provider never saw the charge; a day later it is asked once more, to be sure."""

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ticketpay.domain.kernel.errors import Conflict, NotFound, OutcomeUnknown
+from ticketpay.domain.kernel.errors import Conflict, NotFound
 from ticketpay.domain.orders import Order, OrderNews, OrderState, news_of, order_step
 from ticketpay.domain.payments import PAYMENT_MACHINE, Payment, PaymentState, ProviderFact
+from ticketpay.domain.processes.ending import cancelled_there, was_refused
 from ticketpay.domain.processes.provider_facts import FactDesk, open_case
 
 if TYPE_CHECKING:
@@ -106,16 +107,7 @@ class ApplyOrderEvent:
     def _cancelled_there(
         self, tenant: TenantId, payment: Payment, entry: AuditEntry
     ) -> ProviderFact | None:
-        """What the provider says after its intent is cancelled; None if it never made one."""
-        ref = payment.ref
-        if ref is None:
-            found = self.gateway.find(tenant, payment.id, payment.sent_at)
-            if found is None and payment.state is PaymentState.FAILED:
-                return None
-            if found is None:
-                raise OutcomeUnknown(f"the charge of payment {payment.id} is not known yet")
-            ref = found.ref
-        return self.gateway.cancel(ref, f"order:{payment.id}:{entry.id}")
+        return cancelled_there(self.gateway, tenant, payment, f"order:{payment.id}:{entry.id}")
 
     def _settle(
         self,
@@ -132,7 +124,7 @@ class ApplyOrderEvent:
             case = open_case(tx, payment_id)
             if fact is not None:
                 self.desk.apply(tx, case, fact, now)
-            elif case.payment.state is PaymentState.FAILED:
+            elif was_refused(case.payment):
                 self.desk.give_up(tx, case, now)
         after, paid = tx.orders.lock(order_id), tx.payments.of_order(order_id)
         order, left = _known(after(), order_id), paid()

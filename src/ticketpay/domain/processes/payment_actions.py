@@ -9,7 +9,7 @@ import attrs
 
 from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.inventory import SoldOut
-from ticketpay.domain.kernel.errors import NotFound, OutcomeUnknown, TicketpayError
+from ticketpay.domain.kernel.errors import FieldError, NotFound, OutcomeUnknown, TicketpayError
 from ticketpay.domain.kernel.fsm import InvalidTransition
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
 from ticketpay.domain.messaging import Answer, Claim, ClaimStatus, KeyScope, Outcome
@@ -20,6 +20,7 @@ from ticketpay.domain.payments import (
     PaymentDeclined,
     PaymentMethod,
     PaymentMethodUnsupported,
+    PaymentNotPayable,
     PaymentState,
     ProviderFact,
     ProviderRef,
@@ -33,6 +34,7 @@ from ticketpay.domain.processes.answers import (
     payment_view,
     refusal,
 )
+from ticketpay.domain.processes.ending import cancelled_there, was_refused
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case, open_claimed
 from ticketpay.domain.processes.secrets import fresh_secret, with_secret
 
@@ -111,12 +113,12 @@ class _PaymentAction:
         self, tenant: TenantId, command: PaymentCommand, claim: Claim, payment: Payment
     ) -> Answer:
         try:
-            fact = self._ask(_known_ref(payment), command, payment)
+            fact = self._ask(command, payment)
         except PaymentDeclined as error:
             declined = refusal(error)
             return self.uow.run(tenant, lambda tx: self._refuse(tx, claim, command, declined))
         answer = self.uow.run(tenant, lambda tx: self._settle(tx, claim, command, fact))
-        return with_secret(answer, fact)
+        return answer if fact is None else with_secret(answer, fact)
 
     def _begin(self, tx: Tx, command: PaymentCommand) -> _Begun:
         now = self.clock.now()
@@ -131,7 +133,7 @@ class _PaymentAction:
             tx.idempotency.finish(claim, answer, now)
             return _Begun(claim, answer=answer)
         claim = tx.idempotency.advance(claim, payment.id)
-        if payment.ref is None and payment.state is not PaymentState.PENDING:
+        if payment.ref is None and payment.state is PaymentState.CANCELLED:
             # It ended without an intent: there is nobody to ask.
             case = open_case(tx, payment.id)
             self._record(tx, command, case.payment.state, case, now)
@@ -147,9 +149,21 @@ class _PaymentAction:
             return _Begun(claim, answer=answer)
         return _Begun(claim, payment)
 
-    def _settle(self, tx: Tx, claim: Claim, command: PaymentCommand, fact: ProviderFact) -> Answer:
+    def _settle(
+        self, tx: Tx, claim: Claim, command: PaymentCommand, fact: ProviderFact | None
+    ) -> Answer:
         now = self.clock.now()
         case = open_claimed(tx, claim, command.payment_id)
+        before = case.payment.state
+        case = self._heard(tx, case, fact, now)
+        self._record(tx, command, before, case, now)
+        answer = self._answer(case)
+        tx.idempotency.finish(claim, answer, now)
+        return answer
+
+    def _heard(self, tx: Tx, case: Case, fact: ProviderFact | None, now: datetime) -> Case:
+        if fact is None:
+            return self.desk.give_up(tx, case, now) if was_refused(case.payment) else case
         before = case.payment.state
         case = self.desk.apply(tx, case, fact, now)
         if before is case.payment.state is PaymentState.FAILED:
@@ -161,10 +175,7 @@ class _PaymentAction:
             else:
                 tx.stock.release(case.order.id)
                 self.desk.set_timer(tx, case, now)
-        self._record(tx, command, before, case, now)
-        answer = self._answer(case)
-        tx.idempotency.finish(claim, answer, now)
-        return answer
+        return case
 
     def _look_and_refuse(
         self, command: PaymentCommand, claim: Claim, payment: Payment, refused: Answer
@@ -196,7 +207,8 @@ class _PaymentAction:
     ) -> TicketpayError | None:
         """Why nothing is asked of the provider, if nothing is."""
 
-    def _ask(self, ref: ProviderRef, command: PaymentCommand, payment: Payment) -> ProviderFact:
+    def _ask(self, command: PaymentCommand, payment: Payment) -> ProviderFact | None:
+        """What the provider says; None if it has no intent of the payment, and will have none."""
         raise NotImplementedError
 
     def _answer(self, case: Case) -> Answer:
@@ -225,10 +237,16 @@ class ConfirmPayment(_PaymentAction):
         self, tx: Tx, command: PaymentCommand, payment: Payment, now: datetime
     ) -> TicketpayError | None:
         """The tickets of a payment that failed are taken again before it is paid."""
+        if was_refused(payment):
+            return PaymentNotPayable(
+                f"payment {payment.id} was refused before it began: start a new purchase"
+            )
         method = command.method
         if method is not None and method.type != payment.method_type:
+            wrong = FieldError("paymentMethod.type", f"must be {payment.method_type}")
             return PaymentMethodUnsupported(
-                f"payment {payment.id} is paid by {payment.method_type}, not by {method.type}"
+                f"payment {payment.id} is paid by {payment.method_type}, not by {method.type}",
+                errors=(wrong,),
             )
         if payment.state is not PaymentState.FAILED:
             return None
@@ -246,10 +264,10 @@ class ConfirmPayment(_PaymentAction):
         self.desk.wait_for_buyer(tx, case, now)
         return None
 
-    def _ask(self, ref: ProviderRef, command: PaymentCommand, payment: Payment) -> ProviderFact:
+    def _ask(self, command: PaymentCommand, payment: Payment) -> ProviderFact:
         key = f"confirm:{command.payment_id}:{command.key.key}"
         payable = payment.state in (PaymentState.PENDING, PaymentState.FAILED)
-        return self.gateway.confirm(ref, key, command.method if payable else None)
+        return self.gateway.confirm(_known_ref(payment), key, command.method if payable else None)
 
     def _answer(self, case: Case) -> Answer:
         return answer_of(case.payment, case.order)
@@ -259,8 +277,11 @@ class ConfirmPayment(_PaymentAction):
 class CancelPayment(_PaymentAction):
     """``POST /payments/{id}/cancel``: cancelled at the provider first, then here."""
 
-    def _ask(self, ref: ProviderRef, command: PaymentCommand, payment: Payment) -> ProviderFact:  # noqa: ARG002 - confirming needs it
-        return self.gateway.cancel(ref, f"cancel:{command.payment_id}:{command.key.key}")
+    def _ask(self, command: PaymentCommand, payment: Payment) -> ProviderFact | None:
+        tenant, key = command.actor.tenant_id, f"cancel:{payment.id}:{command.key.key}"
+        if payment.state is PaymentState.FAILED:
+            return cancelled_there(self.gateway, tenant, payment, key)
+        return self.gateway.cancel(_known_ref(payment), key)
 
     def _record(
         self, tx: Tx, command: PaymentCommand, before: PaymentState, case: Case, now: datetime

@@ -21,6 +21,7 @@ from ticketpay.domain.pricing import (
     TaxTable,
     TicketTypeUnknown,
     WrongCurrency,
+    WrongVenue,
     in_dollars,
     price_demand,
     sale_currency,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from ticketpay.ports.system import Clock, Ids
     from ticketpay.ports.transactions import PlatformTx, Tx, UnitOfWork
 
-__all__ = ["GiveQuote", "PriceBook", "taken_quote"]
+__all__ = ["GiveQuote", "PriceBook", "check_venue", "taken_quote"]
 
 VOLUME_SECONDS_CACHED: Final = 300
 
@@ -160,6 +161,13 @@ def _check_same(quote: Quote, demand: Demand) -> None:
             )
 
 
+def check_venue(quote: Quote, venue_id: VenueId | None) -> None:
+    """A sent venue is only ever compared, like a sent price; raises ``WrongVenue`` (S12)."""
+    if venue_id is not None and venue_id != quote.venue_id:
+        wrong = FieldError("venueId", "the event is at another venue")
+        raise WrongVenue(f"event {quote.event_id} is not at venue {venue_id}", errors=(wrong,))
+
+
 def _quantities(demand: Demand) -> dict[object, int]:
     return {type_id: demand.quantity_of(type_id) for type_id in demand.type_ids}
 
@@ -174,10 +182,17 @@ class GiveQuote:
     ids: Ids
     taxing: TaxDesk
 
-    def __call__(self, actor: Actor, demand: Demand, customer: Address | None = None) -> Quote:
+    def __call__(
+        self,
+        actor: Actor,
+        demand: Demand,
+        customer: Address | None = None,
+        venue_id: VenueId | None = None,
+    ) -> Quote:
         """The stored quote; raises ``NotFound``, ``PriceChanged`` and the tax errors.
 
-        In another currency also ``WrongCurrency`` and ``RateUnavailable``.
+        In another currency also ``WrongCurrency`` and ``RateUnavailable``; ``WrongVenue`` unless
+        the event is at ``venue_id``.
         """
 
         def give(tx: Tx, inquiry: TaxInquiry | None) -> Quote:
@@ -185,6 +200,7 @@ class GiveQuote:
             offer = tx.catalog.offer(demand.event_id)
             held = tx.subscriptions.of_event(demand.event_id)
             quote = self.prices.price(tx, offer(), held(), demand, actor, self.ids, now, inquiry)
+            check_venue(quote, venue_id)
             tx.quotes.add(quote)
             return quote
 

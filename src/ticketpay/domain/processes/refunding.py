@@ -25,7 +25,7 @@ from ticketpay.domain.kernel.errors import (
 from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId, TenantId
 from ticketpay.domain.kernel.time import rfc3339
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome
-from ticketpay.domain.money import Money
+from ticketpay.domain.money import Currency, CurrencyMismatch, Money
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import Payment
 from ticketpay.domain.processes.keyed import answered_once
@@ -81,6 +81,7 @@ _STAFF: Final = (Role.SUPPORT, Role.ADMIN)
 class RefundRequest:
     """Who wants what back: tickets by number, or an amount in cents, or with neither the rest.
 
+    ``currency`` is only ever compared with the payment's.
     ``override`` is an admin's reason for refunding after the window; ``entry`` is the audit entry of
     an operator, who acts under the name that it says.
     """
@@ -90,6 +91,7 @@ class RefundRequest:
     request_hash: str
     payment_id: PaymentId
     amount_cents: int | None = None
+    currency: Currency | None = None
     tickets: tuple[int, ...] | None = None
     reason: RefundReason = RefundReason.REQUESTED_BY_CUSTOMER
     override: str = ""
@@ -212,6 +214,7 @@ class AskRefund:
     ) -> Refund:
         """``everything`` of a cancelled event: what was sold as not refundable, too."""
         payment = case.payment
+        _check_currency(request, payment)
         if _is_buyer(request.actor, payment) and request.reason is RefundReason.FRAUDULENT:
             raise InvalidInput(errors=(FieldError("reason", "is not for buyers to give"),))
         split: Split | None = None
@@ -472,6 +475,13 @@ def _open_whole(tx: Tx, payment_id: PaymentId, actor: Actor) -> Case:
     if not _may_see(actor, case.payment):
         raise NotFound(f"there is no payment {payment_id}")
     return open_order(tx, case)
+
+
+def _check_currency(request: RefundRequest, payment: Payment) -> None:
+    paid = payment.amount.currency
+    if request.currency not in (None, paid):
+        wrong = FieldError("currency", f"must be {paid}")
+        raise CurrencyMismatch(f"payment {payment.id} was paid in {paid}", errors=(wrong,))
 
 
 def _wanted(request: RefundRequest, left: Refundable) -> tuple[Split, tuple[int, ...]]:

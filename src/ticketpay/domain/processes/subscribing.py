@@ -43,6 +43,7 @@ from ticketpay.domain.subscriptions import (
     check_cap,
     period_end,
     plan_held,
+    plan_named,
     plan_of,
     subscribe,
     switch,
@@ -304,18 +305,20 @@ class ShowSubscription:
     plans: Sequence[Plan]
 
     def __call__(self, actor: Actor, venue_id: VenueId) -> dict[str, object]:
-        """The subscription and the month's tickets; raises ``NotFound`` if there is none."""
+        """The subscription and the month's tickets; raises ``NotFound`` if there is none.
+
+        One that is over is none, as for whoever wants to give it up.
+        """
 
         def show(tx: Tx) -> dict[str, object]:
             now = self.clock.now()
             venue = _venue_for(tx, actor, venue_id, changing=False)
             held = tx.subscriptions.get(venue_id)()
-            if held is None:
+            if held is None or held.is_over:
                 raise NotFound(f"venue {venue_id} has no subscription")
-            plan = plan_held(held, self.plans)
+            cap = plan_named(held, self.plans).tickets_max
             sold = tx.subscriptions.tickets_sold(venue_id, month_start(now, venue.time_zone))
-            month = {"ticketsMax": plan.tickets_max if plan else None, "ticketsSold": sold()}
-            return {**_view(held, now), **month}
+            return {**_view(held, now), "ticketsMax": cap, "ticketsSold": sold()}
 
         return self.uow.run(actor.tenant_id, show)
 
@@ -332,14 +335,17 @@ class SyncPlan:
 
         def look(tx: Tx) -> Subscription:
             now = self.clock.now()
-            held = tx.subscriptions.lock(venue_id)()
-            if held is None:
-                raise NotFound(f"venue {venue_id} has no subscription")
+            held = _known(tx.subscriptions.lock(venue_id)(), venue_id)
             tx.timers.set(tx.tenant_id, TimerKind.SUBSCRIPTION, venue_id, now)
             tx.audit.record(attrs.evolve(entry, at=now))
             return held
 
         return self.uow.run(tenant, look)
+
+    def state(self, tenant: TenantId, venue_id: VenueId) -> SubscriptionState:
+        """Where it is, also when it is over; raises ``NotFound``."""
+        held = self.uow.run(tenant, lambda tx: tx.subscriptions.get(venue_id)())
+        return _known(held, venue_id).state
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -377,6 +383,12 @@ def check_tickets_left(
     plan = plan_held(locked(), plans)
     if plan is not None:
         check_cap(plan, sold(), wanted)
+
+
+def _known(held: Subscription | None, venue_id: VenueId) -> Subscription:
+    if held is None:
+        raise NotFound(f"venue {venue_id} has no subscription")
+    return held
 
 
 def _venue_for(tx: Tx, actor: Actor, venue_id: VenueId, *, changing: bool) -> Venue:
@@ -435,12 +447,13 @@ def _shown_status(held: Subscription) -> str:
 
 
 def _view(subscription: Subscription, now: datetime) -> dict[str, object]:
+    ends = subscription.is_over or subscription.cancels_at is not None
     view: dict[str, object] = {
         "subscriptionId": subscription.told_id,
         "venueId": str(subscription.venue_id),
         "plan": subscription.plan_id,
         "status": _shown_status(subscription),
-        "nextBillingDate": rfc3339(period_end(subscription, now)),
+        "nextBillingDate": None if ends else rfc3339(period_end(subscription, now)),
     }
     if subscription.cancels_at is not None:
         view["cancelsAt"] = rfc3339(subscription.cancels_at)

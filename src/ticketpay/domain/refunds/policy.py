@@ -104,7 +104,7 @@ class Refundable:
         lines = self._lines(tuple(numbers))
         parts = [_split(line.price_cents, line.charges) for line in lines]
         wanted = sum(parts, Split())
-        self._check(wanted.cents)
+        self._check(wanted.cents, tickets=True)
         return self._fitted(wanted, wanted.cents)
 
     def _lines(self, numbers: tuple[int, ...]) -> list[TicketLine]:
@@ -122,8 +122,9 @@ class Refundable:
             raise TicketsRefunded(f"refunded already: {', '.join(map(str, gone))}")
         return [known[number] for number in numbers]
 
-    def _check(self, cents: int) -> None:
-        check_amount(cents, self.headroom_cents, disputed=self.disputed)
+    def _check(self, cents: int, *, tickets: bool = False) -> None:
+        left = self.headroom_cents
+        check_amount(cents, left, disputed=self.disputed, tickets=tickets)
 
     def _fitted(self, wanted: Split, cents: int) -> Split:
         """``wanted`` within what is left of each part; the venue bears the rest, then the others."""
@@ -152,15 +153,23 @@ class Refundable:
         )
 
 
-def check_amount(cents: int, left_cents: int, *, disputed: bool = False) -> None:
+def check_amount(
+    cents: int, left_cents: int, *, disputed: bool = False, tickets: bool = False
+) -> None:
     """Whether ``cents`` of what is left can be refunded; ``disputed`` if a bank took of it.
 
-    Raises ``InvalidInput`` below one cent, ``AlreadyRefunded``, ``ChargedBack``, ``RefundTooLarge``.
+    Raises ``InvalidInput`` below one cent, ``AlreadyRefunded``, ``ChargedBack``, ``RefundTooLarge``,
+    which names the amount, or the ``tickets`` that come to it.
     """
     if cents < 1:
         raise InvalidInput(errors=(FieldError("amountCents", "must be a positive integer"),))
     if cents > _some(left_cents, disputed=disputed):
-        raise RefundTooLarge(f"{left_cents} cents are left, {cents} were asked for")
+        wrong = FieldError("amountCents", f"must be at most {left_cents}")
+        if tickets:
+            wrong = FieldError("tickets", f"come to {cents} cents, and {left_cents} are left")
+        raise RefundTooLarge(
+            f"{left_cents} cents are left, {cents} were asked for", errors=(wrong,)
+        )
 
 
 def _some(left_cents: int, *, disputed: bool) -> int:

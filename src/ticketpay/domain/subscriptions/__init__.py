@@ -42,6 +42,7 @@ from ticketpay.domain.subscriptions.policy import (
     period_end,
     plan_fee_rate,
     plan_held,
+    plan_named,
     subscribe,
     switch,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "period_end",
     "plan_fee_rate",
     "plan_held",
+    "plan_named",
     "plan_of",
     "plans_at",
     "subscribe",

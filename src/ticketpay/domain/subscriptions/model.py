@@ -10,6 +10,7 @@ from uuid import UUID
 
 import attrs
 
+from ticketpay.domain.kernel.errors import FieldError
 from ticketpay.domain.kernel.ids import SubscriptionId, VenueId
 from ticketpay.domain.kernel.time import month_start
 from ticketpay.domain.money import USD, Money, Rate
@@ -95,7 +96,8 @@ def plan_of(plan_id: str, plans: Sequence[Plan] = PLANS) -> Plan:
     for plan in plans:
         if plan.id == plan_id:
             return plan
-    raise PlanUnknown
+    known = ", ".join(plan.id for plan in plans)
+    raise PlanUnknown(errors=(FieldError("plan", f"must be one of {known}"),))
 
 
 class WishState(StrEnum):

@@ -26,6 +26,7 @@ __all__ = [
     "period_end",
     "plan_fee_rate",
     "plan_held",
+    "plan_named",
     "subscribe",
     "switch",
 ]
@@ -79,12 +80,17 @@ def switch(subscription: Subscription, plan: Plan, now: datetime) -> Subscriptio
 
 
 def plan_held(subscription: Subscription | None, plans: Sequence[Plan] = PLANS) -> Plan | None:
-    """What a venue sells by: its active subscription's plan, None without one (K02).
+    """What a venue sells by: its active subscription's plan, None without one (K02)."""
+    if subscription is None or not subscription.is_active:
+        return None
+    return plan_named(subscription, plans)
+
+
+def plan_named(subscription: Subscription, plans: Sequence[Plan] = PLANS) -> Plan:
+    """The plan of a subscription, whether it counts or not.
 
     A plan that is no longer offered caps like the starter's, whose fee it pays.
     """
-    if subscription is None or not subscription.is_active:
-        return None
     return plan_of(_tier_of(subscription.plan_id), plans)
 
 

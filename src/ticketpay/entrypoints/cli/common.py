@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import attrs
 import click
 
-from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.errors import Conflict, FieldError
 from ticketpay.domain.kernel.ids import TenantId, UserId
 from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.cli.shell import emit, settings_for
@@ -140,7 +140,9 @@ def taken(answer: Answer) -> Mapping[str, object]:
     from ticketpay.domain.messaging import Outcome
 
     if answer.outcome is Outcome.REFUSED:
-        raise Conflict(str(answer.body["detail"]), code=str(answer.body["code"]))
+        named: Any = answer.body.get("errors", ())
+        errors = tuple(FieldError(one["field"], one["message"]) for one in named)
+        raise Conflict(str(answer.body["detail"]), code=str(answer.body["code"]), errors=errors)
     return answer.body
 
 

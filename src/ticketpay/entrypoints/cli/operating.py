@@ -32,6 +32,12 @@ from ticketpay.entrypoints.cli.common import (
 )
 from ticketpay.entrypoints.cli.shell import Command, Group, as_json, emit, emit_table
 
+_ORDER_EVENTS = (
+    "order.payment_received",
+    "order.tickets_issued",
+    "order.items_shipped",
+    "order.cancelled",
+)
 LAST_ID = UUID(int=(1 << 128) - 1)
 
 __all__ = ["orders", "outbox", "payments", "quote"]
@@ -162,24 +168,24 @@ def orders_list(tenant: UUID, limit: int, before: UUID) -> None:
 
 @orders.command("event")
 @click.argument("order", type=click.UUID)
-@click.argument("kind", metavar="TYPE")
+@click.argument("kind", type=click.Choice(_ORDER_EVENTS), metavar="TYPE")
 @of_tenant
 @acting
 def orders_event(
     order: UUID, kind: str, tenant: UUID, *, yes: bool, name: str, reason: str
 ) -> None:
-    """Apply an order event, such as order.cancelled; a refused one is kept in the audit trail."""
+    """Apply an order event; a refused one is kept in the audit trail.
+
+    TYPE is order.payment_received, order.tickets_issued (or order.items_shipped), order.cancelled.
+    """
     home, ident = TenantId(tenant), OrderId(order)
     with opened(tenant) as app:
         if not yes:
             refused = app.order_event.refusal(home, ident, kind)
+            if refused:
+                raise Conflict(f"{kind} would be refused: {refused}")
             before = str(app.show_order(support_of(tenant), ident)["state"])
-            say_dry(
-                "order.event",
-                order,
-                before,
-                f"refuse it: {refused}" if refused else f"apply {kind}",
-            )
+            say_dry("order.event", order, before, f"apply {kind}")
             return
         entry = entry_of("order.event", "order", ident, name=name, reason=reason)
         entry = attrs.evolve(entry, details={"type": kind})

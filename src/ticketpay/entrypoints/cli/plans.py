@@ -68,7 +68,7 @@ def plans_show(venue: UUID, tenant: UUID) -> None:
         view = app.plans.show(support_of(tenant), VenueId(venue))
     cap = "any number" if view["ticketsMax"] is None else view["ticketsMax"]
     lines = [
-        f"{view['plan']}, {view['status']}, until {view['nextBillingDate']}",
+        f"{view['plan']}, {view['status']}, until {view.get('cancelsAt', view['nextBillingDate'])}",
         *(["it ends then"] if "cancelsAt" in view else []),
         f"{view['ticketsSold']} of {cap} tickets sold this month",
     ]
@@ -132,7 +132,7 @@ def plans_sync(venue: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) 
     """Have the worker ask the provider about a venue's plan now."""
     entry = entry_of("plan.sync", "venue", venue, name=name, reason=reason)
     with opened(tenant) as app:
-        before = str(app.plans.show(support_of(tenant), VenueId(venue))["status"])
+        before = str(app.plans.sync.state(TenantId(tenant), VenueId(venue)))
         if not yes:
             say_dry("plan.sync", venue, before, "have the worker ask the provider")
             return

@@ -188,8 +188,17 @@ def _control(method: str, name: str, body: object = None) -> dict[str, Any]:
     except httpx.HTTPError as error:
         raise Unavailable(f"no sandbox answers at {base}") from error
     if answer.status_code == httpx.codes.NOT_FOUND:
-        raise NotFound(f"{base} is no sandbox")
+        raise NotFound(_unknown(answer) or f"{base} is no sandbox")
     if answer.is_error:
         raise InvalidInput(f"the sandbox refuses: {answer.text[:200]}")
     found: dict[str, Any] = answer.json()
     return found
+
+
+def _unknown(answer: Any) -> str:
+    """What the sandbox says that it does not know; empty if it is none."""
+    try:
+        error = answer.json()["error"]
+        return str(error["message"]) if error["code"] == "resource_missing" else ""
+    except (ValueError, LookupError, TypeError):
+        return ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 if TYPE_CHECKING:
+    from ticketpay.domain.kernel.errors import FieldError
     from ticketpay.entrypoints.settings import Settings
 
 __all__ = [
@@ -200,7 +201,7 @@ def _guarded(run: Callable[[], Any], *, told: bool) -> int:
         if not _is_expected(error):
             raise
         code = getattr(error, "error_code", None) or getattr(error, "code", "ERROR")
-        _tell(str(code), str(error), told=told)
+        _tell(str(code), str(error), getattr(error, "errors", ()), told=told)
         return exit_code(error)
     return code if isinstance(code, int) else 0
 
@@ -212,11 +213,14 @@ def _is_expected(error: Exception) -> bool:
     return isinstance(error, TicketpayError | EmbeddedError)
 
 
-def _tell(code: str, detail: str, *, told: bool) -> None:
+def _tell(code: str, detail: str, wrong: Iterable[FieldError] = (), *, told: bool) -> None:
     if told:
-        click.echo(json.dumps({"code": code, "detail": detail}), err=True)
+        errors = [{"field": one.field, "message": one.message} for one in wrong]
+        named = {"errors": errors} if errors else {}
+        click.echo(json.dumps({"code": code, "detail": detail, **named}), err=True)
     else:
-        click.echo(f"ticketpay: {code}: {' '.join(detail.split())}", err=True)
+        more = [f"{one.field}: {one.message}" for one in wrong if one.message not in detail]
+        click.echo(f"ticketpay: {code}: {' '.join('; '.join([detail, *more]).split())}", err=True)
 
 
 def as_json() -> bool:

@@ -39,7 +39,11 @@ def respond(answer: Answer, completed: int) -> Response:
 def _refused(body: Mapping[str, object], headers: Mapping[str, str] | None) -> Response:
     code = str(body["code"])
     status = STATUS_OF_CODE.get(code, 422)
-    return problem(status, code, str(body["title"]), str(body["detail"]), headers=headers)
+    named = body.get("errors")
+    errors = tuple(named) if isinstance(named, list) else ()
+    return problem(
+        status, code, str(body["title"]), str(body["detail"]), errors=errors, headers=headers
+    )
 
 
 def _declined(view: Mapping[str, object], headers: Mapping[str, str] | None) -> Response:

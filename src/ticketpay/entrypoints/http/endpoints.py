@@ -60,10 +60,10 @@ class Endpoints:
 
     async def quote(self, call: Call) -> Response:
         """``POST /api/v1/quotes``."""
-        demand, customer = read_quote(json_of(call))
+        demand, customer, venue = read_quote(json_of(call))
         # Whoever names an address may wait for the tax calculator, and nobody else with him.
         pool = self.pools.reads if customer is None else self.pools.provider
-        quote = await pool.run(lambda: self.app.give_quote(call.actor, demand, customer))
+        quote = await pool.run(lambda: self.app.give_quote(call.actor, demand, customer, venue))
         return json_response(quote_view(quote), 201)
 
     async def pay(self, call: Call) -> Response:
@@ -173,4 +173,5 @@ def _order(
         expected_total_cents=body.total_cents,
         customer=body.customer,
         currency=body.currency,
+        venue_id=body.venue_id,
     )

@@ -16,6 +16,7 @@ from ticketpay.entrypoints.http.shapes import (
     one_of,
     text,
 )
+from ticketpay.entrypoints.http.wire import CURRENCY
 
 __all__ = ["PAYMENT", "REFUND", "REFUND_OF_SALE", "read_wishes"]
 
@@ -28,7 +29,7 @@ _AMOUNT: Final = Member("amountCents", integer(1, _CENTS_MAX), required=False)
 _TICKETS: Final = Member("tickets", array(integer(1, _TICKETS_MAX), _TICKETS_MAX), required=False)
 _REASON: Final = Member("reason", one_of(*_ASKABLE), required=False)
 _OVERRIDE: Final = Member("overrideReason", text(1, 200), required=False)
-_WISHES: Final = (_AMOUNT, _TICKETS, _REASON, _OVERRIDE)
+_WISHES: Final = (_AMOUNT, CURRENCY, _TICKETS, _REASON, _OVERRIDE)
 
 REFUND: Final = Record((PAYMENT, *_WISHES))
 REFUND_OF_SALE: Final = Record(_WISHES)
@@ -37,12 +38,14 @@ REFUND_OF_SALE: Final = Record(_WISHES)
 def read_wishes(fields: Fields) -> dict[str, Any]:
     """What is asked for; raises ``InvalidInput`` naming every wrong field."""
     amount, tickets = fields.take(_AMOUNT), fields.take(_TICKETS)
+    currency = fields.take(CURRENCY)
     reason, override = fields.take(_REASON), fields.take(_OVERRIDE)
     if tickets is not None and len(set(tickets)) != len(tickets):
         fields.errors.append(FieldError("tickets", "a ticket is named twice"))
     fields.raise_errors()
     return {
         "amount_cents": amount,
+        "currency": currency,
         "tickets": tickets,
         "reason": RefundReason(reason or RefundReason.REQUESTED_BY_CUSTOMER),
         "override": override or "",

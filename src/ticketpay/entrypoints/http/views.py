@@ -275,7 +275,7 @@ VIEWS: Final[Mapping[str, Schema]] = {
             "venueId": _ID,
             "plan": _TEXT,
             "status": {"enum": [*(str(state) for state in SubscriptionState), "requires_action"]},
-            "nextBillingDate": _TIME,
+            "nextBillingDate": {"type": ["string", "null"], "format": "date-time"},
             "cancelsAt": _TIME,
             "pendingPlan": {"type": ["string", "null"]},
             "failure": _object({"code": _TEXT, "declineCode": _TEXT, "message": _TEXT}),

@@ -34,6 +34,7 @@ from ticketpay.entrypoints.http.shapes import (
 __all__ = [
     "ANYTHING",
     "CONFIRMATION",
+    "CURRENCY",
     "ESTIMATE",
     "PAYMENT",
     "QUOTE",
@@ -64,6 +65,7 @@ class PaymentBody:
     """A purchase as it was asked for: a demand, a quote, or a quote and its demand."""
 
     demand: Demand | None
+    venue_id: VenueId | None
     quote_id: QuoteId | None
     method: PaymentMethod
     device_fingerprint: str
@@ -91,13 +93,15 @@ def read_payment(body: object) -> PaymentBody:
     """The body of ``POST /payments``; raises ``InvalidInput`` naming every wrong field."""
     fields = PAYMENT.open(body, "body")
     quote_id = fields.take(_QUOTE_ID)
-    demand = _demand(fields, venue=True, required=_QUOTE_ID.name not in fields.members)
+    required = _QUOTE_ID.name not in fields.members
+    venue, demand = _venue(fields, required=required), _demand(fields, required=required)
     method, fingerprint = fields.take(_PAYMENT_METHOD), fields.take(_FINGERPRINT)
     metadata, total = fields.take(_METADATA), fields.take(_TOTAL)
-    customer, currency = fields.take(_BILLING), fields.take(_CURRENCY)
+    customer, currency = fields.take(_BILLING), fields.take(CURRENCY)
     fields.raise_errors()
     return PaymentBody(
         demand=_in(currency, demand),
+        venue_id=venue,
         quote_id=QuoteId(quote_id) if quote_id else None,
         method=known(method),
         device_fingerprint=known(fingerprint),
@@ -119,16 +123,16 @@ def read_confirmation(body: object) -> PaymentMethod | None:
     return method
 
 
-def read_quote(body: object) -> tuple[Demand, Address | None]:
-    """The body of ``POST /quotes``: demand and billing address.
+def read_quote(body: object) -> tuple[Demand, Address | None, VenueId | None]:
+    """The body of ``POST /quotes``: demand, billing address and the venue to compare.
 
     Raises ``InvalidInput`` naming every wrong field.
     """
     fields = QUOTE.open(body, "body")
-    demand = _demand(fields, venue=False, required=True)
-    customer, currency = fields.take(_BILLING), fields.take(_CURRENCY)
+    venue, demand = _venue(fields, required=False), _demand(fields, required=True)
+    customer, currency = fields.take(_BILLING), fields.take(CURRENCY)
     fields.raise_errors()
-    return known(_in(currency, demand)), customer
+    return known(_in(currency, demand)), customer, venue
 
 
 def read_estimate(body: object) -> EstimateBody:
@@ -139,10 +143,14 @@ def read_estimate(body: object) -> EstimateBody:
     return EstimateBody(VenueId(known(venue)), known(amount), known(count))
 
 
-def _demand(fields: Fields, *, venue: bool, required: bool) -> Demand | None:
+def _venue(fields: Fields, *, required: bool) -> VenueId | None:
+    venue_id = fields.take(_VENUE_ID, required=required)
+    return VenueId(venue_id) if venue_id else None
+
+
+def _demand(fields: Fields, *, required: bool) -> Demand | None:
     """The demand; with a quote it may be left out, but then as a whole."""
     wanted = required or "eventId" in fields.members or "tickets" in fields.members
-    fields.take(_VENUE_ID, required=venue and required)
     if not wanted:
         return None
     event_id = fields.take(_EVENT_ID, required=True)
@@ -277,7 +285,7 @@ _QUOTE_ID: Final = Member("quoteId", UUID_TEXT, required=False)
 _EVENT_ID: Final = Member("eventId", UUID_TEXT)
 _VENUE_ID: Final = Member("venueId", UUID_TEXT)
 _TICKETS: Final = Member("tickets", array(Shape(_line, _LINE.schema), _LINES_MAX))
-_CURRENCY: Final = Member(
+CURRENCY: Final = Member(
     "currency",
     Shape(_currency, {"type": "string", "pattern": _any_case(_CURRENCIES)}),
     required=False,
@@ -313,7 +321,7 @@ PAYMENT: Final = Record(
         _METADATA,
         _TOTAL,
         _BILLING,
-        _CURRENCY,
+        CURRENCY,
     ),
     {
         "anyOf": [{"required": ["quoteId"]}, {"required": list(_WHOLE_DEMAND)}],
@@ -321,7 +329,7 @@ PAYMENT: Final = Record(
     },
 )
 CONFIRMATION: Final = Record((_OTHER_METHOD,))
-QUOTE: Final = Record((_VENUE_ID.optional, _EVENT_ID, _TICKETS, _BILLING, _CURRENCY))
+QUOTE: Final = Record((_VENUE_ID.optional, _EVENT_ID, _TICKETS, _BILLING, CURRENCY))
 
 _AMOUNT: Final = Member("amountCents", _CENTS)
 _COUNT: Final = Member("ticketCount", integer(1, _ESTIMATED_MAX))
