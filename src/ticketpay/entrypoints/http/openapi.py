@@ -25,7 +25,15 @@ _ABOUT: Final = {
     "version": __version__,
     "description": "The money side of event tickets: quotes, payments and orders, in cents.",
 }
-_SECURITY_SCHEME: Final = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+_SECURITY_SCHEME: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": (
+        "HS256, with the claims iss, aud, iat, exp (a day at most), sub (the user's UUID), tenant (a UUID), role, "
+        "and for a venue_manager venues: a list of the UUIDs of the venues that they manage."
+    ),
+}
 _KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
