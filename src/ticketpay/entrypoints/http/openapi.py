@@ -23,7 +23,7 @@ _PROBLEM_JSON: Final = "application/problem+json"
 _ABOUT: Final = {
     "title": "ticketpay",
     "version": __version__,
-    "description": "The money side of event tickets: quotes, payments and orders, in cents.",
+    "description": "The money side of event tickets: sales, refunds, disputes, payouts, plans and the ledger - exact to the cent.",
 }
 _SECURITY_SCHEME: Final = {
     "type": "http",
