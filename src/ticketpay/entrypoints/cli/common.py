@@ -12,6 +12,7 @@ import click
 
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import TenantId, UserId
+from ticketpay.domain.messaging import AggregateType
 from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.cli.shell import emit, settings_for
 
@@ -26,6 +27,7 @@ __all__ = [
     "cents_of",
     "entry_of",
     "int_of",
+    "kinds",
     "limited",
     "of_aggregate",
     "of_tenant",
@@ -53,10 +55,11 @@ limited = click.option(
 )
 
 
+kinds = click.Choice([kind.value for kind in AggregateType])
 of_aggregate = click.option(
     "--type",
     "kind",
-    type=click.Choice(["order", "payment", "refund", "payout", "dispute"]),
+    type=kinds,
     default="order",
     show_default=True,
     help="What it is about.",
