@@ -94,16 +94,17 @@ def say_dry(action: str, subject: object, before: str, would: str) -> None:
     emit(view, [f"{subject} is {before}", f"dry run: would {would}; --yes does it"])
 
 
-def say_done(action: str, subject: object, before: str, after: str) -> None:
-    """Say what has been done."""
+def say_done(action: str, subject: object, before: str, after: str, then: str = "") -> None:
+    """Say what has been done, and what is still to do."""
     view = {
         "dryRun": False,
         "action": action,
         "subjectId": str(subject),
         "before": before,
         "after": after,
+        **({"next": then} if then else {}),
     }
-    emit(view, [f"{action} {subject}: {before} -> {after}"])
+    emit(view, [f"{action} {subject}: {before} -> {after}", *([f"next: {then}"] if then else [])])
 
 
 def cents_of(cents: int) -> str:
