@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -137,12 +136,10 @@ def titles() -> dict[str, str]:
     """The title of every code that an error class bears."""
     for name in _RAISERS:
         import_module(name)
-    of_wire = {code: HTTPStatus(status).phrase for status, (code, _) in PROBLEMS.items()}
-    return {
-        **of_wire,
-        **_WITHOUT_CLASS,
-        **{cls.code: cls.title for cls in _classes(TicketpayError)},
-    }
+    # The title on the wire is the status's phrase, which is not the same in every Python.
+    of_wire = dict(PROBLEMS.values())
+    of_classes = {cls.code: cls.title for cls in _classes(TicketpayError)}
+    return {**of_wire, **_WITHOUT_CLASS, **of_classes}
 
 
 def _classes(root: type[TicketpayError]) -> Iterator[type[TicketpayError]]:
