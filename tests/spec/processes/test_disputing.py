@@ -533,6 +533,91 @@ def test_the_last_dispute_ends_the_tickets(system: Sandboxed, won_first: bool) -
     assert ask(system, payment).body["code"] == "CHARGED_BACK"
 
 
+def lost_events(system: Sandboxed) -> None:
+    """What the provider has just sent is lost."""
+    for delivery in system.model.due_deliveries():
+        system.model.delivery_result(delivery.id, 200)
+
+
+@pytest.mark.spec("S24", "S27", "S38")
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_dashboard_refund_that_is_heard_before_the_win(system: Sandboxed, heard: bool) -> None:  # noqa: FBT001 - drawn
+    """Refused here while the bank seems to hold the money, it is booked once that is known to be back."""
+    payment = sell(system)
+    act(system, payment)
+    assert payment.ref is not None
+    assert bank(system.model, payment.ref.object_id, "win") == 200
+    system.clock.advance(5)
+    late = system.model.due_deliveries()
+    if not heard:
+        lost_events(system)
+    assert refund_at_provider(system.model, payment.ref.object_id, 5_000) == 200
+    for delivery in system.model.due_deliveries():
+        if delivery.id not in {one.id for one in late}:
+            system.receive(delivery)
+    for _ in range(8):
+        system.clock.advance(61)
+        system.work()
+    assert "webhook_dead" in system.alerts.kinds()
+    if heard:
+        hear(
+            system,
+            payment,
+            notice(
+                payment,
+                provider_dispute_id=disputes(system)[0].provider_dispute_id,
+                state=DisputeState.WON,
+            ),
+        )
+    for _ in range(3):
+        system.clock.advance(DISPUTE_LOOK_SECONDS)
+        for _ in range(4):
+            system.work()
+    (refund,) = refunds(system)
+    assert (refund.amount.cents, refund.state) == (5_000, RefundState.COMPLETED)
+    assert verified(system) == payment.amount.cents - 5_000
+    assert len(system.uow.store.platform.timers) == 0
+
+
+@pytest.mark.spec("S27", "S30")
+def test_late_money_that_a_bank_gives_back_goes_to_its_buyer(system: Sandboxed) -> None:
+    """Its refund was refused while the bank held it: when the dispute is won it is sent again."""
+    payment = sell(system)
+    work(system)
+    tables = system.uow.store.of(system.scenery.tenant)
+
+    def late(tx: Any) -> None:
+        tables.payments.put(payment.id, attrs.evolve(payment, state=PaymentState.CANCELLED))
+
+    system.uow.run(system.scenery.tenant, late)
+    opened = notice(payment)
+    hear(system, payment, opened)
+    assert refunds(system) == []
+    hear(system, payment, attrs.evolve(opened, state=DisputeState.WON))
+    (refund,) = refunds(system)
+    assert (refund.amount, refund.reason, refund.split) == (payment.amount, "late_success", None)
+
+
+@pytest.mark.spec("S24", "S27")
+def test_tickets_that_a_won_dispute_has_ended_stay_void(system: Sandboxed) -> None:
+    """Refunded once more, because an earlier refund came back, they are not given back again."""
+    payment = sell(system, sandbox_refund="fails_later")
+    assert payment.ref is not None
+    assert refund_at_provider(system.model, payment.ref.object_id, 3_000) == 200
+    work(system)
+    currency = payment.amount.currency
+    part = notice(payment, provider_dispute_id="dp_2", amount=Money(100, currency))
+    rest = notice(payment, amount=Money(8_845, currency), state=DisputeState.LOST)
+    for heard in (part, rest, attrs.evolve(part, state=DisputeState.WON)):
+        hear(system, payment, heard)
+    assert sorted(n for d in disputes(system) for n in d.tickets) == [1, 2]
+    work(system, 15)
+    assert refunds(system)[0].state is RefundState.FAILED
+    again = ask(system, payment)
+    assert again.outcome is Outcome.COMPLETED
+    assert again.body["tickets"] == []
+
+
 def test_a_settled_inbox(system: Sandboxed) -> None:
     """Every event of a dispute says in the inbox what came of it."""
     payment = sell(system)

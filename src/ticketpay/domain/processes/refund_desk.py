@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ticketpay.domain.catalog import Offer
     from ticketpay.domain.kernel.fsm import Step
     from ticketpay.domain.ledger.model import Entry
+    from ticketpay.domain.money import Money
     from ticketpay.domain.payments import Payment
     from ticketpay.ports.later import Later
     from ticketpay.ports.payments import RefundNotice
@@ -73,6 +74,22 @@ class RefundDesk:
         tx.outbox.emit([self._about(refund, order, "refund.initiated", now, reason=refund.reason)])
         if not refund.needs_approval:
             self.take(tx, refund, payment, order, now)
+
+    def send_back(
+        self, tx: Tx, payment: Payment, order: Order, amount: Money, now: datetime
+    ) -> None:
+        """Refund money that came for a sale that is over, and lies in suspense (S30)."""
+        assert payment.ref is not None, "money that came has its intent"
+        refund = Refund(
+            id=RefundId(self.ids.new()),
+            payment_id=payment.id,
+            ref=payment.ref,
+            amount=amount,
+            reason=RefundReason.LATE_SUCCESS,
+            state=REFUND_MACHINE.initial,
+            created_at=now,
+        )
+        self.begin(tx, refund, payment, order, now)
 
     def take(self, tx: Tx, refund: Refund, payment: Payment, order: Order, now: datetime) -> None:
         """Take the money, void the tickets, and have the refund sent."""
@@ -257,8 +274,10 @@ class RefundDesk:
         What a refund has voided that failed afterwards is void already.
         """
         others, offer = tx.refunds.of_payment(refund.payment_id), tx.catalog.offer(order.event_id)
+        disputes = tx.disputes.of_payment(refund.payment_id)
         earlier = [r for r in others() if r.id != refund.id and not r.needs_approval]
         gone = {number for other in earlier for number in other.tickets}
+        gone |= {number for dispute in disputes() for number in dispute.tickets}
         numbers = sorted(set(refund.tickets) - gone)
         if numbers:
             why, cause = refund.reason, refund.id

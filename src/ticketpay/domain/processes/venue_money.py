@@ -78,6 +78,8 @@ __all__ = [
 ]
 
 RELEASED_AT_ONCE: Final = 200
+UNAVAILABLE_MAX: Final = 3
+"""So many venues in a row that cannot be released: then it is the database, and not a venue."""
 LISTED: Final = 100
 PREVIEWED: Final = 100_000
 LOOK_SECONDS: Final = 600
@@ -115,9 +117,14 @@ class ReleaseVenueMoney:
 
         Every venue has its turn, whoever before it could not be released.
         """
-        count, after = 0, None
+        count, after, unavailable = 0, None, 0
         while page := self._page(tenant, after):
-            count += sum(self._one(tenant, venue, currency) for venue, currency in page)
+            for venue, currency in page:
+                found = self._one(tenant, venue, currency)
+                unavailable = unavailable + 1 if found is None else 0
+                if unavailable == UNAVAILABLE_MAX:
+                    raise Unavailable("no venue's money can be released")
+                count += found or 0
             after = page[-1]
         return count
 
@@ -134,18 +141,18 @@ class ReleaseVenueMoney:
     def _recent(self) -> datetime:
         return self.clock.now() - timedelta(days=self.reserves.reserve_days)
 
-    def _one(self, tenant: TenantId, venue_id: VenueId, currency: Currency) -> int:
+    def _one(self, tenant: TenantId, venue_id: VenueId, currency: Currency) -> int | None:
+        """How many balances of a venue; None when the database could not do it now."""
+
         def run(tx: Tx) -> int:
             account, count = self.release(tx, venue_id, currency)
             return count + self._give_back(tx, account)
 
         try:
             return self.uow.run(tenant, run)
-        except (Unavailable, OutcomeUnknown):
-            raise
         except Exception as error:  # noqa: BLE001 - one venue's trouble must not keep the others' money
             self.alerts.raise_alert("release_fails", type(error).__name__, venue_id=str(venue_id))
-            return 0
+            return None if isinstance(error, (Unavailable, OutcomeUnknown)) else 0
 
     def _give_back(self, tx: Tx, account: VenueAccount) -> int:
         """Of the reserve, what has been there long enough is available again."""

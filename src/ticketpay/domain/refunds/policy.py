@@ -199,7 +199,8 @@ def refundable_of(
     if payment.state is not PaymentState.COMPLETED:
         raise NothingCaptured(f"payment {payment.id} is {payment.state}")
     counted = [refund for refund in refunds if refund.counts]
-    taken = [dispute for dispute in disputes if dispute.counts]
+    known = list(disputes)
+    taken = [dispute for dispute in known if dispute.counts]
     gone: list[Refund | Dispute] = [*counted, *taken]
     charges = [attrs.evolve(c, refundable=c.refundable or everything) for c in order.charges]
     tickets = [
@@ -218,7 +219,11 @@ def refundable_of(
         refunded=sum((each.split for each in gone if each.split), Split()),
         charged_back_cents=charged_back_cents + _held_cents(taken),
         tickets=tuple(tickets),
-        voided=frozenset(number for each in gone for number in each.tickets),
+        # What a won dispute has ended, because others had lost everything, stays void.
+        voided=frozenset(
+            [n for refund in counted for n in refund.tickets]
+            + [n for dispute in known for n in dispute.tickets]
+        ),
         disputed=bool(taken) or charged_back_cents > 0,
     )
 
@@ -283,11 +288,13 @@ def voiding_the_rest(
         return refund
     begun = [one for one in others if one.id != refund.id and not one.needs_approval]
     # An open dispute may be won: then there is something left.
-    lost = [dispute for dispute in disputes if dispute.state is DisputeState.LOST]
+    known = tuple(disputes)
+    lost = [dispute for dispute in known if dispute.state is DisputeState.LOST]
     left = refundable_of(payment, order, [*begun, refund], disputes=lost)
     if left.headroom_cents:
         return refund
-    rest = (t.number for t in left.tickets if t.number not in left.voided)
+    gone = left.voided.union(number for dispute in known for number in dispute.tickets)
+    rest = (t.number for t in left.tickets if t.number not in gone)
     return attrs.evolve(refund, tickets=tuple(sorted({*refund.tickets, *rest})))
 
 
