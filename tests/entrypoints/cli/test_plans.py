@@ -102,6 +102,8 @@ def test_a_plan_whose_bank_asks(desk: Desk) -> None:
     done = billed.json(*give, "--yes")
     assert (done["before"], done["after"]) == ("without a plan", "pro, requires_action")
     assert re.match(r"the card's bank asks: confirm pi_\w+_secret_\w+ in the browser", done["next"])
+    shown = billed.run("plans", "show", venue, *desk.tenant).stdout
+    assert "it counts once it is paid" in shown
     end = ("plans", "cancel", venue, *desk.tenant)
     dry = billed.json(*end)
     assert dry["before"] == "pro, requires_action"

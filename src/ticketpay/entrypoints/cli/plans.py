@@ -71,6 +71,7 @@ def plans_show(venue: UUID, tenant: UUID) -> None:
     cap = "any number" if view["ticketsMax"] is None else view["ticketsMax"]
     lines = [
         f"{view['plan']}, {view['status']}, until {view['nextBillingDate']}",
+        *(["it counts once it is paid"] if view["status"] in _UNPAID else []),
         *(["it ends then"] if "cancelsAt" in view else []),
         f"{view['ticketsSold']} of {cap} tickets sold this month",
     ]
