@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
@@ -37,9 +38,11 @@ from ticketpay.domain.refunds import (
     RefundState,
     Split,
 )
-from ticketpay.ports.payments import DisputeNotice
+from ticketpay.ports.payments import DisputeNotice, RefundNotice
 
 pytestmark = pytest.mark.spec("S27")
+
+SHARES = (AccountKind.VENUE_PAYABLE, AccountKind.PLATFORM_REVENUE, AccountKind.TAX_PAYABLE)
 
 
 def act(system: Sandboxed, payment: Payment, verb: str = "dispute", **given: object) -> None:
@@ -504,8 +507,8 @@ def test_a_lost_dispute_is_shared_anew(system: Sandboxed, cents: int) -> None:
         assert owed(system, kind) == 0
     assert verified(system) == 0
     whole = posting(system, "dispute_lost").entries
-    anew = posting(system, "dispute_divided")
-    assert anew.key == f"dispute_divided:{payment.id}:{refunds(system)[0].id}"
+    anew = posting(system, "divided_failed")
+    assert anew.key == f"divided_failed:{payment.id}:{refunds(system)[0].id}"
     (dispute,) = disputes(system)
     assert dispute.split == Split(venue_cents=10_000, fees_cents=920, taxes_cents=1_025)
     assert len(anew.entries) <= len(whole)
@@ -533,50 +536,68 @@ def test_the_last_dispute_ends_the_tickets(system: Sandboxed, won_first: bool) -
     assert ask(system, payment).body["code"] == "CHARGED_BACK"
 
 
-def lost_events(system: Sandboxed) -> None:
-    """What the provider has just sent is lost."""
-    for delivery in system.model.due_deliveries():
-        system.model.delivery_result(delivery.id, 200)
-
-
 @pytest.mark.spec("S24", "S27", "S38")
-@pytest.mark.parametrize("heard", [True, False])
-def test_a_dashboard_refund_that_is_heard_before_the_win(system: Sandboxed, heard: bool) -> None:  # noqa: FBT001 - drawn
-    """Refused here while the bank seems to hold the money, it is booked once that is known to be back."""
+def test_a_dashboard_refund_that_is_heard_before_the_win(system: Sandboxed) -> None:
+    """The provider has sent it, whatever we still think of the bank: it is booked, and so is the win."""
     payment = sell(system)
     act(system, payment)
     assert payment.ref is not None
     assert bank(system.model, payment.ref.object_id, "win") == 200
-    system.clock.advance(5)
-    late = system.model.due_deliveries()
-    if not heard:
-        lost_events(system)
-    assert refund_at_provider(system.model, payment.ref.object_id, 5_000) == 200
     for delivery in system.model.due_deliveries():
-        if delivery.id not in {one.id for one in late}:
-            system.receive(delivery)
-    for _ in range(8):
-        system.clock.advance(61)
-        system.work()
-    assert "webhook_dead" in system.alerts.kinds()
-    if heard:
-        hear(
-            system,
-            payment,
-            notice(
-                payment,
-                provider_dispute_id=disputes(system)[0].provider_dispute_id,
-                state=DisputeState.WON,
-            ),
-        )
-    for _ in range(3):
-        system.clock.advance(DISPUTE_LOOK_SECONDS)
-        for _ in range(4):
-            system.work()
+        system.model.delivery_result(delivery.id, 200)
+    assert refund_at_provider(system.model, payment.ref.object_id, 5_000) == 200
+    work(system)
     (refund,) = refunds(system)
     assert (refund.amount.cents, refund.state) == (5_000, RefundState.COMPLETED)
+    assert disputes(system)[0].state is DisputeState.OPEN
+    for _ in range(2):
+        work(system, DISPUTE_LOOK_SECONDS)
+    assert disputes(system)[0].state is DisputeState.WON
     assert verified(system) == payment.amount.cents - 5_000
     assert len(system.uow.store.platform.timers) == 0
+
+
+@pytest.mark.spec("S24", "S27", "S35")
+@pytest.mark.parametrize("fate", ["stands", "fails"])
+def test_the_shares_are_the_same_in_any_order(fate: str) -> None:
+    """A dashboard refund, its failure, a lost dispute and one that is won, in every order that can be."""
+    ends = set()
+    for order in itertools.permutations(range(4)):
+        system = Sandboxed(seed=1)
+        payment = sell(system)
+        currency = payment.amount.currency
+        part = notice(payment, provider_dispute_id="dp_2", amount=Money(4_000, currency))
+        lost = notice(payment, amount=Money(6_000, currency))
+        back = RefundNotice(
+            ref=lost.ref,
+            provider_refund_id="re_1",
+            refund_id="",
+            state=RefundState.COMPLETED,
+            amount=Money(3_000, currency),
+        )
+        over = attrs.evolve(back, state=RefundState.FAILED if fate == "fails" else back.state)
+        heard: list[Any] = [back, attrs.evolve(lost, state=DisputeState.LOST)]
+        heard += [attrs.evolve(part, state=DisputeState.WON), over]
+        if order.index(3) < order.index(0):
+            continue
+        for place in order:
+            tell(system, payment, heard[place])
+        ends.add(tuple(owed(system, kind) for kind in SHARES))
+    assert len(ends) == 1
+
+
+def tell(system: Sandboxed, payment: Payment, heard: Any) -> None:
+    """An event about a refund or a dispute."""
+    if isinstance(heard, DisputeNotice):
+        hear(system, payment, heard)
+        return
+    desk, now = system.app.process_inbox.desk.refunds, system.clock.now()
+
+    def run(tx: Any) -> None:
+        case = open_order(tx, open_case(tx, payment.id))
+        desk.hear(tx, case.payment, case.order, heard, now)
+
+    system.uow.run(system.scenery.tenant, run)
 
 
 @pytest.mark.spec("S27", "S30")
