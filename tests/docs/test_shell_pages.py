@@ -370,14 +370,20 @@ def paid_out(refunded: Reader) -> Reader:
     page, shell = Reader(PAY_OUT, refunded.shell, {}), refunded.shell
     other_sale(shell, "Red River Strings", "pm_card_bypassPending", 8)
     tenant, settings = shell.environment()["TENANT"], load_settings(stack(shell))
+    # What was charged today is the platform's in days, and refunds have taken of what it has.
+    top_up = json.dumps({"topUpCents": 10_000_000}).encode()
+    assert status(f"{settings.stripe_api_base}/_sandbox/balance", top_up) == 200
     with closing(build(settings)) as app:
         attrs.evolve(app.venue_money.release, rules=OVER_AT_ONCE)(TenantId(UUID(tenant)))
     venue = read_catalog(CATALOG).venues[1].id
     page.do("connected", {"TENANT": tenant, "VENUE": str(venue), "ACCOUNT": "acct_lone_star"})
     page.do("balance")
     page.do("asked")
-    (payout,) = re.findall(r"^(\S+) +(?:requested|processing)", page.told["asked"], re.MULTILINE)
+    payout = re.findall(r"^payout.request (\S+): asked for", page.told["asked"], re.MULTILINE)[0]
     page.do("sent", {"PAYOUT": payout}, until=lambda told: "verify: OK" in told)
+    listed = "ticketpay payouts list $VENUE --tenant $TENANT"
+    under_way = re.compile(rf"{payout} +(processing|paid) ")
+    wait_for("sent", lambda: bool(under_way.search(shell.run(listed))))
     return page
 
 
