@@ -156,18 +156,19 @@ class ReleaseVenueMoney:
 
     def _give_back(self, tx: Tx, account: VenueAccount) -> int:
         """Of the reserve, what has been there long enough is available again."""
-        held = _balances(tx, account)
-        recent = tx.venue_accounts.reserved_since(
-            account.venue_id, account.currency, self._recent()
-        )
-        surplus = reserve_surplus(held.reserved_cents, recent())
-        if not surplus:
+        if account.reserved_at is None or account.reserved_at >= self._recent():
             return 0
-        books = VenueBooks(venue_id=account.venue_id, currency=account.currency)
-        account = attrs.evolve(account, postings=account.postings + 1)
-        tx.ledger.post(books.given_back(surplus, account.postings, self.clock.now()))
+        held = _balances(tx, account)
+        put = tx.venue_accounts.reserved_since(account.venue_id, account.currency, self._recent())
+        recent_cents, oldest = put()
+        surplus = reserve_surplus(held.reserved_cents, recent_cents)
+        account = attrs.evolve(account, reserved_at=oldest)
+        if surplus:
+            account = attrs.evolve(account, postings=account.postings + 1)
+            books = VenueBooks(venue_id=account.venue_id, currency=account.currency)
+            tx.ledger.post(books.given_back(surplus, account.postings, self.clock.now()))
         tx.venue_accounts.save(account)
-        return 1
+        return 1 if surplus else 0
 
     def release(self, tx: Tx, venue_id: VenueId, currency: Currency) -> tuple[VenueAccount, int]:
         """Release all that is due of one venue; its guard is locked from now on."""
@@ -296,7 +297,7 @@ class AskPayout:
         # Released money is the venue's whatever becomes of the wish.
         account, limit = self._limit(tx, order.wish)
         payout = self._checked(tx, order, account, limit, now)
-        return lambda: self._begin(tx, order, payout, limit, now)
+        return lambda: self._begin(tx, order, payout, account, limit, now)
 
     def _limit(self, tx: Tx, wish: PayoutWish) -> tuple[VenueAccount, Payable]:
         account, _ = self.release.release(tx, wish.venue_id, wish.amount.currency)
@@ -323,12 +324,20 @@ class AskPayout:
         )
 
     def _begin(
-        self, tx: Tx, order: PayoutOrder, payout: Payout, limit: Payable, now: datetime
+        self,
+        tx: Tx,
+        order: PayoutOrder,
+        payout: Payout,
+        account: VenueAccount,
+        limit: Payable,
+        now: datetime,
     ) -> Answer:
         tx.payouts.add(payout)
         if limit.additional_cents:
             books = VenueBooks(venue_id=payout.venue_id, currency=payout.amount.currency)
             tx.ledger.post(books.reserved(limit.additional_cents, payout.id, now))
+            if account.reserved_at is None:
+                tx.venue_accounts.save(attrs.evolve(account, reserved_at=now))
         tx.ledger.post(_books(payout).requested(now))
         tx.outbox.emit([_message(self.ids, payout, "payout.requested", now)])
         tx.timers.set(tx.tenant_id, TimerKind.PAYOUT, payout.id, now)
