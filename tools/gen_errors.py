@@ -10,8 +10,9 @@ from typing import Final
 
 from ticketpay.domain.kernel.errors import TicketpayError
 from ticketpay.entrypoints.http.errors import STATUS_OF_CODE, problem_type
+from ticketpay.entrypoints.http.protocol import PROBLEMS
 
-__all__ = ["PAGE", "REMEDIES", "main", "rendered", "titles"]
+__all__ = ["PAGE", "REMEDIES", "STATUSES", "main", "rendered", "titles"]
 
 PAGE: Final = Path(__file__).parents[1] / "docs/reference/errors.md"
 # Loading these defines every error that a request can raise; no use case loads subscriptions yet.
@@ -22,7 +23,7 @@ _RAISERS: Final = (
 )
 _HEAD: Final = """# Errors
 
-Written by `python tools/gen_errors.py` from the table that answers requests. An answer is `application/problem+json` (RFC 9457).
+Written by `python tools/gen_errors.py` from the tables that answer requests. An answer is `application/problem+json` (RFC 9457).
 Clients may rely on `code`. A `5xx` that is ours says no more than its title; the log has the rest under the request's id.
 
 | Code | Status | Title | What to do |
@@ -39,6 +40,10 @@ _OURS: Final = "Tell us the X-Request-ID. A repeat with the same key is safe."
 _NEW_ORDER: Final = "Start a new purchase with a new key."
 _AMOUNT: Final = "Send integers of cents in a currency that the event sells in."
 REMEDIES: Final[Mapping[str, str]] = {
+    "MALFORMED_REQUEST": "Send HTTP/1.1: mostly something between client and server has broken it.",
+    "REQUEST_TIMEOUT": "Send the whole request faster. A money request may be repeated under its key.",
+    "URL_TOO_LONG": "Shorten the URL.",
+    "HEADERS_TOO_LARGE": "Send fewer or shorter headers.",
     "VALIDATION_ERROR": "Correct the fields that `errors` names.",
     "QUERY_VALIDATION_ERROR": "Correct the query parameters that `errors` names.",
     "MALFORMED_JSON": "Send one strict JSON object in UTF-8, without duplicate keys.",
@@ -111,13 +116,20 @@ REMEDIES: Final[Mapping[str, str]] = {
 }
 
 
+STATUSES: Final[Mapping[str, int]] = {
+    **{code: status for status, (code, _) in PROBLEMS.items()},
+    **STATUS_OF_CODE,
+}
+"""The status of every code: of the connection, which knows no application, and of the application."""
+
+
 def rendered() -> str:
     """The page as it should be."""
     named = titles()
     rows = [
         f"| <a id='{problem_type(code).rpartition('/')[2]}'></a>`{code}` | {status} "
         f"| {named.get(code, '-')} | {REMEDIES.get(code, '-')} |\n"
-        for code, status in STATUS_OF_CODE.items()
+        for code, status in STATUSES.items()
     ]
     return _HEAD + "".join(rows)
 
@@ -126,7 +138,10 @@ def titles() -> dict[str, str]:
     """The title of every code that an error class bears."""
     for name in _RAISERS:
         import_module(name)
-    return {**_WITHOUT_CLASS, **{cls.code: cls.title for cls in _classes(TicketpayError)}}
+    # The title on the wire is the status's phrase, which is not the same in every Python.
+    of_wire = dict(PROBLEMS.values())
+    of_classes = {cls.code: cls.title for cls in _classes(TicketpayError)}
+    return {**of_wire, **_WITHOUT_CLASS, **of_classes}
 
 
 def _classes(root: type[TicketpayError]) -> Iterator[type[TicketpayError]]:

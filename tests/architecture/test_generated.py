@@ -13,6 +13,7 @@ from ticketpay.adapters.memory.messaging import MemoryOutbox
 from ticketpay.domain.messaging import EMITTED, Message
 from ticketpay.domain.pricing import TaxTable
 from ticketpay.entrypoints.http.errors import STATUS_OF_CODE
+from ticketpay.entrypoints.http.protocol import PROBLEMS
 from tools import (
     gen_errors,
     gen_events,
@@ -53,8 +54,11 @@ def test_a_generated_page_is_current(tool: ModuleType) -> None:
 
 def test_every_code_has_a_title_and_a_remedy() -> None:
     """Every code that a client can meet says what to do, and no remedy is for an unknown code."""
-    assert gen_errors.REMEDIES.keys() == STATUS_OF_CODE.keys()
-    assert STATUS_OF_CODE.keys() <= gen_errors.titles().keys()
+    codes = STATUS_OF_CODE.keys() | {code for code, _ in PROBLEMS.values()}
+
+    assert gen_errors.REMEDIES.keys() == codes
+    assert codes <= gen_errors.titles().keys()
+    assert [code for code in codes if f"`{code}`" not in gen_errors.rendered()] == []
 
 
 @pytest.mark.spec("S40")

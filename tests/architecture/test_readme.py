@@ -15,6 +15,9 @@ from ticketpay.entrypoints.stack import HEARD
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+_ACTION = re.compile(
+    r'(?:action ?= ?|else |(?:entry_of|operator_entry|say_dry)\(\s*)"([a-z]+\.[a-z_]+)"'
+)
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
@@ -64,6 +67,17 @@ def test_every_route_is_documented() -> None:
 
     assert len(OPERATIONS) > 15
     assert [one.path for one in OPERATIONS if one.path not in page] == []
+
+
+@pytest.mark.spec("S09")
+def test_every_action_that_is_recorded_is_documented() -> None:
+    """The page of the audit trail names each action that users, operators and the system leave."""
+    page = (ROOT / "docs" / "explanation" / "audit-trail.md").read_text("utf-8")
+    texts = (path.read_text("utf-8") for path in (ROOT / "src" / "ticketpay").rglob("*.py"))
+    actions = {action for text in texts for action in _ACTION.findall(text)}
+
+    assert {"payout.request", "token.issue", "catalog.load", "refund.reject"} <= actions
+    assert sorted(action for action in actions if f"`{action}`" not in page) == []
 
 
 def test_every_event_that_is_heard_is_documented() -> None:

@@ -186,6 +186,24 @@ def test_streams_are_listed_by_key(backend: Backend) -> None:
 
 
 @pytest.mark.spec("S40")
+def test_streams_of_one_type_are_listed(backend: Backend) -> None:
+    """Of one type there are its streams alone, and pages of it end with it."""
+    order, payment, now = uuid4(), uuid4(), backend.now()
+    paid = message("payment.completed", payment, now, AggregateType.PAYMENT)
+    emit(backend, message("order.paid", order, now), paid)
+    for kind, ident in ((AggregateType.ORDER, order), (AggregateType.PAYMENT, payment)):
+        key = StreamKey(backend.tenant, kind, ident)
+        assert [one.key for one in of_type(backend, kind, None)] == [key]
+        assert of_type(backend, kind, key) == ()
+
+
+def of_type(
+    backend: Backend, kind: AggregateType, after: StreamKey | None
+) -> tuple[ListedStream, ...]:
+    return backend.run(lambda tx: tx.streams.listed(backend.tenant, after, 9, kind)())
+
+
+@pytest.mark.spec("S40")
 def test_a_stream_is_found_by_its_key(backend: Backend) -> None:
     """A stream is shown with its error once it is parked; there is none before its first message."""
     order, now = uuid4(), backend.now()

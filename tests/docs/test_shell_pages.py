@@ -8,11 +8,12 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import attrs
 import psycopg
@@ -24,6 +25,12 @@ from tests.docs.pages import Reader, Shell, blocks, fences, work_folder
 from ticketpay.adapters.embedded.postgres import EmbeddedPostgres
 from ticketpay.adapters.embedded.process import free_port
 from ticketpay.adapters.sandbox.delivery import sign
+from ticketpay.domain.kernel.ids import TenantId
+from ticketpay.domain.processes.venue_money import HoldRules
+from ticketpay.entrypoints.bootstrap import build
+from ticketpay.entrypoints.catalog_file import read_catalog
+from ticketpay.entrypoints.demo import CATALOG
+from ticketpay.entrypoints.settings import load_settings
 from ticketpay.entrypoints.stack import running_environment
 
 pytestmark = pytest.mark.server
@@ -35,6 +42,9 @@ SELL = "tutorial/first-sale.md"
 CANCEL = "how-to/cancel-an-event.md"
 EXCHANGE = "how-to/sell-in-other-currencies.md"
 REPLAY = "how-to/replay-dead-letters.md"
+REFUND = "how-to/refund-an-order.md"
+PAY_OUT = "how-to/pay-a-venue-out.md"
+OVER_AT_ONCE = HoldRules(event_hours=-(10**6))
 RECEIPT = 'curl -s -H "Authorization: Bearer $TOKEN" $API/api/v1/orders/'
 PARK = b"""
 INSERT INTO outbox_streams (tenant_id, aggregate_type, aggregate_id, next_seq, parked_at, last_error)
@@ -339,8 +349,59 @@ def cancelled(sold: Reader, replayed: Reader, exchanged: Reader) -> Reader:
     return page
 
 
+@pytest.fixture(scope="module")
+def refunded(cancelled: Reader) -> Reader:
+    """The page is followed to its end, with a sale of another event."""
+    page, shell = Reader(REFUND, cancelled.shell, {}), cancelled.shell
+    sale = other_sale(shell, "Night of the Steel Guitars", "pm_card_visa", 3)
+    tenant = shell.environment()["TENANT"]
+    page.do("support", {"TENANT": tenant, "PAYMENT": str(sale["id"])})
+    asked = answers(page.do("buyer"))[0]
+    page.seen["asked"] = asked
+    page.do("waiting")
+    page.do("approved", {"REFUND": str(asked.body["id"])})
+    page.do("arrived", until=lambda told: told.count(" completed ") == 2)
+    return page
+
+
+@pytest.fixture(scope="module")
+def paid_out(refunded: Reader) -> Reader:
+    """The page is followed to its end, for a venue whose event is over."""
+    page, shell = Reader(PAY_OUT, refunded.shell, {}), refunded.shell
+    other_sale(shell, "Red River Strings", "pm_card_bypassPending", 8)
+    tenant, settings = shell.environment()["TENANT"], load_settings(stack(shell))
+    # What was charged today is the platform's in days, and refunds have taken of what it has.
+    top_up = json.dumps({"topUpCents": 10_000_000}).encode()
+    assert status(f"{settings.stripe_api_base}/_sandbox/balance", top_up) == 200
+    with closing(build(settings)) as app:
+        attrs.evolve(app.venue_money.release, rules=OVER_AT_ONCE)(TenantId(UUID(tenant)))
+    venue = read_catalog(CATALOG).venues[1].id
+    page.do("connected", {"TENANT": tenant, "VENUE": str(venue), "ACCOUNT": "acct_lone_star"})
+    page.do("balance")
+    page.do("asked")
+    payout = re.findall(r"^payout.request (\S+): asked for", page.told["asked"], re.MULTILINE)[0]
+    page.do("sent", {"PAYOUT": payout}, until=lambda told: "verify: OK" in told)
+    listed = "ticketpay payouts list $VENUE --tenant $TENANT"
+    under_way = re.compile(rf"{payout} +(processing|paid) ")
+    wait_for("sent", lambda: bool(under_way.search(shell.run(listed))))
+    return page
+
+
+def other_sale(shell: Shell, event: str, card: str, count: int) -> dict[str, Any]:
+    """The buyer of the tutorial buys tickets of another event, once they are issued."""
+    shop = read_catalog(CATALOG)
+    found = next(one for one in shop.events if one.name == event)
+    kind = next(one.type for one in shop.types if one.type.event_id == found.id)
+    place = f"VENUE={found.venue_id} EVENT={found.id} TYPE={kind.id}"
+    sale = answers(shell.run(f"new_key; ({place}; buy {card} {count})"))[0].body
+    order = str(sale["orderId"])
+    wait_for("fulfilled", lambda: '"fulfilled"' in shell.run(RECEIPT + order))
+    return sale
+
+
 @pytest.mark.parametrize(
-    "page", ["installed", "rotated", "sold", "replayed", "exchanged", "cancelled"]
+    "page",
+    ["installed", "rotated", "sold", "replayed", "exchanged", "cancelled", "refunded", "paid_out"],
 )
 def test_every_block_is_run(page: str, request: pytest.FixtureRequest) -> None:
     """Each block between fences on these pages is run, in the order of the page."""
@@ -504,3 +565,23 @@ def test_a_cancelled_event_goes_back(cancelled: Reader) -> None:
 
     assert f"money back    {cents}" in cancelled.told["watch"]
     assert cancelled.told["books"] == "ledger verify: OK\n"
+
+
+@pytest.mark.spec("S24")
+def test_an_order_is_refunded(refunded: Reader) -> None:
+    """Support's ticket goes back at once, the buyer's when a second person has agreed; books agree."""
+    told, asked = refunded.told, refunded.seen["asked"]
+
+    assert isinstance(asked, Answer)
+    assert (asked.status, asked.body["needsApproval"]) == (201, True)
+    assert asked.body["id"] in told["waiting"]
+    assert "would send the money" in told["approved"]
+    assert told["arrived"].endswith("ledger verify: OK\n")
+
+
+@pytest.mark.spec("S22")
+def test_a_venue_is_paid_out(paid_out: Reader) -> None:
+    """The account is connected, the dry run says what reaches the bank, and the books agree."""
+    assert "without an account -> acct_lone_star" in paid_out.told["connected"]
+    assert "would pay 200.00 USD to the bank" in paid_out.told["asked"]
+    assert "the worker asks the provider" in paid_out.told["sent"]

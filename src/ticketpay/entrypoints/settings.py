@@ -198,7 +198,7 @@ class Settings:
         "MIGRATION_DATABASE_URL",
         Secret,
         Secret(""),
-        "migrate, catalog load",
+        "migrate, catalog load, rates load",
         "PostgreSQL as the owner; with it serve migrates first",
     )
     worker_database_url: Secret = _setting(

@@ -11,6 +11,7 @@ import attrs
 
 from ticketpay.domain.kernel.ids import PaymentId, TenantId
 from ticketpay.domain.messaging import (
+    AggregateType,
     Answer,
     Claim,
     InboxClaim,
@@ -121,9 +122,13 @@ class Streams(Protocol):
         ...
 
     def listed(
-        self, tenant: TenantId, after: StreamKey | None, limit: int
+        self,
+        tenant: TenantId,
+        after: StreamKey | None,
+        limit: int,
+        kind: AggregateType | None = None,
     ) -> Later[tuple[ListedStream, ...]]:
-        """The streams of a tenant after ``after``, by type and id."""
+        """The streams of a tenant after ``after``, by type and id; of one ``kind`` if it is given."""
         ...
 
 

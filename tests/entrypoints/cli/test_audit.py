@@ -92,6 +92,23 @@ def test_the_trail_is_listed_proven_and_its_tampering_found(
     assert run("audit", "show", str(uuid4()), "--tenant", str(tenant)).exit_code == 3
 
 
+@pytest.mark.server
+@pytest.mark.spec("S09")
+def test_a_managers_token_leaves_its_venues(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose money somebody was let at is in the trail, as many venues as the command takes."""
+    home, venues = Scenery(), [str(uuid4()) for _ in range(12)]
+    database.load(home.catalog)
+    monkeypatch.setenv("DATABASE_URL", database.app)
+    monkeypatch.setenv("JWT_SECRET", SECRET)
+    words = ("tokens", "issue", "--tenant", str(home.tenant), "--user", str(uuid4()))
+    named = [word for venue in venues for word in ("--venue", venue)]
+    assert run(*words, "--role", "venue_manager", *named).exit_code == 0
+    (entry,) = json.loads(run("audit", "list", "--tenant", str(home.tenant), "--json").output)
+    assert entry["details"]["venues"].split() == venues
+
+
 def chained(database: Database, tenant: TenantId) -> int:
     """Three entries more, all chained by a worker."""
     uow = database.unit_of_work(worker=True)

@@ -13,6 +13,7 @@ import click
 import jwt
 import pytest
 from click.testing import CliRunner
+from starlette.requests import Request
 
 from ticketpay.adapters.embedded.process import free_port
 from ticketpay.domain.ledger import Account, AccountKind, Balance
@@ -20,6 +21,7 @@ from ticketpay.domain.money import USD
 from ticketpay.entrypoints.cli.books import amount, balance_rows
 from ticketpay.entrypoints.cli.main import COMMANDS, cli
 from ticketpay.entrypoints.demo import CATALOG
+from ticketpay.entrypoints.http.auth import Guard
 
 SECRET = "a secret of at least 32 characters: yes"
 HEAVY = {"stripe", "psycopg", "starlette", "uvicorn", "httpx", "rich", "jwt"}
@@ -179,6 +181,25 @@ def test_tokens_issue(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert (claims["tenant"], claims["sub"], claims["role"]) == (tenant, user, "support")
     assert claims["exp"] - claims["iat"] == 300
+
+
+@pytest.mark.spec("S08")
+def test_tokens_issue_to_a_venue_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The venues of a manager are a claim that the API reads, as many as the command takes."""
+    monkeypatch.setenv("JWT_SECRET", SECRET)
+    venues = [str(uuid4()) for _ in range(12)]
+    words = ["tokens", "issue", "--tenant", str(uuid4()), "--user", str(uuid4())]
+    manager = [*words, "--role", "venue_manager"]
+    named = [word for venue in venues for word in ("--venue", venue)]
+    token = CliRunner().invoke(cli, [*manager, *named]).output.strip()
+    sent = Request({"type": "http", "headers": [(b"authorization", f"Bearer {token}".encode())]})
+    actor = Guard((SECRET,), "tickettoken", "tickettoken-platform").actor(sent)
+
+    assert {str(venue) for venue in actor.venues} == set(venues)
+    for wrong in ([*words, "--role", "support", *named], [*manager, *named, *named[:2]]):
+        refused = CliRunner().invoke(cli, wrong)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert "--venue" in refused.stderr
 
 
 def test_balance_rows_end_with_the_total() -> None:

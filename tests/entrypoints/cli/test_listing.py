@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.entrypoints.cli.desk import Desk
-from ticketpay.domain.messaging import InboxStatus, StoredEvent
+from ticketpay.domain.messaging import AggregateType, InboxStatus, StoredEvent
 from ticketpay.domain.payments import Payment
 from ticketpay.entrypoints.bootstrap import build
 from ticketpay.entrypoints.cli.main import cli
@@ -196,6 +196,20 @@ def test_streams_are_listed(desk: Desk) -> None:
     assert found["order", str(payment.order_id)]["messages"] == 1
     rest = desk.json("outbox", "list", *desk.tenant, "--after", payment.order_id)
     assert {one["aggregateType"] for one in rest} == {"payment"}
+    assert desk.refused("outbox", "list", *desk.tenant, "--after", uuid4(), code=3)
+
+
+@pytest.mark.spec("S40")
+def test_streams_of_a_type_are_listed(desk: Desk) -> None:
+    """Only those, of every type there is; what nobody receives is never delivered, and says so."""
+    payment = desk.buy("visa")
+    for kind in AggregateType:
+        listed = desk.json("outbox", "list", *desk.tenant, "--type", kind)
+        wanted = {"order": payment.order_id, "payment": payment.id}.get(kind)
+        assert [one["aggregateId"] for one in listed] == ([str(wanted)] if wanted else [])
+    assert [one["delivered"] for one in desk.json("outbox", "list", *desk.tenant)] == [0, None]
+    words = desk.run("outbox", "list", *desk.tenant, "--type", "payment").stdout.splitlines()[1]
+    assert words.split()[3] == "-"
 
 
 def test_tenants_are_listed_and_shown(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import uuid4
 
 import attrs
@@ -31,6 +32,7 @@ def test_a_venue_is_given_a_plan(desk: Desk) -> None:
     counts = desk.database.counts()
     dry = desk.json(*give)
     assert (dry["before"], dry["would"][:24]) == ("without a plan", "sell by starter until 20")
+    assert dry["would"].endswith("; 99.00 USD for 30 days, not billed, as PLAN_BILLING is off")
     assert desk.database.counts() == counts
     done = desk.json(*give, "--yes", "--as", "ada", "--reason", "by telephone")
     assert (done["before"], done["after"]) == ("without a plan", "starter")
@@ -70,6 +72,9 @@ def test_a_plan_that_is_billed(desk: Desk) -> None:
     assert billed.refused("plans", "sync", uuid4(), *desk.tenant, code=3)["code"] == "NOT_FOUND"
     done = billed.json(*give, "--payment-method", "pm_card_visa")
     assert (done["before"], done["after"]) == ("without a plan", "pro")
+    assert billed.json(*give[:-1])["would"] == "change nothing: it sells by pro"
+    other = ("plans", "subscribe", venue, "starter", *desk.tenant)
+    assert billed.json(*other)["would"].endswith("; 99.00 USD for 30 days, billed to what pays now")
     end = ("plans", "cancel", venue, *desk.tenant)
     assert "and by none after it" in billed.json(*end)["would"]
     assert "it ends then" not in billed.run("plans", "show", venue, *desk.tenant).stdout
@@ -77,6 +82,8 @@ def test_a_plan_that_is_billed(desk: Desk) -> None:
     shown = billed.run("plans", "show", venue, *desk.tenant).stdout
     assert "pro, active, until 20" in shown
     assert "it ends then" in shown
+    for again in (end, (*end, "--yes")):
+        assert "already" in billed.refused(*again, code=4)["detail"]
     assert billed.json(*give)["after"] == "pro"
     assert desk.refused(*give, code=4)["code"] == "PLAN_BILLING_OFF"
     sync = ("plans", "sync", venue, *desk.tenant)
@@ -87,3 +94,27 @@ def test_a_plan_that_is_billed(desk: Desk) -> None:
     assert actions.count("plan.cancel") == actions.count("plan.sync") == 1
     report = billed.json("ledger", "verify", *desk.tenant)
     assert report["differences"] == []
+
+
+def test_a_plan_whose_bank_asks(desk: Desk) -> None:
+    """It is said what pays and what to do next; given up unpaid, it sells nothing and bills nothing."""
+    billed = attrs.evolve(desk, environment={**desk.environment, "PLAN_BILLING": "stripe"})
+    venue = desk.buy("visa").venue_id
+    card = ("--payment-method", "pm_card_authenticationRequired")
+    give = ("plans", "subscribe", venue, "pro", *desk.tenant, *card)
+    assert billed.json(*give)["would"].endswith(
+        " for 30 days, billed to pm_card_authenticationRequired"
+    )
+    done = billed.json(*give, "--yes")
+    assert (done["before"], done["after"]) == ("without a plan", "pro, requires_action")
+    assert re.match(r"the card's bank asks: confirm pi_\w+_secret_\w+ in the browser", done["next"])
+    shown = billed.run("plans", "show", venue, *desk.tenant).stdout
+    assert "it counts once it is paid" in shown
+    end = ("plans", "cancel", venue, *desk.tenant)
+    dry = billed.json(*end)
+    assert dry["before"] == "pro, requires_action"
+    assert dry["would"] == "give up pro, which is not paid; nothing is billed"
+    done = billed.json(*end, "--yes")
+    assert (done["after"], "next" in done) == ("without a plan", False)
+    billed.refused(*end, "--yes", code=3)
+    assert "next: the card's bank asks" in billed.run(*give, "--yes").stdout

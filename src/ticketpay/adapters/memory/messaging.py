@@ -28,6 +28,7 @@ from ticketpay.domain.kernel.ids import PaymentId, TenantId
 from ticketpay.domain.messaging import (
     EMITTED,
     ROUTES,
+    AggregateType,
     InboxClaim,
     InboxStatus,
     ListedEvent,
@@ -182,12 +183,18 @@ class MemoryStreams:
         return known(None if head is None else _listed_stream(key, head))
 
     def listed(
-        self, tenant: TenantId, after: StreamKey | None, limit: int
+        self,
+        tenant: TenantId,
+        after: StreamKey | None,
+        limit: int,
+        kind: AggregateType | None = None,
     ) -> Later[tuple[ListedStream, ...]]:
         rows = [
             (key, head)
             for key, head in self._tables.streams.items()
-            if key.tenant_id == tenant and (after is None or _place(key) > _place(after))
+            if key.tenant_id == tenant
+            and kind in (None, key.aggregate_type)
+            and (after is None or _place(key) > _place(after))
         ]
         rows.sort(key=lambda row: _place(row[0]))
         return known(tuple(_listed_stream(key, head) for key, head in rows[:limit]))

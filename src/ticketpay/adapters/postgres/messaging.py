@@ -153,10 +153,15 @@ class PostgresStreams:
         return self.session.read(_SQL["parked"], {}, parse)
 
     def listed(
-        self, tenant: TenantId, after: StreamKey | None, limit: int
+        self,
+        tenant: TenantId,
+        after: StreamKey | None,
+        limit: int,
+        kind: AggregateType | None = None,
     ) -> Later[tuple[ListedStream, ...]]:
         values = {
             "tenant": tenant,
+            "only": kind.value if kind else "",
             "kind": after.aggregate_type.value if after else "",
             "id": after.aggregate_id if after else UUID(int=0),
             "limit": limit,

@@ -23,7 +23,14 @@ from ticketpay.domain.messaging.idempotency import (
 )
 from ticketpay.domain.messaging.inbox import InboxClaim, InboxStatus, ListedEvent, StoredEvent
 from ticketpay.domain.messaging.outbox import ListedStream, StreamClaim, StreamKey
-from ticketpay.domain.messaging.routes import EMITTED, ROUTES, Route, UnroutedEvent, check_routes
+from ticketpay.domain.messaging.routes import (
+    EMITTED,
+    ROUTES,
+    Route,
+    UnroutedEvent,
+    check_routes,
+    is_delivered,
+)
 from ticketpay.domain.messaging.timers import TimerClaim, TimerKind
 
 __all__ = [
@@ -52,5 +59,6 @@ __all__ = [
     "backoff_seconds",
     "check_routes",
     "envelope",
+    "is_delivered",
     "request_hash",
 ]

@@ -12,8 +12,17 @@ from enum import StrEnum
 from typing import Final
 
 from ticketpay.domain.kernel.errors import TicketpayError
+from ticketpay.domain.messaging.envelope import AggregateType
 
-__all__ = ["EMITTED", "ROUTES", "Route", "UnroutedEvent", "attempts_max", "check_routes"]
+__all__ = [
+    "EMITTED",
+    "ROUTES",
+    "Route",
+    "UnroutedEvent",
+    "attempts_max",
+    "check_routes",
+    "is_delivered",
+]
 
 
 class Route(StrEnum):
@@ -82,6 +91,14 @@ def attempts_max(event_type: str) -> int:
     """How often a message is tried before its stream is parked (S40)."""
     patient = event_type == "order.paid" or event_type.startswith(_PATIENT)
     return _ATTEMPTS_PATIENT if patient else _ATTEMPTS_DEFAULT
+
+
+def is_delivered(kind: AggregateType) -> bool:
+    """Whether anybody receives messages of such aggregates; else they are in the journal alone."""
+    return any(
+        route is not Route.JOURNAL and event_type.startswith(f"{kind}.")
+        for event_type, route in ROUTES.items()
+    )
 
 
 def check_routes(emitted: Iterable[str], routes: Mapping[str, Route]) -> None:

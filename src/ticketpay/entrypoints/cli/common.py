@@ -12,6 +12,7 @@ import click
 
 from ticketpay.domain.kernel.errors import Conflict, FieldError
 from ticketpay.domain.kernel.ids import TenantId, UserId
+from ticketpay.domain.messaging import AggregateType
 from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.cli.shell import emit, settings_for
 
@@ -26,6 +27,7 @@ __all__ = [
     "cents_of",
     "entry_of",
     "int_of",
+    "kinds",
     "limited",
     "of_aggregate",
     "of_tenant",
@@ -53,10 +55,11 @@ limited = click.option(
 )
 
 
+kinds = click.Choice([kind.value for kind in AggregateType])
 of_aggregate = click.option(
     "--type",
     "kind",
-    type=click.Choice(["order", "payment", "refund", "payout", "dispute"]),
+    type=kinds,
     default="order",
     show_default=True,
     help="What it is about.",
@@ -91,16 +94,17 @@ def say_dry(action: str, subject: object, before: str, would: str) -> None:
     emit(view, [f"{subject} is {before}", f"dry run: would {would}; --yes does it"])
 
 
-def say_done(action: str, subject: object, before: str, after: str) -> None:
-    """Say what has been done."""
+def say_done(action: str, subject: object, before: str, after: str, then: str = "") -> None:
+    """Say what has been done, and what is still to do."""
     view = {
         "dryRun": False,
         "action": action,
         "subjectId": str(subject),
         "before": before,
         "after": after,
+        **({"next": then} if then else {}),
     }
-    emit(view, [f"{action} {subject}: {before} -> {after}"])
+    emit(view, [f"{action} {subject}: {before} -> {after}", *([f"next: {then}"] if then else [])])
 
 
 def cents_of(cents: int) -> str:

@@ -40,7 +40,10 @@ def events() -> None:
 @of_tenant
 @acting
 def events_cancel(event: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
-    """Take an event off sale for good; the worker refunds all of its sales, with every fee."""
+    """Take an event off sale for good; the worker refunds all of its sales, with every fee.
+
+    --yes needs --reason.
+    """
     if yes and not reason:
         raise click.UsageError("--yes needs --reason: it is what the audit trail says")
     home, ident = TenantId(tenant), EventId(event)

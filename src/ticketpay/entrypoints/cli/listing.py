@@ -15,8 +15,8 @@ from ticketpay.entrypoints.cli.common import (
     acting,
     cents_of,
     entry_of,
+    kinds,
     limited,
-    of_aggregate,
     of_tenant,
     opened,
     say_done,
@@ -26,7 +26,7 @@ from ticketpay.entrypoints.cli.operating import outbox
 from ticketpay.entrypoints.cli.shell import Command, Group, emit, emit_table, settings_for
 
 if TYPE_CHECKING:
-    from ticketpay.domain.messaging import ListedEvent
+    from ticketpay.domain.messaging import ListedEvent, ListedStream, StreamKey
     from ticketpay.domain.parties import Tenant
     from ticketpay.ports.transactions import PlatformTx as Tx
 
@@ -164,22 +164,29 @@ def _print_events(found: Iterable[ListedEvent]) -> None:
 @outbox.command("list")
 @of_tenant
 @limited
-@click.option("--after", type=click.UUID, help="After this aggregate; with its --type.")
-@of_aggregate
-def outbox_list(tenant: UUID, limit: int, after: UUID | None, kind: str) -> None:
-    """Print the streams of a tenant by type and id: how much there is, how much is delivered."""
-    from ticketpay.domain.messaging import AggregateType, StreamKey
+@click.option("--after", type=click.UUID, help="After this aggregate.")
+@click.option("--type", "kind", type=kinds, help="Only these.")
+def outbox_list(tenant: UUID, limit: int, after: UUID | None, kind: str | None) -> None:
+    """Print the streams of a tenant by type and id: how much there is, how much is delivered.
 
-    home = TenantId(tenant)
-    key = StreamKey(home, AggregateType(kind), after) if after else None
+    Types that nobody receives are in the journal alone: nothing of them is ever delivered.
+    """
+    from ticketpay.domain.messaging import AggregateType, is_delivered
+
+    home, wanted = TenantId(tenant), AggregateType(kind) if kind else None
+
+    def read(tx: Tx) -> tuple[ListedStream, ...]:
+        bound = _stream_of(tx, home, after) if after else None
+        return tx.streams.listed(home, bound, limit, wanted)()
+
     with opened(tenant, reading=True) as app:
-        found = app.parts.uow.platform(lambda tx: tx.streams.listed(home, key, limit)(), home)
+        found = app.parts.uow.platform(read, home)
     views = [
         {
             "aggregateType": str(one.key.aggregate_type),
             "aggregateId": str(one.key.aggregate_id),
             "messages": one.messages,
-            "delivered": one.delivered,
+            "delivered": one.delivered if is_delivered(one.key.aggregate_type) else None,
             "attempts": one.attempts,
             "parked": one.parked,
             "error": one.error,
@@ -191,7 +198,20 @@ def outbox_list(tenant: UUID, limit: int, after: UUID | None, kind: str) -> None
     emit_table(views, names, rows)
 
 
+def _stream_of(tx: Tx, home: TenantId, aggregate: UUID) -> StreamKey:
+    """The stream of an aggregate of whatever type; raises ``NotFound``."""
+    from ticketpay.domain.messaging import AggregateType, StreamKey
+
+    keys = [StreamKey(home, kind, aggregate) for kind in AggregateType]
+    found = next((key for key in keys if tx.streams.get(key)() is not None), None)
+    if found is None:
+        raise NotFound(f"there is no stream of {aggregate}")
+    return found
+
+
 def _words(value: object) -> object:
+    if value is None:
+        return "-"
     return ("yes" if value else "no") if isinstance(value, bool) else value
 
 

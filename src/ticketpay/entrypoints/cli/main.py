@@ -54,7 +54,7 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
 @click.version_option(package_name="ticketpay")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """The money side of event tickets: quote, checkout, payment, ledger - exact to the cent."""
+    """The money side of event tickets: sales, refunds, disputes, payouts, plans and the ledger - exact to the cent."""
     ctx.obj = _settings
 
 

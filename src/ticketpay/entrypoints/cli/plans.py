@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import attrs
 import click
 
-from ticketpay.domain.kernel.errors import NotFound
+from ticketpay.domain.kernel.errors import Conflict, NotFound
 from ticketpay.domain.kernel.ids import TenantId, VenueId
 from ticketpay.entrypoints.cli.common import (
     acting,
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ticketpay.entrypoints.bootstrap import App
 
 __all__ = ["plans"]
+
+_UNPAID: Final = ("pending", "requires_action")
 
 
 @click.group(cls=Group)
@@ -69,6 +71,7 @@ def plans_show(venue: UUID, tenant: UUID) -> None:
     cap = "any number" if view["ticketsMax"] is None else view["ticketsMax"]
     lines = [
         f"{view['plan']}, {view['status']}, until {view.get('cancelsAt', view['nextBillingDate'])}",
+        *(["it counts once it is paid"] if view["status"] in _UNPAID else []),
         *(["it ends then"] if "cancelsAt" in view else []),
         f"{view['ticketsSold']} of {cap} tickets sold this month",
     ]
@@ -93,14 +96,14 @@ def plans_subscribe(
     entry = entry_of("plan.subscribe", "venue", venue, name=name, reason=reason)
     order = _order(tenant, venue, entry, plan_id=plan, payment_method=method)
     with opened(tenant) as app:
-        before = _before(app, tenant, venue)
+        held = _held(app, tenant, venue)
         planned = app.plans.subscribe.preview(order)
         if not yes:
-            would = f"sell by {planned['plan']} until {planned['nextBillingDate']}"
-            say_dry("plan.subscribe", venue, before, would)
+            say_dry("plan.subscribe", venue, _word(held), _would(app, held, planned, method))
             return
-        view = _taken(app.plans.subscribe(order))
-    say_done("plan.subscribe", venue, before, _told(view))
+        answer = app.plans.subscribe(order)
+    view = _taken(answer)
+    say_done("plan.subscribe", venue, _word(held), _told(view), _then(view, answer.client_secret))
 
 
 @plans.command("cancel")
@@ -112,16 +115,20 @@ def plans_cancel(venue: UUID, tenant: UUID, *, yes: bool, name: str, reason: str
     entry = entry_of("plan.cancel", "venue", venue, name=name, reason=reason)
     order = _order(tenant, venue, entry, ends=True)
     with opened(tenant) as app:
-        before = _before(app, tenant, venue)
+        held = _held(app, tenant, venue)
         planned = app.plans.subscribe.preview(order)
+        if held is not None and "cancelsAt" in held:
+            raise Conflict(f"the plan of venue {venue} ends at {held['cancelsAt']} already")
         if not yes:
-            would = (
+            ends = (
                 f"sell by {planned['plan']} until {planned.get('cancelsAt')}, and by none after it"
             )
-            say_dry("plan.cancel", venue, before, would)
+            unpaid = f"give up {planned['plan']}, which is not paid; nothing is billed"
+            would = unpaid if planned["status"] in _UNPAID else ends
+            say_dry("plan.cancel", venue, _word(held), would)
             return
         view = _taken(app.plans.subscribe(order))
-    say_done("plan.cancel", venue, before, _told(view))
+    say_done("plan.cancel", venue, _word(held), _told(view), _then(view))
 
 
 @plans.command("sync")
@@ -166,17 +173,50 @@ def _taken(answer: Answer) -> Mapping[str, object]:
     return taken(answer)
 
 
+def _would(
+    app: App, held: Mapping[str, object] | None, planned: Mapping[str, object], method: str
+) -> str:
+    """What a subscription would come to: the plan, its price, and what pays."""
+    same = held is not None and planned.items() <= held.items() and held["status"] == "active"
+    if same and not method and "cancelsAt" not in planned:
+        return f"change nothing: it sells by {planned['plan']}"
+    offered: Any = app.plans.offered()["plans"]
+    one = next(one for one in offered if one["id"] == planned["plan"])
+    price = f"{cents_of(one['priceCents'])} {one['currency']} for {one['billingDays']} days"
+    pays = f"billed to {method or 'what pays now'}"
+    if app.plans.subscribe.courier.billing is None:
+        pays = "not billed, as PLAN_BILLING is off"
+    return f"sell by {planned['plan']} until {planned['nextBillingDate']}; {price}, {pays}"
+
+
 def _told(view: Mapping[str, object]) -> str:
     """The plan, and what is still to come of it."""
-    if "pendingPlan" in view or view["status"] in ("pending", "requires_action"):
-        return f"{view.get('pendingPlan') or view['plan']}, when the provider has answered"
-    ends = view.get("cancelsAt")
-    return f"{view['plan']} until {ends}" if ends else str(view["plan"])
+    if "pendingPlan" in view or view["status"] == "pending":
+        wanted = view.get("pendingPlan", view["plan"])
+        return f"{wanted or 'without a plan'}, when the provider has answered"
+    ends = view.get("cancelsAt") if view["status"] != "cancelled" else None
+    return f"{view['plan']} until {ends}" if ends else _word(view)
 
 
-def _before(app: App, tenant: UUID, venue: UUID) -> str:
-    """The plan that a venue has, in a word."""
+def _then(view: Mapping[str, object], secret: str | None = None) -> str:
+    """What is to be done for the plan to count, if anything."""
+    if "pendingPlan" in view or view["status"] == "pending":
+        return "the worker asks the provider; `ticketpay plans show` says what became of it"
+    if view["status"] != "requires_action":
+        return ""
+    what = f"confirm {secret} in the browser" if secret else "confirm it in the browser"
+    return f"the card's bank asks: {what} within 23 hours, or give it up (`ticketpay plans cancel`)"
+
+
+def _held(app: App, tenant: UUID, venue: UUID) -> Mapping[str, object] | None:
     try:
-        return str(app.plans.show(support_of(tenant), VenueId(venue))["plan"])
+        return app.plans.show(support_of(tenant), VenueId(venue))
     except NotFound:
+        return None
+
+
+def _word(held: Mapping[str, object] | None) -> str:
+    """The plan that a venue has, in a word, or why it does not count."""
+    if held is None or held["status"] == "cancelled":
         return "without a plan"
+    return str(held["plan"]) if held["status"] == "active" else f"{held['plan']}, {held['status']}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+import attrs
 import click
 
 from ticketpay.domain.kernel.errors import InvalidInput
@@ -14,12 +16,17 @@ from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.cli.shell import Group, emit, settings_for
 
 if TYPE_CHECKING:
+    from ticketpay.domain.audit import Detail
     from ticketpay.entrypoints.settings import Settings
 
 __all__ = ["claims_of", "token_for", "tokens"]
 
 _MINUTES_MAX: Final = 24 * 60
-_ROLES: Final = ("customer", "venue_manager", "support", "compliance", "admin")
+_MANAGER: Final = "venue_manager"
+_VENUES_MAX: Final = 12
+"""More would not fit into the audit entry, which names all of them."""
+
+_ROLES: Final = ("customer", _MANAGER, "support", "compliance", "admin")
 
 
 @click.group(cls=Group)
@@ -32,17 +39,31 @@ def tokens() -> None:
 @click.option("--user", type=click.UUID, required=True, help="The subject.")
 @click.option("--role", type=click.Choice(_ROLES), required=True, help="What they may do.")
 @click.option(
+    "--venue",
+    "venues",
+    type=click.UUID,
+    multiple=True,
+    help="A venue that a venue_manager manages; without one, they see none.",
+)
+@click.option(
     "--minutes",
     type=click.IntRange(1, _MINUTES_MAX),
     default=60,
     show_default=True,
     help="How long it is good, at most a day.",
 )
-def tokens_issue(tenant: UUID, user: UUID, role: str, minutes: int) -> None:
-    """Print a token signed with JWT_SECRET."""
+def tokens_issue(
+    tenant: UUID, user: UUID, role: str, venues: tuple[UUID, ...], minutes: int
+) -> None:
+    """Print a token signed with JWT_SECRET; at once, there is no dry run of it."""
+    if venues and role != _MANAGER:
+        raise click.UsageError(f"--venue is for --role {_MANAGER} only: other roles have no venues")
+    if len(venues) > _VENUES_MAX:
+        raise click.UsageError(f"--venue may be given {_VENUES_MAX} times")
     settings = settings_for("JWT_SECRET")
-    _record_token(settings, TenantId(tenant), user, role, minutes)
-    token = token_for(settings, tenant=tenant, user=user, role=role, minutes=minutes)
+    managed = {"venues": " ".join(map(str, venues))} if venues else {}
+    _record_token(settings, TenantId(tenant), user, role=role, minutes=minutes, **managed)
+    token = token_for(settings, tenant=tenant, user=user, role=role, minutes=minutes, venues=venues)
     emit({"token": token}, [token])
 
 
@@ -54,21 +75,27 @@ def tokens_inspect(token: str) -> None:
     emit(claims, [f"{name:<8}  {value}" for name, value in claims.items()])
 
 
-def _record_token(
-    settings: Settings, tenant: TenantId, user: UUID, role: str, minutes: int
-) -> None:
+def _record_token(settings: Settings, tenant: TenantId, user: UUID, **details: Detail) -> None:
     """Before it is printed: a token that nobody has recorded is not given out."""
     from ticketpay.entrypoints import bootstrap
     from ticketpay.entrypoints.cli.books import require_known
 
     if settings.database_url:
         require_known(settings, tenant)
-        entry = operator_entry("token.issue", "user", user, role=role, minutes=minutes)
+        entry = attrs.evolve(operator_entry("token.issue", "user", user), details=details)
         with bootstrap.audit_desk(settings) as desk:
             desk.record(tenant, entry)
 
 
-def token_for(settings: Settings, *, tenant: UUID, user: UUID, role: str, minutes: int) -> str:
+def token_for(
+    settings: Settings,
+    *,
+    tenant: UUID,
+    user: UUID,
+    role: str,
+    minutes: int,
+    venues: Sequence[UUID] = (),
+) -> str:
     """A bearer token good for ``minutes`` from now."""
     from ticketpay.entrypoints.http.auth import issue_token
 
@@ -81,6 +108,7 @@ def token_for(settings: Settings, *, tenant: UUID, user: UUID, role: str, minute
         now=datetime.now(UTC),
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
+        venues=venues,
     )
 
 

@@ -23,9 +23,17 @@ _PROBLEM_JSON: Final = "application/problem+json"
 _ABOUT: Final = {
     "title": "ticketpay",
     "version": __version__,
-    "description": "The money side of event tickets: quotes, payments and orders, in cents.",
+    "description": "The money side of event tickets: sales, refunds, disputes, payouts, plans and the ledger - exact to the cent.",
 }
-_SECURITY_SCHEME: Final = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+_SECURITY_SCHEME: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": (
+        "HS256, with the claims iss, aud, iat, exp (a day at most), sub (the user's UUID), tenant (a UUID), role, "
+        "and for a venue_manager venues: a list of the UUIDs of the venues that they manage."
+    ),
+}
 _KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",

@@ -18,6 +18,7 @@ __all__ = [
     "ARRIVAL_SECONDS_MAX",
     "HEADERS_MAX",
     "HEAD_BYTES_MAX",
+    "PROBLEMS",
     "URL_BYTES_MAX",
     "BoundedProtocol",
 ]
@@ -30,12 +31,13 @@ ARRIVAL_SECONDS_MAX: Final = 30.0
 
 _LINGER_SECONDS: Final = 1.0
 
-_PROBLEMS: Final = {
+PROBLEMS: Final = {
     400: ("MALFORMED_REQUEST", "The request is not valid HTTP"),
     408: ("REQUEST_TIMEOUT", f"A request may take {ARRIVAL_SECONDS_MAX:.0f} seconds to arrive"),
     414: ("URL_TOO_LONG", f"A URL may have {URL_BYTES_MAX} bytes"),
     431: ("HEADERS_TOO_LARGE", f"At most {HEADERS_MAX} headers of {HEAD_BYTES_MAX} bytes in all"),
 }
+"""What is wrong with a request that never reached the application, by status: its code and why."""
 
 
 class _TooLong(Exception):
@@ -184,7 +186,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def _problem(status: int) -> bytes:
-    code, detail = _PROBLEMS[status]
+    code, detail = PROBLEMS[status]
     phrase = HTTPStatus(status).phrase
     body = json.dumps(
         {

@@ -228,6 +228,7 @@ SELECT tenant_id, aggregate_type, aggregate_id, next_seq - 1, delivered_seq, att
        parked_at IS NOT NULL, last_error
 FROM outbox_streams
 WHERE tenant_id = %(tenant)s AND (aggregate_type, aggregate_id) > (%(kind)s, %(id)s)
+  AND (%(only)s = '' OR aggregate_type = %(only)s)
 ORDER BY aggregate_type, aggregate_id
 LIMIT %(limit)s
 
