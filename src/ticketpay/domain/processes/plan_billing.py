@@ -20,6 +20,7 @@ from ticketpay.domain.payments import Failure, PaymentDeclined
 from ticketpay.domain.subscriptions import (
     SUBSCRIPTION_MACHINE,
     BillingFact,
+    BillingStatus,
     Plan,
     Subscription,
     SubscriptionEvent,
@@ -87,7 +88,8 @@ class PlanDesk:
     def decline(self, tx: Tx, held: Subscription, why: Failure, now: datetime) -> Subscription:
         """Nothing was granted: the former plan goes on, and what never was is over."""
         assert held.wish is not None, "only a wish is declined"
-        after = attrs.evolve(held, wish=held.wish.decided(why))
+        known = "" if held.is_given else held.provider_id
+        after = attrs.evolve(held, provider_id=known, wish=held.wish.decided(why))
         event = SubscriptionEvent.CANCEL if held.state is SubscriptionState.PENDING else None
         saved = self.move(tx, after, event, now)
         self.look_next(tx, saved, now)
@@ -115,7 +117,8 @@ class PlanDesk:
         else:
             saved = self.move(tx, after_fact(held, fact, number), event, now)
         self._book(tx, saved, fact, now)
-        if fact.paid and held.state is SubscriptionState.PENDING and saved.is_over:
+        unbegun = held.is_given or held.state is SubscriptionState.PENDING
+        if fact.paid and unbegun and fact.status is BillingStatus.ENDED:
             # The buyer paid what was being given up; what to do with the money, a person decides.
             self.alerts.raise_alert("plan_paid_and_ended", "", venue_id=str(saved.venue_id))
         if event is SubscriptionEvent.FAIL:

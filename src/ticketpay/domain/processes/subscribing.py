@@ -225,7 +225,7 @@ class Subscribe:
     ) -> Subscription:
         if held is None or held.is_over:
             raise NotFound(f"venue {order.venue_id} has no subscription")
-        if held.cancels_at is not None:
+        if held.cancels_at is not None and not held.awaits_bank:
             return held
         if held.pending_wish and not held.awaits_bank:
             raise PlanChangePending(f"venue {order.venue_id} has asked for another change")
@@ -399,7 +399,10 @@ def _with(answer: Answer, heard: Heard) -> Answer:
 def _wishing(
     held: Subscription, order: SubscribeOrder, plan_id: str, now: datetime
 ) -> Subscription:
-    """With a wish whose number no wish of the subscription had before: the version it will have."""
+    """With a wish whose number no wish of the subscription had before: the version it will have.
+
+    What is given up while the bank is asked waits for it until the provider has ended it.
+    """
     wish = PlanWish(
         number=held.version + 1,
         plan_id=plan_id,
@@ -407,6 +410,7 @@ def _wishing(
         method=order.payment_method,
         asked_at=now,
         key=order.key.key,
+        state=WishState.WAITING if held.awaits_bank else WishState.PENDING,
     )
     return attrs.evolve(held, wish=wish)
 
