@@ -284,9 +284,30 @@ def test_an_old_change_is_compared_and_never_sent(desk: Desk) -> None:
     desk.clock.advance(2 * 3_600)
     with pytest.raises(PaymentDeclined):
         desk.billing().switch(TENANT, lost, plan_of("enterprise"))
-    with pytest.raises(PaymentDeclined):
-        desk.billing().end(TENANT, ends)
-    assert desk.billing().retrieve(TENANT, held).plan_id == "starter"
+    assert desk.billing().end(TENANT, ends) == desk.billing().retrieve(TENANT, held)
+    fact = desk.billing().retrieve(TENANT, held)
+    assert (fact.plan_id, fact.cancels_at, fact.status) == ("starter", None, BillingStatus.ACTIVE)
+
+
+def test_a_venue_has_one_subscription(desk: Desk) -> None:
+    """What still lives of an earlier one is ended before another is begun, and nothing else is."""
+    held = desk.wanted()
+    first = desk.start(held)
+    (price,) = desk.at_provider("price")
+    strange = f"customer={first.customer_id}&items[0][price]={price.id}"
+    assert desk.post("/v1/subscriptions", f"{strange}&default_payment_method=pm_card_visa") == 200
+    other = desk.wanted()
+    desk.start(attrs.evolve(other, customer_id=first.customer_id))
+    assert desk.statuses() == ["active", "active", "active"]
+    again = attrs.evolve(
+        desk.wanted("threeDSecureRequired"), venue_id=held.venue_id, customer_id=first.customer_id
+    )
+    waiting = [desk.start(again) for _ in range(2)]
+    assert waiting[0] == waiting[1]
+    assert desk.statuses() == ["canceled", "active", "active", "incomplete"]
+    last = desk.start(desk.wishing(attrs.evolve(again), method="pm_card_visa"))
+    assert desk.statuses() == ["canceled", "active", "active", "canceled", "active"]
+    assert len(last.invoices) == 3
 
 
 def test_what_waits_for_the_bank_ends_at_once(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.spec.subscriptions.subscribers import NOW, subscription
 from ticketpay.domain.payments import Failure
 from ticketpay.domain.subscriptions import (
+    NEVER_SENT,
     SUBSCRIPTION_MACHINE,
     BillingFact,
     BillingStatus,
@@ -123,6 +124,14 @@ def test_a_fact_decides_the_wish_that_was_sent() -> None:
     ends = after_fact(subscription(wish=wish(ends=True)), fact(BillingStatus.ENDED), 2).wish
     assert ends is not None
     assert (ends.state, ends.failure) == (WishState.DONE, None)
+    for status in (BillingStatus.ACTIVE, BillingStatus.PAST_DUE):
+        giving_up = subscription(wish=wish(ends=True))
+        granted = after_fact(giving_up, fact(status, cancels_at=NOW + MONTH), 2).wish
+        lost = after_fact(giving_up, fact(status), 2).wish
+        assert granted is not None
+        assert lost is not None
+        assert (granted.state, lost.state) == (WishState.DONE, WishState.DECLINED)
+        assert lost.failure == NEVER_SENT
     refused = wish().decided(Failure("card_declined"))
     assert after_fact(subscription(wish=refused), fact(), 2).wish == refused
 

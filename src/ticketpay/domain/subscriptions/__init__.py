@@ -10,6 +10,7 @@ is advertised is what is taken; tickets are refused as soon as they would pass t
 from __future__ import annotations
 
 from ticketpay.domain.subscriptions.billing import (
+    NEVER_SENT,
     BillingFact,
     BillingStatus,
     PaidInvoice,
@@ -53,6 +54,7 @@ from ticketpay.domain.subscriptions.states import (
 
 __all__ = [
     "BILLING_DAYS",
+    "NEVER_SENT",
     "PLANS",
     "SUBSCRIPTION_MACHINE",
     "BillingFact",

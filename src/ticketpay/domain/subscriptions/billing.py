@@ -19,6 +19,7 @@ from ticketpay.domain.subscriptions.model import PlanWish, Subscription, WishSta
 from ticketpay.domain.subscriptions.states import SubscriptionEvent, SubscriptionState
 
 __all__ = [
+    "NEVER_SENT",
     "BillingFact",
     "BillingStatus",
     "PaidInvoice",
@@ -64,6 +65,9 @@ class BillingFact:
     invoices: tuple[PaidInvoice, ...] = ()
     client_secret: str = attrs.field(default="", repr=False)
 
+
+NEVER_SENT: Final = Failure("never_sent", message="The provider never heard of it")
+"""Why a wish came to nothing whose request can take effect no more."""
 
 _ENDED: Final = Failure("subscription_ended", message="The subscription has ended")
 
@@ -117,5 +121,7 @@ def _after_wish(held: Subscription, fact: BillingFact, number: int) -> PlanWish 
     if fact.status is BillingStatus.INCOMPLETE:
         starts = held.is_given or held.state is SubscriptionState.PENDING
         return attrs.evolve(wish, state=WishState.WAITING) if starts else wish
-    refused = fact.status is BillingStatus.ENDED and not wish.ends
-    return wish.decided(_ENDED if refused else None)
+    if wish.ends:
+        ends = fact.status is BillingStatus.ENDED or fact.cancels_at is not None
+        return wish.decided(None if ends else NEVER_SENT)
+    return wish.decided(_ENDED if fact.status is BillingStatus.ENDED else None)

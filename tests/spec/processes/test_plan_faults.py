@@ -1,0 +1,163 @@
+"""What a wish about a billed plan has come to when the provider was away for long (S19, S27)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import attrs
+import pytest
+
+from tests.spec.processes.test_plan_billing import (
+    PERIOD,
+    ask,
+    earned,
+    give_up,
+    hear,
+    held,
+    listen,
+    manager,
+    there,
+    told,
+    verified,
+)
+from tests.support.sandboxed import Sandboxed
+from ticketpay.domain.kernel.errors import OutcomeUnknown
+from ticketpay.domain.messaging import Answer, KeyScope, Outcome
+from ticketpay.domain.payments import Failure
+from ticketpay.domain.processes.subscribing import Subscribe, SubscribeOrder
+from ticketpay.domain.subscriptions import (
+    BillingFact,
+    BillingStatus,
+    SubscriptionState,
+    WishState,
+)
+
+pytestmark = pytest.mark.spec("S19", "S27")
+
+NEVER_HEARD = 25.5 * 3_600
+
+
+@pytest.fixture
+def system() -> Sandboxed:
+    return Sandboxed(seed=1, capacity=1_000, billed=True)
+
+
+class _Away:
+    """A provider that never answers."""
+
+    def __getattr__(self, name: str) -> Any:
+        def unknown(*_: object) -> object:
+            raise OutcomeUnknown(name)
+
+        return unknown
+
+
+def served_by(system: Sandboxed, billing: Any) -> Subscribe:
+    subscribe = system.app.plans.subscribe
+    return attrs.evolve(subscribe, courier=attrs.evolve(subscribe.courier, billing=billing))
+
+
+def order(system: Sandboxed, **more: Any) -> SubscribeOrder:
+    who = manager(system)
+    wanted = SubscribeOrder(
+        actor=who,
+        key=KeyScope(who.user_id, uuid4()),
+        request_hash="x",
+        venue_id=system.scenery.venue_id,
+    )
+    return attrs.evolve(wanted, **more)
+
+
+def unheard(system: Sandboxed, **more: Any) -> Answer:
+    """Asked for, and never sent to the provider."""
+    answer = served_by(system, _Away())(order(system, **more))
+    assert answer.outcome is Outcome.ACCEPTED
+    return answer
+
+
+def wish_state(system: Sandboxed) -> WishState:
+    wish = held(system).wish
+    assert wish is not None
+    return wish.state
+
+
+def a_fact(system: Sandboxed, **changes: Any) -> BillingFact:
+    """How the subscription is there, or how it might be."""
+    courier = system.app.plans.subscribe.courier
+    fact = courier.ask(system.scenery.tenant, held(system))
+    assert isinstance(fact, BillingFact)
+    return attrs.evolve(fact, **changes)
+
+
+def test_an_end_that_was_never_heard_ends_nothing(system: Sandboxed) -> None:
+    """Paid in the browser meanwhile, it has begun: the wish is declined, and nothing is lost."""
+    answer = ask(system, card="threeDSecureRequired")
+    unheard(system, ends=True)
+    system.authenticate(answer.client_secret.partition("_secret")[0])
+    system.clock.advance(NEVER_HEARD)
+    listen(system)
+    assert (held(system).state, wish_state(system)) == (
+        SubscriptionState.ACTIVE,
+        WishState.DECLINED,
+    )
+    assert (there(system), told(system)) == (["active"], ["started"])
+    assert (earned(system), verified(system)) == (49_900, ())
+    assert "cancelsAt" in give_up(system).body
+    system.clock.advance(PERIOD)
+    listen(system)
+    assert there(system) == ["canceled"]
+
+
+def test_an_end_that_was_never_heard_leaves_what_is_active(system: Sandboxed) -> None:
+    """It goes on and is billed; the venue may give it up once more."""
+    ask(system)
+    unheard(system, ends=True)
+    system.clock.advance(NEVER_HEARD)
+    listen(system)
+    assert (held(system).state, wish_state(system)) == (
+        SubscriptionState.ACTIVE,
+        WishState.DECLINED,
+    )
+    assert "cancelsAt" in give_up(system).body
+
+
+def test_an_end_that_is_refused_ends_nothing(system: Sandboxed) -> None:
+    """Whatever the reason: the wish is declined, and the next look says how it is."""
+    answer = ask(system, card="threeDSecureRequired")
+    unheard(system, ends=True)
+    system.authenticate(answer.client_secret.partition("_secret")[0])
+    hear(system, held(system), Failure("resource_locked"))
+    assert (wish_state(system), there(system)) == (WishState.DECLINED, ["active"])
+    system.clock.advance(601)
+    system.work()
+    assert (held(system).state, told(system)) == (SubscriptionState.ACTIVE, ["started"])
+
+
+def ended_here_alone(system: Sandboxed) -> None:
+    """Ours is over, and the provider goes on billing it."""
+    ask(system)
+    ended = a_fact(system, status=BillingStatus.ENDED)
+    hear(system, held(system), ended)
+    assert (held(system).state, there(system)) == (SubscriptionState.CANCELLED, ["active"])
+
+
+@pytest.mark.parametrize("status", BillingStatus)
+def test_what_lives_on_over_there_is_told(system: Sandboxed, status: BillingStatus) -> None:
+    """A person hears of everything about a cancelled plan but that it has ended there, too."""
+    ended_here_alone(system)
+    over = held(system)
+    hear(system, over, a_fact(system, status=status))
+    assert attrs.evolve(held(system), version=over.version) == over
+    assert ("plan_lives_on" in system.alerts.kinds()) == (status is not BillingStatus.ENDED)
+
+
+def test_no_venue_is_billed_twice(system: Sandboxed) -> None:
+    """Who subscribes again after its end here, and here alone, has one subscription there."""
+    ended_here_alone(system)
+    assert ask(system, "starter").outcome is Outcome.COMPLETED
+    assert there(system) == ["canceled", "active"]
+    system.clock.advance(PERIOD + 7_260)
+    listen(system)
+    assert there(system) == ["canceled", "active"]
+    assert (earned(system), verified(system)) == (49_900 + 2 * 9_900, ())
