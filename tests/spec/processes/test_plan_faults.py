@@ -161,3 +161,39 @@ def test_no_venue_is_billed_twice(system: Sandboxed) -> None:
     listen(system)
     assert there(system) == ["canceled", "active"]
     assert (earned(system), verified(system)) == (49_900 + 2 * 9_900, ())
+
+
+@pytest.mark.spec("S36")
+def test_a_secret_is_told_to_whoever_asked_for_it(system: Sandboxed) -> None:
+    """Another's payment has another secret: who replays a key that is done with gets none."""
+    key = uuid4()
+    first = ask(system, card="threeDSecureRequired", key=key)
+    give_up(system)
+    second = ask(system, "enterprise", "threeDSecureRequired", uuid4())
+    assert second.client_secret not in ("", first.client_secret)
+    replayed = ask(system, card="threeDSecureRequired", key=key)
+    assert (replayed.outcome, replayed.client_secret) == (Outcome.ACCEPTED, "")
+    assert replayed.body == first.body
+
+
+@pytest.mark.spec("S36")
+def test_an_end_has_no_secret(system: Sandboxed) -> None:
+    """Who gives up what waits for the bank is told nothing to pay it with, however often he asks."""
+    ask(system, card="threeDSecureRequired")
+    ending = order(system, ends=True)
+    assert served_by(system, _Away())(ending).client_secret == ""
+    again = system.app.plans.subscribe(ending)
+    assert (again.outcome, again.client_secret) == (Outcome.ACCEPTED, "")
+
+
+@pytest.mark.spec("S36")
+def test_who_manages_the_venue_no_longer_is_told_nothing(system: Sandboxed) -> None:
+    """A dismissed manager's key is no way in; who manages it again finds his answer as it was."""
+    asked = order(system, plan_id="pro", payment_method="pm_card_threeDSecureRequired")
+    first = system.app.plans.subscribe(asked)
+    gone = attrs.evolve(asked, actor=attrs.evolve(asked.actor, venues=frozenset()))
+    refused = system.app.plans.subscribe(gone)
+    assert (refused.outcome, refused.client_secret) == (Outcome.REFUSED, "")
+    assert refused.body["code"] == "NOT_FOUND"
+    again = system.app.plans.subscribe(asked)
+    assert (again.body, again.client_secret) == (first.body, first.client_secret)
