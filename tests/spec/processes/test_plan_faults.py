@@ -9,8 +9,10 @@ import attrs
 import pytest
 
 from tests.spec.processes.test_plan_billing import (
+    MARGIN,
     PERIOD,
     ask,
+    decline_from_now_on,
     earned,
     give_up,
     hear,
@@ -197,3 +199,33 @@ def test_who_manages_the_venue_no_longer_is_told_nothing(system: Sandboxed) -> N
     assert refused.body["code"] == "NOT_FOUND"
     again = system.app.plans.subscribe(asked)
     assert (again.body, again.client_secret) == (first.body, first.client_secret)
+
+
+def test_a_taking_back_that_was_never_heard_takes_nothing_back(system: Sandboxed) -> None:
+    """It has the plan and ends with its period all the same: the wish is declined."""
+    ask(system)
+    give_up(system)
+    unheard(system, plan_id="pro")
+    system.clock.advance(NEVER_HEARD)
+    listen(system)
+    assert wish_state(system) is WishState.DECLINED
+    assert held(system).cancels_at is not None
+    assert "cancelsAt" not in ask(system, card="").body
+    assert held(system).cancels_at is None
+
+
+def test_a_card_that_was_never_heard_of_pays_nothing(system: Sandboxed) -> None:
+    """What is open stays open: the wish is declined, and asked again it pays."""
+    ask(system)
+    decline_from_now_on(system)
+    system.clock.advance(PERIOD + MARGIN)
+    listen(system)
+    unheard(system, plan_id="pro", payment_method="pm_card_visa")
+    system.clock.advance(NEVER_HEARD)
+    system.work()
+    assert (held(system).state, wish_state(system)) == (
+        SubscriptionState.PAST_DUE,
+        WishState.DECLINED,
+    )
+    assert ask(system).outcome is Outcome.COMPLETED
+    assert (held(system).state, earned(system)) == (SubscriptionState.ACTIVE, 2 * 49_900)

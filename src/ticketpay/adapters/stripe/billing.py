@@ -237,10 +237,15 @@ class StripeBilling:
             self._client.v1.subscriptions.cancel(ident)
 
     def _came_of(self, tenant_id: TenantId, held: Subscription, plan: Plan) -> BillingFact:
-        """What an old wish has led to; it is not sent again."""
-        fact = self.retrieve(tenant_id, held)
-        if fact.plan_id != plan.id and fact.status is not BillingStatus.ENDED:
-            self._await_the_last(held, _wish(held))
+        """What an old wish has led to; it is not sent again.
+
+        It was granted when everything that it asks for is so: the plan, no end, nothing left open.
+        """
+        wish, fact = _wish(held), self.retrieve(tenant_id, held)
+        unpaid = wish.method != "" and fact.status is BillingStatus.PAST_DUE
+        granted = fact.plan_id == plan.id and fact.cancels_at is None and not unpaid
+        if not granted and fact.status is not BillingStatus.ENDED:
+            self._await_the_last(held, wish)
             raise PaymentDeclined(NEVER_SENT)
         return fact
 
