@@ -138,6 +138,8 @@ def test_a_paid_period_is_kept_once(backend: Backend) -> None:
         backend.run(lambda tx: tx.plan_invoices.add(venue, first))
     assert backend.run(lambda tx: tx.plan_invoices.of_venue(venue)()) == (first, second)
     assert backend.run(lambda tx: tx.plan_invoices.of_venue(VenueId(uuid4()))()) == ()
+    assert set(backend.run(lambda tx: tx.plan_invoices.of_tenant()())) == {first, second}
+    assert backend.run_as_other(lambda tx: tx.plan_invoices.of_tenant()()) == ()
     assert backend.run_as_other(lambda tx: tx.plan_invoices.of_venue(venue)()) == ()
 
 

@@ -23,9 +23,11 @@ from tests.spec.processes.test_plan_billing import (
     told,
     verified,
 )
-from tests.support.sandboxed import Sandboxed
+from tests.support.sandboxed import Sandboxed, place_order
 from ticketpay.domain.kernel.errors import OutcomeUnknown
+from ticketpay.domain.ledger import plan_posting
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome
+from ticketpay.domain.money import USD, Money
 from ticketpay.domain.payments import Failure
 from ticketpay.domain.processes.subscribing import Subscribe, SubscribeOrder
 from ticketpay.domain.subscriptions import (
@@ -229,3 +231,59 @@ def test_a_card_that_was_never_heard_of_pays_nothing(system: Sandboxed) -> None:
     )
     assert ask(system).outcome is Outcome.COMPLETED
     assert (held(system).state, earned(system)) == (SubscriptionState.ACTIVE, 2 * 49_900)
+
+
+def switched_off(system: Sandboxed) -> None:
+    """The service and its worker start again without billing, over the same store."""
+    courier = attrs.evolve(system.app.plans.subscribe.courier, billing=None)
+    plans = attrs.evolve(system.app.plans, subscribe=served_by(system, None))
+    janitor = attrs.evolve(system.app.janitor, plans=courier)
+    verify = attrs.evolve(system.app.verify_ledger, billing=None)
+    system.app = attrs.evolve(system.app, plans=plans, janitor=janitor, verify_ledger=verify)
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_wish_ends_when_billing_is_switched_off(system: Sandboxed, *, given: bool) -> None:
+    """A day later it is as if it had never been sent: plans are given, the former one goes on."""
+    if given:
+        served_by(system, None)(order(system, plan_id="starter"))
+    unheard(system, plan_id="pro", payment_method="pm_card_visa")
+    switched_off(system)
+    system.clock.advance(601)
+    system.work()
+    assert ask(system, "enterprise", "").body["code"] == "PLAN_CHANGE_PENDING"
+    system.clock.advance(NEVER_HEARD)
+    system.work()
+    assert wish_state(system) is WishState.DECLINED
+    state = SubscriptionState.ACTIVE if given else SubscriptionState.CANCELLED
+    assert held(system).state is state
+    assert ask(system, "enterprise", "").outcome is Outcome.COMPLETED
+    assert (there(system), held(system).plan_id) == ([], "enterprise")
+
+
+def test_what_the_provider_bills_is_left_to_it(system: Sandboxed) -> None:
+    """A wish about a subscription that it knows is decided when somebody can ask it again."""
+    ask(system)
+    unheard(system, plan_id="enterprise")
+    switched_off(system)
+    system.clock.advance(NEVER_HEARD)
+    system.work()
+    assert wish_state(system) is WishState.PENDING
+    assert ask(system, "starter", "").body["code"] == "PLAN_BILLING_OFF"
+
+
+@pytest.mark.spec("S20")
+def test_the_books_are_verified_when_billing_is_switched_off(system: Sandboxed) -> None:
+    """The provider is not asked then what plans have brought: they are compared with their invoices."""
+    ask(system)
+    demand = system.scenery.demand()
+    system.app.checkout(place_order(system.scenery.actor(), uuid4(), demand))
+    listen(system)
+    assert verified(system) == ()
+    switched_off(system)
+    assert (earned(system), verified(system)) == (49_900, ())
+    posting = plan_posting(
+        invoice_id="in_unknown", plan_id="pro", amount=Money(1, USD), posted_at=system.clock.now()
+    )
+    system.uow.run(system.scenery.tenant, lambda tx: tx.ledger.post(posting))
+    assert any("in_unknown" in line for line in verified(system))

@@ -27,6 +27,7 @@ from ticketpay.domain.payments import Failure, PaymentDeclined
 from ticketpay.domain.subscriptions import (
     BILLING_DAYS,
     NEVER_SENT,
+    WISH_OVER,
     BillingFact,
     BillingStatus,
     PaidInvoice,
@@ -38,9 +39,6 @@ from ticketpay.domain.subscriptions import (
 __all__ = ["StripeBilling", "plan_details"]
 
 _Json = Mapping[str, Any]
-
-_OVER: Final = timedelta(hours=25)
-"""From then on no request under a wish's keys can take effect any more."""
 
 _STATUSES: Final = {
     "incomplete": BillingStatus.INCOMPLETE,
@@ -271,7 +269,7 @@ class StripeBilling:
 
     def _await_the_last(self, held: Subscription, wish: PlanWish) -> None:
         """Raise ``OutcomeUnknown`` while the last request under a key may be on its way."""
-        if self._now() - wish.asked_at < _OVER:
+        if self._now() - wish.asked_at < WISH_OVER:
             raise OutcomeUnknown(f"a request about subscription {held.id} may be on its way")
 
     def _is_old(self, wish: PlanWish) -> bool:

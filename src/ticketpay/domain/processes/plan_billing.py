@@ -18,7 +18,9 @@ from ticketpay.domain.ledger import plan_posting
 from ticketpay.domain.messaging import AggregateType, Message, TimerClaim, TimerKind
 from ticketpay.domain.payments import Failure, PaymentDeclined
 from ticketpay.domain.subscriptions import (
+    NEVER_SENT,
     SUBSCRIPTION_MACHINE,
+    WISH_OVER,
     BillingFact,
     BillingStatus,
     Plan,
@@ -209,9 +211,9 @@ class PlanCourier:
 
     def ask(self, tenant: TenantId, held: Subscription) -> Heard:
         """What the provider says, outside of any transaction; raises what the provider raises."""
-        if self.billing is None:
-            raise Unavailable("PLAN_BILLING is off: nothing here bills plans")
         wish = held.pending_wish
+        if self.billing is None:
+            return self._unasked(held)
         try:
             if wish is None:
                 return self.billing.retrieve(tenant, held)
@@ -223,6 +225,13 @@ class PlanCourier:
             return send(tenant, held, plan)
         except PaymentDeclined as refused:
             return refused.failure
+
+    def _unasked(self, held: Subscription) -> Heard:
+        """Where billing is off, an old wish about nothing that the provider knows was never sent."""
+        wish = held.pending_wish
+        if wish is None or held.provider_id or self.clock.now() - wish.asked_at < WISH_OVER:
+            raise Unavailable("PLAN_BILLING is off: nothing here bills plans")
+        return NEVER_SENT
 
     def __call__(self, claim: TimerClaim) -> None:
         """The worker's step for the subscription of one venue; raises what the provider raises."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ticketpay.domain.subscriptions.billing import (
     NEVER_SENT,
+    WISH_OVER,
     BillingFact,
     BillingStatus,
     PaidInvoice,
@@ -57,6 +58,7 @@ __all__ = [
     "NEVER_SENT",
     "PLANS",
     "SUBSCRIPTION_MACHINE",
+    "WISH_OVER",
     "BillingFact",
     "BillingStatus",
     "Month",

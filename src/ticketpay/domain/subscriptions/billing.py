@@ -7,7 +7,7 @@ without a comparison of clocks; whatever else was heard is only a reason to ask 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -20,6 +20,7 @@ from ticketpay.domain.subscriptions.states import SubscriptionEvent, Subscriptio
 
 __all__ = [
     "NEVER_SENT",
+    "WISH_OVER",
     "BillingFact",
     "BillingStatus",
     "PaidInvoice",
@@ -65,6 +66,9 @@ class BillingFact:
     invoices: tuple[PaidInvoice, ...] = ()
     client_secret: str = attrs.field(default="", repr=False)
 
+
+WISH_OVER: Final = timedelta(hours=25)
+"""So long after a wish no request under its keys can take effect any more."""
 
 NEVER_SENT: Final = Failure("never_sent", message="The provider never heard of it")
 """Why a wish came to nothing whose request can take effect no more."""
