@@ -98,8 +98,8 @@ class Auditor:
             (self._tables.events,),
             (self._tables.payments,),
             (self._tables.orders,),
-            # Both only under the lock of their payment (decision 9).
-            (self._tables.disputes, self._tables.refunds),
+            # Disputes are locked only under their payment, at any time.
+            (self._tables.refunds,),
             (self._tables.guards,),
             (self._tables.payouts,),
             (self._tables.holds,),

@@ -70,13 +70,17 @@ class VenueAccounts(Protocol):
     ) -> Later[tuple[tuple[VenueId, Currency], ...]]:
         """Whose money is to be released, by venue and currency, from behind ``after``.
 
-        Those with money that is due, and those with more in reserve than was put there since
-        ``reserved_before``.
+        Those with money that is due, and those whose ``reserved_at`` is before ``reserved_before``.
         """
         ...
 
-    def reserved_since(self, venue_id: VenueId, currency: Currency, since: datetime) -> Later[int]:
-        """The cents that were put into a venue's reserve since then, whatever was taken out of it."""
+    def reserved_since(
+        self, venue_id: VenueId, currency: Currency, since: datetime
+    ) -> Later[tuple[int, datetime | None]]:
+        """The cents that were put into a venue's reserve since then, and when the first of them was.
+
+        Whatever was taken out of it.
+        """
         ...
 
     def history(self, venue_id: VenueId, since: datetime, now: datetime) -> Later[VenueHistory]:

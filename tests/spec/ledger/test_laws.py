@@ -177,10 +177,11 @@ def test_business_keys_are_unique() -> None:
     books = _sale_refund(1, 0, 0)
     steps = [books.begun(NOW), books.settled(NOW), books.failed(NOW), books.returned(NOW)]
     one, other = (Entry(_account(party=name), 1) for name in ("a", "b"))
-    anew = books.divided([one], [other], NOW)
-    assert anew is not None
-    assert books.divided([one, other], [other, one], NOW) is None
-    steps.append(anew)
+    assert books.divided("begun", [one, other], [other, one], NOW) is None
+    for what in ("begun", "completed", "failed"):
+        anew = books.divided(what, [one], [other], NOW)
+        assert anew is not None
+        steps.append(anew)
 
     assert keys == [f"{fact}:{PAYMENT}" for fact in ("capture", "late_success")]
     assert [s.key for s in steps] == [f"{fact}:{PAYMENT}:{REFUND}" for fact in REFUND_FACTS]

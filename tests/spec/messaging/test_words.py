@@ -22,6 +22,7 @@ from ticketpay.domain.messaging import (
     InboxClaim,
     InboxStatus,
     KeyScope,
+    ListedEvent,
     Message,
     Outcome,
     RequestInProgress,
@@ -37,6 +38,7 @@ from ticketpay.domain.messaging import (
 )
 from ticketpay.domain.messaging.backoff import BACKOFF_MS_MAX
 from ticketpay.domain.messaging.inbox import ATTEMPTS_MAX
+from ticketpay.domain.messaging.outbox import ListedStream
 
 
 @pytest.mark.spec("S40", "S28", "S11")
@@ -89,7 +91,17 @@ def test_codes(error: type[TicketpayError], code: str) -> None:
 
 @pytest.mark.spec("S40")
 @pytest.mark.parametrize(
-    "value", [Claim, InboxClaim, Message, StoredEvent, StreamClaim, TimerClaim]
+    "value",
+    [
+        Claim,
+        InboxClaim,
+        ListedEvent,
+        ListedStream,
+        Message,
+        StoredEvent,
+        StreamClaim,
+        TimerClaim,
+    ],
 )
 def test_values_are_built_by_name(value: type[attrs.AttrsInstance]) -> None:
     """Of the values of messaging no two fields can be swapped."""

@@ -24,6 +24,7 @@ from ticketpay.domain.money import (
     ExchangeRate,
     Money,
     MoneyError,
+    RatesConflict,
     RateTable,
     UnsupportedCurrency,
     convert,
@@ -188,6 +189,7 @@ def test_an_unknown_code_names_itself(base: str, target: str, unknown: str) -> N
 
     assert str(caught.value) == f"Unsupported currency: {unknown}"
     assert caught.value.error_code == "CURRENCY_UNSUPPORTED"
+    assert RatesConflict().error_code == "EXCHANGE_RATES_CONFLICT"
     assert caught.value.__suppress_context__
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.spec.pricing.offers import EVENT, NOW, USER, VENUE, demand, offer, price
 from tests.spec.shapes import by_name, words
 from ticketpay.domain.kernel.ids import OrderId
-from ticketpay.domain.money import EUR, Money
+from ticketpay.domain.money import DEVELOPMENT_RATES, EUR, USD, Money
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent, OrderState
 from ticketpay.domain.orders.summary import OrderSummary
 
@@ -45,6 +45,10 @@ def test_an_order_has_its_quotes_places_and_times() -> None:
     assert (new.tax_jurisdiction, new.tax_date) == ("TN", quote.tax_date)
     assert (new.tickets_cents, new.fees_cents, new.taxes_cents) == (10_000, 920, 1_025)
     assert (new.currency, new.ticket_count, new.version) == (quote.currency, 2, 1)
+    rate = DEVELOPMENT_RATES.rate(EUR, USD)
+    sold = attrs.evolve(quote, exchange=rate)
+    again = Order.of(sold, order_id=new.id, now=NOW, expires_at=NOW)
+    assert (new.exchange, again.exchange) == (None, rate)
 
 
 @pytest.mark.spec("S31")

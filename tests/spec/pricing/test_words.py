@@ -25,6 +25,7 @@ from ticketpay.domain.pricing import (
     ChargeKind,
     Demand,
     DemandLine,
+    ExchangeRules,
     FeeSchedule,
     PriceChanged,
     Quote,
@@ -69,7 +70,7 @@ def test_codes(error: type[TicketpayError], code: str) -> None:
 
 
 @pytest.mark.spec("S18", "S58")
-@pytest.mark.parametrize("value", [FeeSchedule, FeeBreakdown, Quote, TaxRule])
+@pytest.mark.parametrize("value", [ExchangeRules, FeeSchedule, FeeBreakdown, Quote, TaxRule])
 def test_values_are_built_by_name(value: type[attrs.AttrsInstance]) -> None:
     """Of the figures of a price no two can be swapped."""
     assert by_name(value)

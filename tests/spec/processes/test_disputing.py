@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
@@ -37,9 +38,11 @@ from ticketpay.domain.refunds import (
     RefundState,
     Split,
 )
-from ticketpay.ports.payments import DisputeNotice
+from ticketpay.ports.payments import DisputeNotice, RefundNotice
 
 pytestmark = pytest.mark.spec("S27")
+
+SHARES = (AccountKind.VENUE_PAYABLE, AccountKind.PLATFORM_REVENUE, AccountKind.TAX_PAYABLE)
 
 
 def act(system: Sandboxed, payment: Payment, verb: str = "dispute", **given: object) -> None:
@@ -504,8 +507,8 @@ def test_a_lost_dispute_is_shared_anew(system: Sandboxed, cents: int) -> None:
         assert owed(system, kind) == 0
     assert verified(system) == 0
     whole = posting(system, "dispute_lost").entries
-    anew = posting(system, "dispute_divided")
-    assert anew.key == f"dispute_divided:{payment.id}:{refunds(system)[0].id}"
+    anew = posting(system, "divided_failed")
+    assert anew.key == f"divided_failed:{payment.id}:{refunds(system)[0].id}"
     (dispute,) = disputes(system)
     assert dispute.split == Split(venue_cents=10_000, fees_cents=920, taxes_cents=1_025)
     assert len(anew.entries) <= len(whole)
@@ -531,6 +534,109 @@ def test_the_last_dispute_ends_the_tickets(system: Sandboxed, won_first: bool) -
     assert words.count("voided") == 1
     assert sorted(n for d in disputes(system) for n in d.tickets) == [1, 2]
     assert ask(system, payment).body["code"] == "CHARGED_BACK"
+
+
+@pytest.mark.spec("S24", "S27", "S38")
+def test_a_dashboard_refund_that_is_heard_before_the_win(system: Sandboxed) -> None:
+    """The provider has sent it, whatever we still think of the bank: it is booked, and so is the win."""
+    payment = sell(system)
+    act(system, payment)
+    assert payment.ref is not None
+    assert bank(system.model, payment.ref.object_id, "win") == 200
+    for delivery in system.model.due_deliveries():
+        system.model.delivery_result(delivery.id, 200)
+    assert refund_at_provider(system.model, payment.ref.object_id, 5_000) == 200
+    work(system)
+    (refund,) = refunds(system)
+    assert (refund.amount.cents, refund.state) == (5_000, RefundState.COMPLETED)
+    assert disputes(system)[0].state is DisputeState.OPEN
+    for _ in range(2):
+        work(system, DISPUTE_LOOK_SECONDS)
+    assert disputes(system)[0].state is DisputeState.WON
+    assert verified(system) == payment.amount.cents - 5_000
+    assert len(system.uow.store.platform.timers) == 0
+
+
+@pytest.mark.spec("S24", "S27", "S35")
+@pytest.mark.parametrize("fate", ["stands", "fails"])
+def test_the_shares_are_the_same_in_any_order(fate: str) -> None:
+    """A dashboard refund, its failure, a lost dispute and one that is won, in every order that can be."""
+    ends = set()
+    for order in itertools.permutations(range(4)):
+        system = Sandboxed(seed=1)
+        payment = sell(system)
+        currency = payment.amount.currency
+        part = notice(payment, provider_dispute_id="dp_2", amount=Money(4_000, currency))
+        lost = notice(payment, amount=Money(6_000, currency))
+        back = RefundNotice(
+            ref=lost.ref,
+            provider_refund_id="re_1",
+            refund_id="",
+            state=RefundState.COMPLETED,
+            amount=Money(3_000, currency),
+        )
+        over = attrs.evolve(back, state=RefundState.FAILED if fate == "fails" else back.state)
+        heard: list[Any] = [back, attrs.evolve(lost, state=DisputeState.LOST)]
+        heard += [attrs.evolve(part, state=DisputeState.WON), over]
+        if order.index(3) < order.index(0):
+            continue
+        for place in order:
+            tell(system, payment, heard[place])
+        ends.add(tuple(owed(system, kind) for kind in SHARES))
+    assert len(ends) == 1
+
+
+def tell(system: Sandboxed, payment: Payment, heard: Any) -> None:
+    """An event about a refund or a dispute."""
+    if isinstance(heard, DisputeNotice):
+        hear(system, payment, heard)
+        return
+    desk, now = system.app.process_inbox.desk.refunds, system.clock.now()
+
+    def run(tx: Any) -> None:
+        case = open_order(tx, open_case(tx, payment.id))
+        desk.hear(tx, case.payment, case.order, heard, now)
+
+    system.uow.run(system.scenery.tenant, run)
+
+
+@pytest.mark.spec("S27", "S30")
+def test_late_money_that_a_bank_gives_back_goes_to_its_buyer(system: Sandboxed) -> None:
+    """Its refund was refused while the bank held it: when the dispute is won it is sent again."""
+    payment = sell(system)
+    work(system)
+    tables = system.uow.store.of(system.scenery.tenant)
+
+    def late(tx: Any) -> None:
+        tables.payments.put(payment.id, attrs.evolve(payment, state=PaymentState.CANCELLED))
+
+    system.uow.run(system.scenery.tenant, late)
+    opened = notice(payment)
+    hear(system, payment, opened)
+    assert refunds(system) == []
+    hear(system, payment, attrs.evolve(opened, state=DisputeState.WON))
+    (refund,) = refunds(system)
+    assert (refund.amount, refund.reason, refund.split) == (payment.amount, "late_success", None)
+
+
+@pytest.mark.spec("S24", "S27")
+def test_tickets_that_a_won_dispute_has_ended_stay_void(system: Sandboxed) -> None:
+    """Refunded once more, because an earlier refund came back, they are not given back again."""
+    payment = sell(system, sandbox_refund="fails_later")
+    assert payment.ref is not None
+    assert refund_at_provider(system.model, payment.ref.object_id, 3_000) == 200
+    work(system)
+    currency = payment.amount.currency
+    part = notice(payment, provider_dispute_id="dp_2", amount=Money(100, currency))
+    rest = notice(payment, amount=Money(8_845, currency), state=DisputeState.LOST)
+    for heard in (part, rest, attrs.evolve(part, state=DisputeState.WON)):
+        hear(system, payment, heard)
+    assert sorted(n for d in disputes(system) for n in d.tickets) == [1, 2]
+    work(system, 15)
+    assert refunds(system)[0].state is RefundState.FAILED
+    again = ask(system, payment)
+    assert again.outcome is Outcome.COMPLETED
+    assert again.body["tickets"] == []
 
 
 def test_a_settled_inbox(system: Sandboxed) -> None:

@@ -115,7 +115,7 @@ def test_what_a_dispute_takes_beside_others() -> None:
 
 
 def test_whose_shares_are_decided_anew() -> None:
-    """Refunds that stand count, requests do not; without an excess every share stays as it was."""
+    """Refunds that stand count; requests and those that failed do not; only lost disputes are shared."""
     order = sold([5_000], 2)
     fresh, total = refundable_of(paid(order), order, []), order.total.cents
     failed, stays = (
@@ -123,21 +123,47 @@ def test_whose_shares_are_decided_anew() -> None:
         refund(Split(venue_cents=3_000), number=2),
     )
     request = attrs.evolve(refund(Split(venue_cents=9), number=3), needs_approval=True)
-    over = attrs.evolve(refund(Split(venue_cents=9), number=4), state=RefundState.FAILED)
+    over = attrs.evolve(failed, state=RefundState.FAILED)
     rest = total - 3_000
     split = lost_split(paid(order), order, [failed, stays], [], rest)
     assert split.fees_cents > 920, "the platform bears the excess"
     gone = dispute(rest, DisputeState.LOST, split)
     opened = dispute(1, DisputeState.OPEN, number=2)
-    (anew,) = divided_anew(paid(order), order, failed, [stays, request, over], [gone, opened])
+    (anew,) = divided_anew(paid(order), order, [over, stays, request], [gone, opened])
     assert anew.split == Split(venue_cents=7_000, fees_cents=920, taxes_cents=1_025)
-    assert failed.split is not None
-    exact = dispute(total - 5_000, DisputeState.LOST, fresh.sold - failed.split)
-    assert divided_anew(paid(order), order, failed, [over], [exact]) == ()
-    more = dispute(
-        total - 4_999, DisputeState.LOST, fresh.sold - failed.split + Split(fees_cents=1)
+    assert divided_anew(paid(order), order, [over, stays, request], [anew, opened]) == ()
+
+
+@pytest.mark.spec("S24", "S35")
+@given(
+    ORDERS,
+    st.integers(1, 10**6),
+    st.lists(st.integers(1, 10**6), min_size=1, max_size=3),
+    st.booleans(),
+)
+def test_the_shares_do_not_depend_on_what_was_heard_first(
+    order: Order,
+    back: int,
+    amounts: list[int],
+    fails: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """A refund before, between or behind lost disputes, standing or failing: the same shares."""
+    fresh = refundable_of(paid(order), order, [])
+    sent = attrs.evolve(
+        refund(fresh.of_amount(1 + (back - 1) % fresh.sold.cents)), provider_refund_id="re_1"
     )
-    assert divided_anew(paid(order), order, failed, [], [more]) != ()
+    ends = []
+    for place in range(len(amounts) + 1):
+        gone: list[Dispute] = []
+        for number, cents in enumerate(amounts, 1):
+            known = [sent] if number > place else []
+            split = lost_split(paid(order), order, known, gone, cents)
+            gone.append(dispute(cents, DisputeState.LOST, split, number))
+        for last in (sent, attrs.evolve(sent, state=RefundState.FAILED))[: 2 if fails else 1]:
+            anew = {d.id: d for d in divided_anew(paid(order), order, [last], gone)}
+            gone = [anew.get(d.id, d) for d in gone]
+        ends.append([d.split for d in gone])
+    assert ends == [ends[0]] * len(ends)
 
 
 @given(ORDERS, st.lists(st.integers(1, 200_000), min_size=1, max_size=6))
@@ -217,7 +243,7 @@ def test_what_a_failed_refund_had_taken_is_shared_anew(
         split = lost_split(paid(order), order, [sent], gone, cents)
         gone.append(dispute(cents, DisputeState.LOST, split, number))
     failed = attrs.evolve(sent, state=RefundState.FAILED)
-    anew = {d.id: d for d in divided_anew(paid(order), order, failed, [], gone)}
+    anew = {d.id: d for d in divided_anew(paid(order), order, [failed], gone)}
     shares = [anew.get(d.id, d).split or Split() for d in gone]
     assert [share.cents for share in shares] == amounts
     total, sale = sum(shares, Split()), order.total.cents
@@ -226,8 +252,6 @@ def test_what_a_failed_refund_had_taken_is_shared_anew(
     assert 0 <= total.venue_cents <= whole.venue_cents
     assert 0 <= total.taxes_cents <= whole.taxes_cents
     assert 0 <= total.fees_cents <= whole.fees_cents + beyond
-    if sent.amount.cents + sum(amounts) <= sale:
-        assert not anew
 
 
 def test_a_refund_that_cannot_be_made_any_more_takes_nothing() -> None:

@@ -180,8 +180,6 @@ def test_kept_charges_go_back_last() -> None:
     assert split_of_any(payment, order, [], total).cents == total
     begun = refund(first)
     assert split_of_any(payment, order, [begun], 5) == Split(fees_cents=5)
-    taken = dispute(first.cents, DisputeState.LOST, first)
-    assert split_of_any(payment, order, [], 5, disputes=[taken]) == Split(fees_cents=5)
 
 
 @pytest.mark.spec("S35")

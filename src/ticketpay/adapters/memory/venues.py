@@ -99,26 +99,25 @@ class MemoryVenueAccounts:
     ) -> Later[tuple[tuple[VenueId, Currency], ...]]:
         due = self.due(over_before, None, len(self.tables.events) + limit)()
         found = {(one.venue_id, one.currency) for one in due}
-        for balance in MemoryLedger(self.store, self.tables).balances()():
-            account = balance.account
-            if account.kind is AccountKind.VENUE_PAYABLE and account.bucket is Bucket.RESERVED:
-                venue, currency = VenueId(UUID(account.party)), account.currency
-                if -balance.cents > self.reserved_since(venue, currency, reserved_before)():
-                    found.add((venue, currency))
+        for guard in self.tables.guards.values():
+            if guard.reserved_at is not None and guard.reserved_at < reserved_before:
+                found.add((guard.venue_id, guard.currency))
         ordered = sorted(found, key=_place)
         later = [one for one in ordered if after is None or _place(one) > _place(after)]
         return known(tuple(later[:limit]))
 
-    def reserved_since(self, venue_id: VenueId, currency: Currency, since: datetime) -> Later[int]:
+    def reserved_since(
+        self, venue_id: VenueId, currency: Currency, since: datetime
+    ) -> Later[tuple[int, datetime | None]]:
         account = VenueBooks(venue_id=venue_id, currency=currency).account(Bucket.RESERVED)
-        return known(
-            -sum(
-                entry.cents
-                for posting in self.tables.postings.values()
-                for entry in posting.entries
-                if posting.posted_at >= since and entry.account == account and entry.cents < 0
-            )
-        )
+        put = [
+            (-entry.cents, posting.posted_at)
+            for posting in self.tables.postings.values()
+            for entry in posting.entries
+            if posting.posted_at >= since and entry.account == account and entry.cents < 0
+        ]
+        first = min((at for _, at in put), default=None)
+        return known((sum(cents for cents, _ in put), first))
 
     def _is_over(self, event_id: EventId, over_before: datetime) -> bool:
         event, ended = self.tables.events.get(event_id), self.tables.cancellations.get(event_id)

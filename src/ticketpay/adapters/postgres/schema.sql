@@ -711,9 +711,12 @@ CREATE TABLE venue_accounts (
     currency         text NOT NULL,
     provider_account text NOT NULL DEFAULT '',
     postings         bigint NOT NULL DEFAULT 0,
+    reserved_at      timestamptz,
     PRIMARY KEY (tenant_id, venue_id, currency),
     FOREIGN KEY (tenant_id, venue_id) REFERENCES venues
 );
+CREATE INDEX venue_accounts_reserved ON venue_accounts (tenant_id, reserved_at)
+    WHERE reserved_at IS NOT NULL;
 
 CREATE TABLE payouts (
     tenant_id          uuid NOT NULL,

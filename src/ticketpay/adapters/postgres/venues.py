@@ -56,7 +56,11 @@ class PostgresVenueAccounts:
 
     def save(self, account: VenueAccount) -> None:
         values = self._of(account.venue_id, account.currency)
-        changes = {"account": account.provider_account, "postings": account.postings}
+        changes = {
+            "account": account.provider_account,
+            "postings": account.postings,
+            "reserved_at": account.reserved_at,
+        }
         self.session.write(_SQL["save_account"], values | changes)
 
     def _of(self, venue_id: VenueId, currency: Currency) -> dict[str, object]:
@@ -101,14 +105,17 @@ class PostgresVenueAccounts:
 
         return self.session.read(_SQL["waiting"], values, parse)
 
-    def reserved_since(self, venue_id: VenueId, currency: Currency, since: datetime) -> Later[int]:
+    def reserved_since(
+        self, venue_id: VenueId, currency: Currency, since: datetime
+    ) -> Later[tuple[int, datetime | None]]:
         account = VenueBooks(venue_id=venue_id, currency=currency).account(Bucket.RESERVED)
-        values = {
-            "tenant": self.session.tenant_id,
-            "account": account.id,
-            "since": since,
-        }
-        return self.session.read(_SQL["reserved_since"], values, lambda rows: int(rows[0][0]))
+        values = {"tenant": self.session.tenant_id, "account": account.id, "since": since}
+
+        def parse(rows: Sequence[tuple[Any, ...]]) -> tuple[int, datetime | None]:
+            cents, first = rows[0]
+            return int(cents), None if first is None else first.astimezone(UTC)
+
+        return self.session.read(_SQL["reserved_since"], values, parse)
 
     def history(self, venue_id: VenueId, since: datetime, now: datetime) -> Later[VenueHistory]:
         values = {"tenant": self.session.tenant_id, "venue": venue_id, "since": since}
@@ -123,7 +130,11 @@ class PostgresVenueAccounts:
 
 def _account(row: tuple[Any, ...]) -> VenueAccount:
     return VenueAccount(
-        venue_id=row[0], currency=Currency(row[1]), provider_account=row[2], postings=row[3]
+        venue_id=row[0],
+        currency=Currency(row[1]),
+        provider_account=row[2],
+        postings=row[3],
+        reserved_at=None if row[4] is None else row[4].astimezone(UTC),
     )
 
 

@@ -202,9 +202,15 @@ class StripePayouts:
         self._client.v1.transfers.reversals.create(transfer["id"], params, options)
 
     def _known_transfer(self, payout: Payout) -> Mapping[str, Any] | None:
-        asked = {"destination": payout.account, "transfer_group": _group(payout)}
-        mine = (t for t in self._pages(asked) if t["metadata"].get("payout_id") == str(payout.id))
-        return next(mine, None)
+        """By its group; what was sent without one is looked for among all of the account."""
+        there = {"destination": payout.account}
+        for asked in (there | {"transfer_group": _group(payout)}, there):
+            mine = [
+                t for t in self._pages(asked) if t["metadata"].get("payout_id") == str(payout.id)
+            ]
+            if mine:
+                return mine[0]
+        return None
 
     def _known_payout(self, payout: Payout) -> Mapping[str, Any] | None:
         with translated():

@@ -40,7 +40,9 @@ REFUND_FACTS: Final = (
     "refund_settled",
     "refund_failed",
     "refund_returned",
-    "dispute_divided",
+    "divided_begun",
+    "divided_completed",
+    "divided_failed",
 )
 """What may be booked of a refund; each fact once."""
 
@@ -178,17 +180,18 @@ class RefundBooks:
         return self._posting("refund_returned", at, self._there, _negated(self.taken))
 
     def divided(
-        self, before: Iterable[Entry], after: Iterable[Entry], at: datetime
+        self, what: str, before: Iterable[Entry], after: Iterable[Entry], at: datetime
     ) -> Posting | None:
-        """It has failed beside lost disputes, whose debits ``before`` are those ``after`` now.
+        """It has "begun", "completed" or "failed" beside lost disputes, which are shared anew.
 
-        None where all of them together take the same from everybody.
+        Their debits ``before`` are those ``after`` now; None where all of them together take the
+        same from everybody.
         """
         sums: dict[Account, int] = {}
         for entry in (*_negated(before), *after):
             sums[entry.account] = sums.get(entry.account, 0) + entry.cents
         changed = tuple(Entry(account, cents) for account, cents in sums.items() if cents)
-        return self._posting("dispute_divided", at, changed, ()) if changed else None
+        return self._posting(f"divided_{what}", at, changed, ()) if changed else None
 
     @property
     def _clearing(self) -> tuple[Entry, ...]:

@@ -196,13 +196,15 @@ class Payout:
 class VenueAccount:
     """The guard row of a venue in one currency; ``provider_account`` is where its money goes.
 
-    ``postings`` numbers what was posted under the guard.
+    ``postings`` numbers what was posted under the guard; ``reserved_at`` is when the oldest part of its
+    reserve was put there, None without one.
     """
 
     venue_id: VenueId
     currency: Currency
     provider_account: str = ""
     postings: int = 0
+    reserved_at: datetime | None = None
 
 
 @attrs.frozen(kw_only=True)

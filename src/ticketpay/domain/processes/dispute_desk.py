@@ -18,6 +18,7 @@ import attrs
 from ticketpay.domain.kernel.ids import DisputeId
 from ticketpay.domain.ledger import DisputeBooks, suspense_entries
 from ticketpay.domain.messaging import AggregateType, Message, TimerKind
+from ticketpay.domain.money import Money
 from ticketpay.domain.payments import FactMismatch, PaymentState
 from ticketpay.domain.processes.shares import share_entries
 from ticketpay.domain.reconciliation import DISPUTE_LOOK_SECONDS
@@ -31,6 +32,7 @@ from ticketpay.domain.refunds import (
     charged_back_cents,
     lost_split,
     refundable_of,
+    suspended_cents,
 )
 
 if TYPE_CHECKING:
@@ -175,10 +177,22 @@ class DisputeDesk:
             tx.ledger.post(books.withdrawn(moved.ref.account, now))
         elif step.after is DisputeState.WON:
             tx.ledger.post(books.won(payment.provider_account, now))
+            self._free(tx, hearing, moved, now)
         elif step.after is DisputeState.LOST:
             tx.ledger.post(books.lost(_taken(moved, hearing.case), now))
         self._tell(tx, hearing, moved, now)
         return moved
+
+    def _free(self, tx: Tx, hearing: _Hearing, won: Dispute, now: datetime) -> None:
+        """The bank's hold is over: late money goes back to its buyer, and what was refused is heard."""
+        case = hearing.case
+        tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, case.payment.id, now)
+        if hearing.is_sale:
+            return
+        left = suspended_cents(case.payment, hearing.refunds, [*hearing.others, won])
+        if left:
+            amount = Money(left, case.payment.amount.currency)
+            self.refunds.send_back(tx, case.payment, case.order, amount, now)
 
     def _tell(self, tx: Tx, hearing: _Hearing, moved: Dispute, now: datetime) -> None:
         """What others must know: the journal, the ticket service, those who asked for refunds."""

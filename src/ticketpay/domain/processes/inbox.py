@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["ProcessInbox", "ReceiveWebhook"]
 
 LEASE_SECONDS: Final = 60
+UNKNOWN_SECONDS: Final = 60
+"""So long an event waits whose payment nobody knows: the janitor may be about to hear of it."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -106,6 +108,8 @@ class ProcessInbox:
                 return
             tenant, payment = _address(claim)
             self.uow.run(tenant, lambda tx: self._apply(tx, claim, payment))
+        except NotFound as error:
+            self._failed(claim, f"NotFound: {error}", UNKNOWN_SECONDS)
         except (TicketpayError, ValueError) as error:
             self._failed(claim, f"{type(error).__name__}: {error}")
 
@@ -150,11 +154,11 @@ class ProcessInbox:
 
         self.uow.run(tenant, note)
 
-    def _failed(self, claim: InboxClaim, error: str) -> None:
+    def _failed(self, claim: InboxClaim, error: str, wait_at_least: int = 0) -> None:
         if claim.attempts >= ATTEMPTS_MAX:
             self._give_up(claim, error)
             return
-        wait = backoff_seconds(claim.attempts - 1, self.random.ppm())
+        wait = max(backoff_seconds(claim.attempts - 1, self.random.ppm()), wait_at_least)
         due_at = self.clock.now() + timedelta(seconds=wait)
         self.uow.platform(lambda tx: tx.inbox.retry(claim, error, due_at), claim.event.home)
 

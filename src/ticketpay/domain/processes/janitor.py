@@ -138,14 +138,17 @@ class Janitor:
         self.uow.run(tenant, lambda tx: self._settle(tx, claim, fact, asked_at))
 
     def _look_at_disputes(self, claim: TimerClaim) -> None:
-        """The end of a dispute may be told and never heard: until then the bank is asked every day."""
+        """The end of a dispute may be told and never heard: until then the bank is asked every day.
+
+        Once more when it has ended: what was refunded there since may have been refused here before.
+        """
         tenant, payment_id = claim.tenant_id, PaymentId(claim.subject_id)
 
         def is_undecided(tx: Tx) -> bool:
             found = tx.disputes.of_payment(payment_id)()
             return any(not DISPUTE_MACHINE.is_final(dispute.state) for dispute in found)
 
-        if self.uow.run(tenant, is_undecided):
+        if self.uow.run(tenant, lambda tx: tx.disputes.of_payment(payment_id)()):
             self._sync(tenant, payment_id)
 
         def settle(tx: Tx) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 import attrs
 
 from ticketpay.domain.kernel.errors import Conflict, NotFound
-from ticketpay.domain.kernel.ids import PaymentId, RefundId
+from ticketpay.domain.kernel.ids import PaymentId
 from ticketpay.domain.ledger import capture_posting, suspense_posting
 from ticketpay.domain.messaging import AggregateType, Claim, Message, TimerKind
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent, OrderState
@@ -30,7 +30,6 @@ from ticketpay.domain.payments.policy import Ruling
 from ticketpay.domain.processes.dispute_desk import DisputeDesk
 from ticketpay.domain.processes.refund_desk import RefundDesk
 from ticketpay.domain.reconciliation import ASK_AGAIN_SECONDS, HOLD_SECONDS, ends_at, next_look_at
-from ticketpay.domain.refunds import REFUND_MACHINE, Refund, RefundReason
 
 if TYPE_CHECKING:
     from ticketpay.ports.system import Alerts, Ids
@@ -301,15 +300,6 @@ class FactDesk:
         step = PAYMENT_MACHINE.step(case.payment.state, PaymentEvent.LATE_SUCCESS)
         payment = attrs.evolve(case.payment, received_cents=fact.received.cents)
         payment = tx.payments.save(payment, step, now)
-        refund = Refund(
-            id=RefundId(self.ids.new()),
-            payment_id=payment.id,
-            ref=fact.ref,
-            amount=fact.received,
-            reason=RefundReason.LATE_SUCCESS,
-            state=REFUND_MACHINE.initial,
-            created_at=now,
-        )
         tx.ledger.post(
             suspense_posting(
                 payment_id=payment.id,
@@ -318,7 +308,7 @@ class FactDesk:
                 posted_at=now,
             )
         )
-        self.refunds.begin(tx, refund, payment, case.order, now)
+        self.refunds.send_back(tx, payment, case.order, fact.received, now)
         self.alerts.raise_alert(
             "late_success", "money for a cancelled payment is refunded", payment_id=str(payment.id)
         )

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ticketpay.domain.catalog import Offer
     from ticketpay.domain.kernel.fsm import Step
     from ticketpay.domain.ledger.model import Entry
+    from ticketpay.domain.money import Money
     from ticketpay.domain.payments import Payment
     from ticketpay.ports.later import Later
     from ticketpay.ports.payments import RefundNotice
@@ -74,10 +75,27 @@ class RefundDesk:
         if not refund.needs_approval:
             self.take(tx, refund, payment, order, now)
 
+    def send_back(
+        self, tx: Tx, payment: Payment, order: Order, amount: Money, now: datetime
+    ) -> None:
+        """Refund money that came for a sale that is over, and lies in suspense (S30)."""
+        assert payment.ref is not None, "money that came has its intent"
+        refund = Refund(
+            id=RefundId(self.ids.new()),
+            payment_id=payment.id,
+            ref=payment.ref,
+            amount=amount,
+            reason=RefundReason.LATE_SUCCESS,
+            state=REFUND_MACHINE.initial,
+            created_at=now,
+        )
+        self.begin(tx, refund, payment, order, now)
+
     def take(self, tx: Tx, refund: Refund, payment: Payment, order: Order, now: datetime) -> None:
         """Take the money, void the tickets, and have the refund sent."""
         assert not refund.needs_approval, "nothing is taken before it is agreed"
         tx.ledger.post(_books(refund, payment, order).begun(now))
+        self._divide(tx, refund, payment, order, "begun", now)
         if refund.tickets:
             self._void(tx, refund, order, now)
         tx.timers.set(tx.tenant_id, TimerKind.REFUND, refund.id, now)
@@ -120,6 +138,8 @@ class RefundDesk:
             tx.ledger.post(_books(moved, payment, order).settled(now))
         elif step.after is RefundState.FAILED:
             self._give_back(tx, moved, payment, order, before, now)
+        if step.after is not RefundState.PROCESSING:
+            self._divide(tx, moved, payment, order, str(step.after), now)
         if moved.split is not None:
             self._sync_order(tx, payment, order, moved, now)
         if step.after is not RefundState.PROCESSING:
@@ -171,7 +191,9 @@ class RefundDesk:
         known, disputes = found(), disputed()
         begun = [r for r in known if not r.needs_approval]
         cents = notice.amount.cents
-        if cents > _left(payment, order, begun, disputes, everything=True):
+        # What a bank has taken, too, is the platform's loss: the provider has sent it all the same.
+        taken = disputes if is_suspended(payment) else ()
+        if cents > _left(payment, order, begun, taken, everything=True):
             raise FactMismatch(f"{notice.provider_refund_id} is more than what is left")
         room = max(0, _left(payment, order, begun, disputes) - cents)
         stay, displaced = staying(known, room)
@@ -180,7 +202,7 @@ class RefundDesk:
         given_up = [request for request in locked if request is not None]
         split = None
         if not is_suspended(payment):
-            split = split_of_any(payment, order, [*begun, *stay], cents, disputes=disputes)
+            split = split_of_any(payment, order, [*begun, *stay], cents)
         made = self._made_there(payment, notice, split, now)
         refund = voiding_the_rest(made, payment, order, begun, disputes=disputes)
         self.begin(tx, refund, payment, order, now)
@@ -257,8 +279,10 @@ class RefundDesk:
         What a refund has voided that failed afterwards is void already.
         """
         others, offer = tx.refunds.of_payment(refund.payment_id), tx.catalog.offer(order.event_id)
+        disputes = tx.disputes.of_payment(refund.payment_id)
         earlier = [r for r in others() if r.id != refund.id and not r.needs_approval]
         gone = {number for other in earlier for number in other.tickets}
+        gone |= {number for dispute in disputes() for number in dispute.tickets}
         numbers = sorted(set(refund.tickets) - gone)
         if numbers:
             why, cause = refund.reason, refund.id
@@ -344,20 +368,26 @@ class RefundDesk:
         before: RefundState,
         now: datetime,
     ) -> None:
-        """Its money is again theirs whom it was taken from, and so is what a bank took beside it."""
+        """Its money is again theirs whom it was taken from."""
         books = _books(failed, payment, order)
         back = books.returned if before is RefundState.COMPLETED else books.failed
         tx.ledger.post(back(now))
         self._tell_failure(failed, before)
-        if failed.split is None:
+
+    def _divide(
+        self, tx: Tx, moved: Refund, payment: Payment, order: Order, what: str, now: datetime
+    ) -> None:
+        """Lost disputes take what refunds leave: a refund has begun, was sent after all, or failed."""
+        known = tx.disputes.of_payment(payment.id)()
+        if moved.split is None or not any(d.state is DisputeState.LOST for d in known):
             return
-        refunds, disputes = tx.refunds.of_payment(payment.id), tx.disputes.of_payment(payment.id)
-        others, known = [r for r in refunds() if r.id != failed.id], disputes()
-        anew = divided_anew(payment, order, failed, others, known)
-        before_it = [dispute for dispute in known if dispute.id in {new.id for new in anew}]
-        moved = books.divided(_debits(order, before_it), _debits(order, anew), now)
-        if moved is not None:
-            tx.ledger.post(moved)
+        others = [r for r in tx.refunds.of_payment(payment.id)() if r.id != moved.id]
+        anew = divided_anew(payment, order, [*others, moved], known)
+        before = [dispute for dispute in known if dispute.id in {new.id for new in anew}]
+        books = _books(moved, payment, order)
+        shared = books.divided(what, _debits(order, before), _debits(order, anew), now)
+        if shared is not None:
+            tx.ledger.post(shared)
         for dispute in anew:
             step = DISPUTE_MACHINE.step(dispute.state, DisputeEvent.DIVIDE)
             tx.disputes.move(dispute, step, now)

@@ -62,11 +62,11 @@ class RefundSync:
             raise Conflict(f"payment {payment_id} has no charge")
         refunds = self.gateway.refunds_of(payment.ref)
         disputes = self.gateway.disputes_of(payment.ref)
-        # One transaction each: after the stock of one no other may be locked.
-        heard = Heard(
-            refunds=_known(self._hear_refund(tenant, payment_id, one) for one in refunds),
-            disputes=_known(self._hear_dispute(tenant, payment_id, one) for one in disputes),
-        )
+        # One transaction each: after the stock of one no other may be locked. What a bank has given
+        # back is refundable again, so it is heard of first.
+        decided = _known(self._hear_dispute(tenant, payment_id, one) for one in disputes)
+        sent = _known(self._hear_refund(tenant, payment_id, one) for one in refunds)
+        heard = Heard(refunds=sent, disputes=decided)
         if entry is not None:
             counts = {"refunds": len(heard.refunds), "disputes": len(heard.disputes)}
             told = attrs.evolve(entry, at=self.clock.now(), details=counts)

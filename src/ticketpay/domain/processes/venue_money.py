@@ -78,6 +78,8 @@ __all__ = [
 ]
 
 RELEASED_AT_ONCE: Final = 200
+UNAVAILABLE_MAX: Final = 3
+"""So many venues in a row that cannot be released: then it is the database, and not a venue."""
 LISTED: Final = 100
 PREVIEWED: Final = 100_000
 LOOK_SECONDS: Final = 600
@@ -115,9 +117,14 @@ class ReleaseVenueMoney:
 
         Every venue has its turn, whoever before it could not be released.
         """
-        count, after = 0, None
+        count, after, unavailable = 0, None, 0
         while page := self._page(tenant, after):
-            count += sum(self._one(tenant, venue, currency) for venue, currency in page)
+            for venue, currency in page:
+                found = self._one(tenant, venue, currency)
+                unavailable = unavailable + 1 if found is None else 0
+                if unavailable == UNAVAILABLE_MAX:
+                    raise Unavailable("no venue's money can be released")
+                count += found or 0
             after = page[-1]
         return count
 
@@ -134,33 +141,34 @@ class ReleaseVenueMoney:
     def _recent(self) -> datetime:
         return self.clock.now() - timedelta(days=self.reserves.reserve_days)
 
-    def _one(self, tenant: TenantId, venue_id: VenueId, currency: Currency) -> int:
+    def _one(self, tenant: TenantId, venue_id: VenueId, currency: Currency) -> int | None:
+        """How many balances of a venue; None when the database could not do it now."""
+
         def run(tx: Tx) -> int:
             account, count = self.release(tx, venue_id, currency)
             return count + self._give_back(tx, account)
 
         try:
             return self.uow.run(tenant, run)
-        except (Unavailable, OutcomeUnknown):
-            raise
         except Exception as error:  # noqa: BLE001 - one venue's trouble must not keep the others' money
             self.alerts.raise_alert("release_fails", type(error).__name__, venue_id=str(venue_id))
-            return 0
+            return None if isinstance(error, (Unavailable, OutcomeUnknown)) else 0
 
     def _give_back(self, tx: Tx, account: VenueAccount) -> int:
         """Of the reserve, what has been there long enough is available again."""
-        held = _balances(tx, account)
-        recent = tx.venue_accounts.reserved_since(
-            account.venue_id, account.currency, self._recent()
-        )
-        surplus = reserve_surplus(held.reserved_cents, recent())
-        if not surplus:
+        if account.reserved_at is None or account.reserved_at >= self._recent():
             return 0
-        books = VenueBooks(venue_id=account.venue_id, currency=account.currency)
-        account = attrs.evolve(account, postings=account.postings + 1)
-        tx.ledger.post(books.given_back(surplus, account.postings, self.clock.now()))
+        held = _balances(tx, account)
+        put = tx.venue_accounts.reserved_since(account.venue_id, account.currency, self._recent())
+        recent_cents, oldest = put()
+        surplus = reserve_surplus(held.reserved_cents, recent_cents)
+        account = attrs.evolve(account, reserved_at=oldest)
+        if surplus:
+            account = attrs.evolve(account, postings=account.postings + 1)
+            books = VenueBooks(venue_id=account.venue_id, currency=account.currency)
+            tx.ledger.post(books.given_back(surplus, account.postings, self.clock.now()))
         tx.venue_accounts.save(account)
-        return 1
+        return 1 if surplus else 0
 
     def release(self, tx: Tx, venue_id: VenueId, currency: Currency) -> tuple[VenueAccount, int]:
         """Release all that is due of one venue; its guard is locked from now on."""
@@ -289,7 +297,7 @@ class AskPayout:
         # Released money is the venue's whatever becomes of the wish.
         account, limit = self._limit(tx, order.wish)
         payout = self._checked(tx, order, account, limit, now)
-        return lambda: self._begin(tx, order, payout, limit, now)
+        return lambda: self._begin(tx, order, payout, account, limit, now)
 
     def _limit(self, tx: Tx, wish: PayoutWish) -> tuple[VenueAccount, Payable]:
         account, _ = self.release.release(tx, wish.venue_id, wish.amount.currency)
@@ -316,12 +324,20 @@ class AskPayout:
         )
 
     def _begin(
-        self, tx: Tx, order: PayoutOrder, payout: Payout, limit: Payable, now: datetime
+        self,
+        tx: Tx,
+        order: PayoutOrder,
+        payout: Payout,
+        account: VenueAccount,
+        limit: Payable,
+        now: datetime,
     ) -> Answer:
         tx.payouts.add(payout)
         if limit.additional_cents:
             books = VenueBooks(venue_id=payout.venue_id, currency=payout.amount.currency)
             tx.ledger.post(books.reserved(limit.additional_cents, payout.id, now))
+            if account.reserved_at is None:
+                tx.venue_accounts.save(attrs.evolve(account, reserved_at=now))
         tx.ledger.post(_books(payout).requested(now))
         tx.outbox.emit([_message(self.ids, payout, "payout.requested", now)])
         tx.timers.set(tx.tenant_id, TimerKind.PAYOUT, payout.id, now)

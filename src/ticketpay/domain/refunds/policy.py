@@ -199,8 +199,8 @@ def refundable_of(
     if payment.state is not PaymentState.COMPLETED:
         raise NothingCaptured(f"payment {payment.id} is {payment.state}")
     counted = [refund for refund in refunds if refund.counts]
-    taken = [dispute for dispute in disputes if dispute.counts]
-    gone: list[Refund | Dispute] = [*counted, *taken]
+    known = list(disputes)
+    taken = [dispute for dispute in known if dispute.counts]
     charges = [attrs.evolve(c, refundable=c.refundable or everything) for c in order.charges]
     tickets = [
         attrs.evolve(
@@ -215,33 +215,30 @@ def refundable_of(
     return Refundable(
         sold=sold,
         kept_cents=payment.received_cents - sold.cents,
-        refunded=sum((each.split for each in gone if each.split), Split()),
-        charged_back_cents=charged_back_cents + _held_cents(taken),
+        refunded=sum((refund.split for refund in counted if refund.split), Split()),
+        charged_back_cents=charged_back_cents + sum(d.amount.cents for d in taken),
         tickets=tuple(tickets),
-        voided=frozenset(number for each in gone for number in each.tickets),
+        # What a won dispute has ended, because others had lost everything, stays void.
+        voided=frozenset(
+            [n for refund in counted for n in refund.tickets]
+            + [n for dispute in known for n in dispute.tickets]
+        ),
         disputed=bool(taken) or charged_back_cents > 0,
     )
 
 
-def split_of_any(
-    payment: Payment,
-    order: Order,
-    refunds: Iterable[Refund],
-    cents: int,
-    *,
-    disputes: Iterable[Dispute] = (),
-) -> Split:
+def split_of_any(payment: Payment, order: Order, refunds: Iterable[Refund], cents: int) -> Split:
     """Whose the ``cents`` of a refund are that nobody here was asked about.
 
     Charges that were sold as not refundable give only what is beyond the refundable. Raises as
     ``refundable_of`` and ``Refundable.of_amount``.
     """
-    known, taken = tuple(refunds), tuple(disputes)
-    usual = refundable_of(payment, order, known, disputes=taken)
+    known = tuple(refunds)
+    usual = refundable_of(payment, order, known)
     first = usual.of_amount(min(cents, usual.headroom_cents)) if usual.headroom_cents else Split()
     if first.cents == cents:
         return first
-    all_of_it = refundable_of(payment, order, known, disputes=taken, everything=True)
+    all_of_it = refundable_of(payment, order, known, everything=True)
     rest = attrs.evolve(all_of_it, refunded=all_of_it.refunded + first)
     return first + rest.of_amount(cents - first.cents)
 
@@ -283,11 +280,13 @@ def voiding_the_rest(
         return refund
     begun = [one for one in others if one.id != refund.id and not one.needs_approval]
     # An open dispute may be won: then there is something left.
-    lost = [dispute for dispute in disputes if dispute.state is DisputeState.LOST]
+    known = tuple(disputes)
+    lost = [dispute for dispute in known if dispute.state is DisputeState.LOST]
     left = refundable_of(payment, order, [*begun, refund], disputes=lost)
     if left.headroom_cents:
         return refund
-    rest = (t.number for t in left.tickets if t.number not in left.voided)
+    gone = left.voided.union(number for dispute in known for number in dispute.tickets)
+    rest = (t.number for t in left.tickets if t.number not in gone)
     return attrs.evolve(refund, tickets=tuple(sorted({*refund.tickets, *rest})))
 
 
@@ -307,11 +306,6 @@ def suspended_cents(
     return max(0, payment.received_cents - back - charged_back_cents(disputes))
 
 
-def _held_cents(taken: Iterable[Dispute]) -> int:
-    """What open disputes hold: nobody knows yet whose money it will have been."""
-    return sum(each.amount.cents for each in taken if each.state is DisputeState.OPEN)
-
-
 def lost_split(
     payment: Payment,
     order: Order,
@@ -326,38 +320,34 @@ def lost_split(
     there first, does not count. Raises ``NothingCaptured`` unless the payment is completed.
     """
     begun = [refund for refund in refunds if not refund.needs_approval]
-    lost = [dispute for dispute in others if dispute.state is DisputeState.LOST]
-    left = refundable_of(payment, order, begun, disputes=lost, everything=True)
+    shares = [d.split for d in others if d.state is DisputeState.LOST and d.split]
+    left = _beside(refundable_of(payment, order, begun, everything=True), shares)
     if left.headroom_cents < cents:
         sent = [r for r in begun if r.provider_refund_id or r.state is not RefundState.PENDING]
-        left = refundable_of(payment, order, sent, disputes=lost, everything=True)
+        left = _beside(refundable_of(payment, order, sent, everything=True), shares)
     shared = min(cents, left.headroom_cents)
     split = left.of_amount(shared) if shared else Split()
     return split + Split(fees_cents=cents - shared)
 
 
-def divided_anew(
-    payment: Payment,
-    order: Order,
-    failed: Refund,
-    others: Iterable[Refund],
-    disputes: Iterable[Dispute],
-) -> tuple[Dispute, ...]:
-    """The lost disputes whose shares are others now that ``failed`` takes nothing any more (S27).
+def _beside(left: Refundable, shares: Iterable[Split]) -> Refundable:
+    """What is left when lost disputes have taken ``shares``, too."""
+    return attrs.evolve(left, refunded=sum(shares, left.refunded))
 
-    A bank may take what a refund was already taking; then the lost dispute's excess is the
-    platform's, until that refund fails: those bear it then whose money it was. ``others`` are all
-    refunds of ``payment`` but the failed one. Without such an excess nothing is shared anew.
+
+def divided_anew(
+    payment: Payment, order: Order, refunds: Iterable[Refund], disputes: Iterable[Dispute]
+) -> tuple[Dispute, ...]:
+    """The lost disputes whose shares are others now, of all refunds and disputes of ``payment``.
+
+    Refunds are shared as if no bank had taken anything, and lost disputes take what those leave, so
+    that the end does not depend on what was heard of first (S27, S35).
     """
     lost = [each for each in disputes if each.state is DisputeState.LOST and each.split]
-    begun = [refund for refund in others if refund.counts and not refund.needs_approval]
-    gone = failed.amount.cents + sum(r.amount.cents for r in begun)
-    gone += sum(d.amount.cents for d in lost)
-    if gone <= payment.received_cents:
-        return ()
+    known = tuple(refunds)
     anew: list[Dispute] = []
     for dispute in lost:
-        split = lost_split(payment, order, begun, anew, dispute.amount.cents)
+        split = lost_split(payment, order, known, anew, dispute.amount.cents)
         anew.append(attrs.evolve(dispute, split=split))
     return tuple(new for new, old in zip(anew, lost, strict=True) if new.split != old.split)
 

@@ -37,7 +37,7 @@ _BATCH: Final = 100
 _INBOX_BATCH: Final = 20
 JANITORS: Final = 4
 """Loops that ask the provider: its answers are waited for side by side."""
-JANITOR_BATCH: Final = 5
+JANITOR_BATCH: Final = 2
 """So few that a lease outlasts their calls, though every one of them were answered at its deadline."""
 _POSTINGS: Final = 1_000
 _ENTRIES: Final = 500

@@ -4,18 +4,19 @@ VALUES (%(tenant)s, %(venue)s, %(currency)s)
 ON CONFLICT DO NOTHING
 
 -- name: account
-SELECT venue_id, currency, provider_account, postings
+SELECT venue_id, currency, provider_account, postings, reserved_at
 FROM venue_accounts
 WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND currency = %(currency)s
 
 -- name: lock_account
-SELECT venue_id, currency, provider_account, postings
+SELECT venue_id, currency, provider_account, postings, reserved_at
 FROM venue_accounts
 WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND currency = %(currency)s
 FOR UPDATE
 
 -- name: save_account
-UPDATE venue_accounts SET provider_account = %(account)s, postings = %(postings)s
+UPDATE venue_accounts
+SET provider_account = %(account)s, postings = %(postings)s, reserved_at = %(reserved_at)s
 WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND currency = %(currency)s
 
 -- name: due
@@ -43,15 +44,8 @@ WITH due AS (
         WHERE c.tenant_id = %(tenant)s AND c.event_id = e.id AND c.finished_at IS NULL
       )))
     UNION
-    SELECT b.party, b.currency
-    FROM ledger_balances b
-    WHERE b.tenant_id = %(tenant)s AND b.kind = 'venue_payable' AND b.bucket = 'reserved' AND b.cents < 0
-      AND -b.cents > (
-        SELECT coalesce(sum(-n.cents), 0) FROM ledger_entries n
-        JOIN ledger_postings p ON p.tenant_id = %(tenant)s AND p.key = n.posting_key
-        WHERE n.tenant_id = %(tenant)s AND n.account_id = b.account_id AND n.cents < 0
-          AND p.posted_at >= %(reserved_before)s
-      )
+    SELECT venue_id::text, currency FROM venue_accounts
+    WHERE tenant_id = %(tenant)s AND reserved_at < %(reserved_before)s
 )
 SELECT party, currency FROM due
 WHERE (party, currency) > (%(venue)s::text, %(currency)s::text)
@@ -59,7 +53,7 @@ ORDER BY party, currency
 LIMIT %(limit)s
 
 -- name: reserved_since
-SELECT coalesce(sum(-n.cents), 0)::bigint FROM ledger_entries n
+SELECT coalesce(sum(-n.cents), 0)::bigint, min(p.posted_at) FROM ledger_entries n
 JOIN ledger_postings p ON p.tenant_id = %(tenant)s AND p.key = n.posting_key
 WHERE n.tenant_id = %(tenant)s AND n.account_id = %(account)s AND n.cents < 0
   AND p.posted_at >= %(since)s
