@@ -284,9 +284,59 @@ def test_an_old_change_is_compared_and_never_sent(desk: Desk) -> None:
     desk.clock.advance(2 * 3_600)
     with pytest.raises(PaymentDeclined):
         desk.billing().switch(TENANT, lost, plan_of("enterprise"))
+    assert desk.billing().end(TENANT, ends) == desk.billing().retrieve(TENANT, held)
+    fact = desk.billing().retrieve(TENANT, held)
+    assert (fact.plan_id, fact.cancels_at, fact.status) == ("starter", None, BillingStatus.ACTIVE)
+
+
+def test_an_old_taking_back_is_compared_with_its_end(desk: Desk) -> None:
+    """The plan alone says nothing: what was to go on must go on, what was to be paid be paid."""
+    held = desk.wanted()
+    held = heard(held, desk.start(held))
+    ends = desk.wishing(held, ends=True, method="")
+    desk.billing().end(TENANT, ends)
+    back = desk.wishing(ends, method="")
+    desk.clock.advance(26 * 3_600)
+    with pytest.raises(PaymentDeclined) as refused:
+        desk.billing().switch(TENANT, back, plan_of("pro"))
+    assert refused.value.failure.code == "never_sent"
+    assert desk.post(f"/v1/subscriptions/{held.provider_id}", "cancel_at_period_end=false") == 200
+    assert desk.billing().switch(TENANT, back, plan_of("pro")).cancels_at is None
+
+
+def test_an_old_card_is_compared_with_what_is_open(desk: Desk) -> None:
+    """Past due, a new card has not paid: whoever named none has the plan that he asked for."""
+    held = desk.wanted()
+    held = heard(held, desk.start(held))
+    path = f"/v1/subscriptions/{held.provider_id}"
+    assert desk.post(path, "default_payment_method=pm_card_chargeDeclined") == 200
+    desk.clock.advance(PERIOD + 1)
+    card, none = desk.wishing(held), desk.wishing(held, method="")
+    desk.clock.advance(26 * 3_600)
     with pytest.raises(PaymentDeclined):
-        desk.billing().end(TENANT, ends)
-    assert desk.billing().retrieve(TENANT, held).plan_id == "starter"
+        desk.billing().switch(TENANT, card, plan_of("pro"))
+    assert desk.billing().switch(TENANT, none, plan_of("pro")).status is BillingStatus.PAST_DUE
+
+
+def test_a_venue_has_one_subscription(desk: Desk) -> None:
+    """What still lives of an earlier one is ended before another is begun, and nothing else is."""
+    held = desk.wanted()
+    first = desk.start(held)
+    (price,) = desk.at_provider("price")
+    strange = f"customer={first.customer_id}&items[0][price]={price.id}"
+    assert desk.post("/v1/subscriptions", f"{strange}&default_payment_method=pm_card_visa") == 200
+    other = desk.wanted()
+    desk.start(attrs.evolve(other, customer_id=first.customer_id))
+    assert desk.statuses() == ["active", "active", "active"]
+    again = attrs.evolve(
+        desk.wanted("threeDSecureRequired"), venue_id=held.venue_id, customer_id=first.customer_id
+    )
+    waiting = [desk.start(again) for _ in range(2)]
+    assert waiting[0] == waiting[1]
+    assert desk.statuses() == ["canceled", "active", "active", "incomplete"]
+    last = desk.start(desk.wishing(attrs.evolve(again), method="pm_card_visa"))
+    assert desk.statuses() == ["canceled", "active", "active", "canceled", "active"]
+    assert len(last.invoices) == 3
 
 
 def test_what_waits_for_the_bank_ends_at_once(desk: Desk) -> None:

@@ -22,6 +22,7 @@ from ticketpay.domain.subscriptions import (
     Subscription,
     SubscriptionEvent,
     SubscriptionState,
+    WishState,
     check_cap,
     plan_of,
 )
@@ -104,7 +105,8 @@ def test_a_wish_is_kept_as_it_is_and_as_it_was_decided(backend: Backend) -> None
     ends = held.current_period_end
     wish = a_wish(backend.now(), plan_id="enterprise", ends=True)
     refused = wish.decided(Failure("card_declined", "insufficient_funds", "No."))
-    for kept in (wish, wish.decided(), refused, None):
+    waits = attrs.evolve(wish, state=WishState.WAITING)
+    for kept in (wish, waits, wish.decided(), refused, None):
         held = attrs.evolve(held, wish=kept, customer_id="cus_1", cancels_at=ends)
         held = backend.run(lambda tx, h=held: tx.subscriptions.save(h))  # type: ignore[misc] # defaults bind the loop variables
         assert backend.run(lambda tx: tx.subscriptions.get(backend.home.venue_id)()) == held
@@ -136,6 +138,8 @@ def test_a_paid_period_is_kept_once(backend: Backend) -> None:
         backend.run(lambda tx: tx.plan_invoices.add(venue, first))
     assert backend.run(lambda tx: tx.plan_invoices.of_venue(venue)()) == (first, second)
     assert backend.run(lambda tx: tx.plan_invoices.of_venue(VenueId(uuid4()))()) == ()
+    assert set(backend.run(lambda tx: tx.plan_invoices.of_tenant()())) == {first, second}
+    assert backend.run_as_other(lambda tx: tx.plan_invoices.of_tenant()()) == ()
     assert backend.run_as_other(lambda tx: tx.plan_invoices.of_venue(venue)()) == ()
 
 

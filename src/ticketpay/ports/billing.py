@@ -23,6 +23,7 @@ class PlanBilling(Protocol):
     def start(self, tenant_id: TenantId, held: Subscription, plan: Plan) -> BillingFact:
         """Bill the venue for a plan from now on; raises ``PaymentDeclined`` when nothing is billed.
 
+        Whatever else of ours still bills the venue is ended first.
         One that waits for the card's bank is incomplete, with a client secret.
         """
         ...
@@ -36,7 +37,10 @@ class PlanBilling(Protocol):
         ...
 
     def end(self, tenant_id: TenantId, held: Subscription) -> BillingFact:
-        """Bill no other period; one that was never paid for ends at once."""
+        """Bill no other period; one that was never paid for ends at once.
+
+        It is never declined: a request that can take effect no more has left a fact without an end.
+        """
         ...
 
     def retrieve(self, tenant_id: TenantId, held: Subscription) -> BillingFact:

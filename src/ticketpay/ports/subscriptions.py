@@ -72,6 +72,10 @@ class PlanInvoices(Protocol):
         """All of a venue, oldest first."""
         ...
 
+    def of_tenant(self) -> Later[tuple[PaidInvoice, ...]]:
+        """All of the tenant's venues."""
+        ...
+
     def add(self, venue_id: VenueId, invoice: PaidInvoice) -> None:
         """Store one that is new; ``Conflict`` if it is known, or the venue has no subscription."""
         ...

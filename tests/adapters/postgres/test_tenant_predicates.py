@@ -311,6 +311,7 @@ def plans(home: Scenery, quote_id: QuoteId) -> Iterator[Op]:
     yield lambda tx: tx.subscriptions.save(held)
     yield lambda tx: tx.plan_invoices.add(home.venue_id, an_invoice(START))
     yield lambda tx: tx.plan_invoices.of_venue(home.venue_id)()
+    yield lambda tx: tx.plan_invoices.of_tenant()()
 
 
 @attrs.define

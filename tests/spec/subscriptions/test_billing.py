@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.spec.subscriptions.subscribers import NOW, subscription
 from ticketpay.domain.payments import Failure
 from ticketpay.domain.subscriptions import (
+    NEVER_SENT,
     SUBSCRIPTION_MACHINE,
     BillingFact,
     BillingStatus,
@@ -123,8 +124,34 @@ def test_a_fact_decides_the_wish_that_was_sent() -> None:
     ends = after_fact(subscription(wish=wish(ends=True)), fact(BillingStatus.ENDED), 2).wish
     assert ends is not None
     assert (ends.state, ends.failure) == (WishState.DONE, None)
+    for status in (BillingStatus.ACTIVE, BillingStatus.PAST_DUE):
+        giving_up = subscription(wish=wish(ends=True))
+        granted = after_fact(giving_up, fact(status, cancels_at=NOW + MONTH), 2).wish
+        lost = after_fact(giving_up, fact(status), 2).wish
+        assert granted is not None
+        assert lost is not None
+        assert (granted.state, lost.state) == (WishState.DONE, WishState.DECLINED)
+        assert lost.failure == NEVER_SENT
     refused = wish().decided(Failure("card_declined"))
     assert after_fact(subscription(wish=refused), fact(), 2).wish == refused
+
+
+@pytest.mark.parametrize("status", BillingStatus)
+def test_what_nobody_bills_is_replaced_by_what_is_active(status: BillingStatus) -> None:
+    """Nothing that waits, or has ended, touches its plan and its period; it is no renewal either."""
+    given = subscription("starter", provider_id="", wish=wish())
+    waiting = attrs.evolve(given, provider_id="sub_1", wish=wish(state=WishState.WAITING))
+    assert (given.is_given, waiting.is_given, subscription().is_given) == (True, True, False)
+    for held in (given, waiting):
+        later = fact(status, period_end=NOW + 2 * MONTH)
+        after, event = after_fact(held, later, 2), billing_event(held, later)
+        assert str(event or "-") == ("fail" if status is BillingStatus.PAST_DUE else "-")
+        billed = status in (BillingStatus.ACTIVE, BillingStatus.PAST_DUE)
+        assert after.plan_id == ("pro" if billed else "starter")
+        assert after.current_period_end == NOW + (2 * MONTH if billed else MONTH)
+        assert (after.provider_id == "") == (status is BillingStatus.ENDED)
+        assert after.awaits_bank == (status is BillingStatus.INCOMPLETE)
+        assert after_fact(held, fact(BillingStatus.INCOMPLETE), 1).wish == held.wish
 
 
 def test_what_was_given_up_goes_on_no_longer() -> None:
@@ -141,6 +168,10 @@ def test_who_waits_for_the_bank_is_known() -> None:
     assert waits.awaits_bank
     assert not attrs.evolve(waits, provider_id="").awaits_bank
     assert not subscription().awaits_bank
+    waiting = wish(state=WishState.WAITING)
+    assert subscription(wish=waiting).awaits_bank
+    assert not subscription(wish=waiting, provider_id="").awaits_bank
+    assert subscription(wish=waiting).pending_wish == waiting
     assert subscription(wish=wish()).pending_wish == wish()
     assert subscription(wish=wish().decided()).pending_wish is None
     assert subscription(state=SubscriptionState.CANCELLED).is_over

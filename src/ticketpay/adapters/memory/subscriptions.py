@@ -92,6 +92,9 @@ class MemoryPlanInvoices:
         mine = [paid for venue, paid in self.tables.invoices.values() if venue == venue_id]
         return known(tuple(sorted(mine, key=lambda paid: (paid.paid_at, paid.id))))
 
+    def of_tenant(self) -> Later[tuple[PaidInvoice, ...]]:
+        return known(tuple(paid for _, paid in self.tables.invoices.values()))
+
     def add(self, venue_id: VenueId, invoice: PaidInvoice) -> None:
         if venue_id not in self.tables.subscriptions:
             raise Conflict(f"venue {venue_id} has no subscription")

@@ -787,7 +787,7 @@ CREATE TABLE venue_subscriptions (
     wish_method        text,
     wish_asked_at      timestamptz,
     wish_key           uuid,
-    wish_state         text CHECK (wish_state IN ('pending', 'done', 'declined')),
+    wish_state         text CHECK (wish_state IN ('pending', 'waiting', 'done', 'declined')),
     wish_failure_code  text,
     wish_decline_code  text,
     wish_failure_text  text,
@@ -796,7 +796,7 @@ CREATE TABLE venue_subscriptions (
     CONSTRAINT venue_subscriptions_wish CHECK (
         num_nulls(wish_number, wish_plan, wish_ends, wish_method, wish_asked_at, wish_key, wish_state)
             IN (0, 7)
-        AND (wish_state IS NULL OR wish_state = 'pending' OR wish_method = '')
+        AND (wish_state IS NULL OR wish_state IN ('pending', 'waiting') OR wish_method = '')
         AND ((wish_state = 'declined') IS TRUE) = (wish_failure_code IS NOT NULL))
 );
 

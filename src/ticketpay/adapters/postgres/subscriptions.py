@@ -150,6 +150,12 @@ class PostgresPlanInvoices:
             _SQL["invoices_of_venue"], values, lambda rows: tuple(map(_invoice, rows))
         )
 
+    def of_tenant(self) -> Later[tuple[PaidInvoice, ...]]:
+        values = {"tenant": self.session.tenant_id}
+        return self.session.read(
+            _SQL["invoices_of_tenant"], values, lambda rows: tuple(map(_invoice, rows))
+        )
+
     def add(self, venue_id: VenueId, invoice: PaidInvoice) -> None:
         self.session.write(
             _SQL["add_invoice"],

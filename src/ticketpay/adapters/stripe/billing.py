@@ -26,6 +26,8 @@ from ticketpay.domain.money import Currency, Money
 from ticketpay.domain.payments import Failure, PaymentDeclined
 from ticketpay.domain.subscriptions import (
     BILLING_DAYS,
+    NEVER_SENT,
+    WISH_OVER,
     BillingFact,
     BillingStatus,
     PaidInvoice,
@@ -38,9 +40,6 @@ __all__ = ["StripeBilling", "plan_details"]
 
 _Json = Mapping[str, Any]
 
-_OVER: Final = timedelta(hours=25)
-"""From then on no request under a wish's keys can take effect any more."""
-
 _STATUSES: Final = {
     "incomplete": BillingStatus.INCOMPLETE,
     "active": BillingStatus.ACTIVE,
@@ -51,7 +50,6 @@ _STATUSES: Final = {
     "canceled": BillingStatus.ENDED,
     "incomplete_expired": BillingStatus.ENDED,
 }
-_NEVER_SENT: Final = Failure("never_sent", message="The provider never heard of it")
 _ASKS: Final = ("requires_action", "processing")
 _DECLINED: Final = ("requires_payment_method", "canceled")
 
@@ -132,8 +130,8 @@ class StripeBilling:
             self._update(held, wish, "end", {"cancel_at_period_end": True})
         fact = self.retrieve(tenant_id, held)
         if fact.cancels_at is None and fact.status is not BillingStatus.ENDED:
+            # Once it can come no more, the fact says that nothing has ended.
             self._await_the_last(held, wish)
-            raise PaymentDeclined(_NEVER_SENT)
         return fact
 
     def retrieve(self, tenant_id: TenantId, held: Subscription) -> BillingFact:
@@ -161,9 +159,11 @@ class StripeBilling:
             known = self._found(held, wish)
             if known is None:
                 self._await_the_last(held, wish)
-                raise PaymentDeclined(_NEVER_SENT)
+                raise PaymentDeclined(NEVER_SENT)
             return known
         ours = _ours(tenant_id, held)
+        if held.customer_id:
+            self._end_others(held, wish, ours)
         customer = held.customer_id or self._customer(held, wish, ours)
         params: Any = {
             "customer": customer,
@@ -235,27 +235,41 @@ class StripeBilling:
             self._client.v1.subscriptions.cancel(ident)
 
     def _came_of(self, tenant_id: TenantId, held: Subscription, plan: Plan) -> BillingFact:
-        """What an old wish has led to; it is not sent again."""
-        fact = self.retrieve(tenant_id, held)
-        if fact.plan_id != plan.id and fact.status is not BillingStatus.ENDED:
-            self._await_the_last(held, _wish(held))
-            raise PaymentDeclined(_NEVER_SENT)
+        """What an old wish has led to; it is not sent again.
+
+        It was granted when everything that it asks for is so: the plan, no end, nothing left open.
+        """
+        wish, fact = _wish(held), self.retrieve(tenant_id, held)
+        unpaid = wish.method != "" and fact.status is BillingStatus.PAST_DUE
+        granted = fact.plan_id == plan.id and fact.cancels_at is None and not unpaid
+        if not granted and fact.status is not BillingStatus.ENDED:
+            self._await_the_last(held, wish)
+            raise PaymentDeclined(NEVER_SENT)
         return fact
+
+    def _end_others(self, held: Subscription, wish: PlanWish, ours: dict[str, str]) -> None:
+        """A venue is never billed twice: what lives on of a plan that is over here is ended first."""
+        asked: Any = {"customer": held.customer_id, "limit": 100}
+        with translated():
+            known = [*map(plain, self._client.v1.subscriptions.list(asked).auto_paging_iter())]
+        for each in known:
+            named = each["metadata"]
+            mine = all(named.get(name) == ours[name] for name in ("tenant_id", "venue_id"))
+            if mine and not _is_for(named, held, wish):
+                self._cancel(each["id"])
 
     def _found(self, held: Subscription, wish: PlanWish) -> str | None:
         first = int((wish.asked_at - timedelta(seconds=CLOCK_SKEW_SECONDS)).timestamp())
         asked: Any = {"limit": 100, "status": "all", "created": {"gte": first}}
         with translated():
             for each in map(plain, self._client.v1.subscriptions.list(asked).auto_paging_iter()):
-                if each["metadata"].get("subscription_id") == str(held.id) and (
-                    each["metadata"].get("wish") == str(wish.number)
-                ):
+                if _is_for(each["metadata"], held, wish):
                     return str(each["id"])
         return None
 
     def _await_the_last(self, held: Subscription, wish: PlanWish) -> None:
         """Raise ``OutcomeUnknown`` while the last request under a key may be on its way."""
-        if self._now() - wish.asked_at < _OVER:
+        if self._now() - wish.asked_at < WISH_OVER:
             raise OutcomeUnknown(f"a request about subscription {held.id} may be on its way")
 
     def _is_old(self, wish: PlanWish) -> bool:
@@ -321,6 +335,12 @@ def _wish(held: Subscription) -> PlanWish:
     wish = held.pending_wish
     assert wish is not None, "only what is wished for is sent"
     return wish
+
+
+def _is_for(metadata: _Json, held: Subscription, wish: PlanWish) -> bool:
+    """Whether a subscription was made for the wish."""
+    named = (metadata.get("subscription_id"), metadata.get("wish"))
+    return named == (str(held.id), str(wish.number))
 
 
 def _ours(tenant_id: TenantId, held: Subscription) -> dict[str, str]:

@@ -10,6 +10,7 @@ from ticketpay.domain.ledger import Balance, LedgerReport, ProviderTotal, verify
 
 if TYPE_CHECKING:
     from ticketpay.domain.kernel.ids import TenantId
+    from ticketpay.domain.subscriptions import PaidInvoice
     from ticketpay.ports.billing import PlanBilling
     from ticketpay.ports.payments import PaymentGateway
     from ticketpay.ports.payouts import PayoutGateway
@@ -41,7 +42,10 @@ class VerifyLedger:
     billing: PlanBilling | None = None
 
     def __call__(self, tenant: TenantId) -> LedgerReport:
-        """The report; the provider is read outside any transaction."""
+        """The report; the provider is read outside any transaction.
+
+        Where nobody can ask it about plans, what they have brought is what their invoices say.
+        """
         totals = [
             ProviderTotal(
                 payment_id=fact.payment_id,
@@ -56,11 +60,24 @@ class VerifyLedger:
             totals += self.payouts.totals(tenant)
         if self.billing is not None:
             totals += self.billing.totals(tenant)
-        balances, booked = self.uow.run(
+        balances, booked, invoices = self.uow.run(
             tenant,
-            lambda tx: (tx.ledger.balances()(), tx.ledger.booked_by_payment()()),
+            lambda tx: (
+                tx.ledger.balances()(),
+                tx.ledger.booked_by_payment()(),
+                () if self.billing is not None else tx.plan_invoices.of_tenant()(),
+            ),
         )
-        return verify_ledger(balances, booked, totals)
+        return verify_ledger(balances, booked, [*totals, *map(_kept, invoices)])
+
+
+def _kept(paid: PaidInvoice) -> ProviderTotal:
+    return ProviderTotal(
+        payment_id=paid.id,
+        account="",
+        currency=paid.amount.currency.code,
+        cents=paid.amount.cents,
+    )
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

@@ -18,8 +18,11 @@ from ticketpay.domain.ledger import plan_posting
 from ticketpay.domain.messaging import AggregateType, Message, TimerClaim, TimerKind
 from ticketpay.domain.payments import Failure, PaymentDeclined
 from ticketpay.domain.subscriptions import (
+    NEVER_SENT,
     SUBSCRIPTION_MACHINE,
+    WISH_OVER,
     BillingFact,
+    BillingStatus,
     Plan,
     Subscription,
     SubscriptionEvent,
@@ -85,11 +88,16 @@ class PlanDesk:
         return self._apply(tx, held, heard, wish.number if wish else 0, now)
 
     def decline(self, tx: Tx, held: Subscription, why: Failure, now: datetime) -> Subscription:
-        """Nothing was granted: the former plan goes on, and what never was is over."""
+        """Nothing was granted: the former plan goes on, and what never was is over.
+
+        What was not ended may have been paid: the next look says how it is.
+        """
         assert held.wish is not None, "only a wish is declined"
-        after = attrs.evolve(held, wish=held.wish.decided(why))
-        event = SubscriptionEvent.CANCEL if held.state is SubscriptionState.PENDING else None
-        saved = self.move(tx, after, event, now)
+        starts = not held.wish.ends
+        known = "" if starts and held.is_given else held.provider_id
+        after = attrs.evolve(held, provider_id=known, wish=held.wish.decided(why))
+        over = starts and held.state is SubscriptionState.PENDING
+        saved = self.move(tx, after, SubscriptionEvent.CANCEL if over else None, now)
         self.look_next(tx, saved, now)
         return saved
 
@@ -115,13 +123,28 @@ class PlanDesk:
         else:
             saved = self.move(tx, after_fact(held, fact, number), event, now)
         self._book(tx, saved, fact, now)
-        if fact.paid and held.state is SubscriptionState.PENDING and saved.is_over:
-            # The buyer paid what was being given up; what to do with the money, a person decides.
-            self.alerts.raise_alert("plan_paid_and_ended", "", venue_id=str(saved.venue_id))
-        if event is SubscriptionEvent.FAIL:
-            self.alerts.raise_alert("plan_unpaid", saved.plan_id, venue_id=str(saved.venue_id))
+        self._alert(held, saved, fact, event)
         self.look_next(tx, saved, now, paid=fact.paid)
         return saved
+
+    def _alert(
+        self,
+        held: Subscription,
+        saved: Subscription,
+        fact: BillingFact,
+        event: SubscriptionEvent | None,
+    ) -> None:
+        """Tell a person what only a person can put right."""
+        ended, venue = fact.status is BillingStatus.ENDED, str(saved.venue_id)
+        if held.is_over and not ended:
+            # Ours never comes back, and the provider may go on billing for nothing.
+            self.alerts.raise_alert("plan_lives_on", fact.provider_id, venue_id=venue)
+        unbegun = held.is_given or held.state is SubscriptionState.PENDING
+        if fact.paid and unbegun and ended:
+            # The buyer paid what was being given up; what to do with the money, a person decides.
+            self.alerts.raise_alert("plan_paid_and_ended", "", venue_id=venue)
+        if event is SubscriptionEvent.FAIL:
+            self.alerts.raise_alert("plan_unpaid", saved.plan_id, venue_id=venue)
 
     def _book(self, tx: Tx, held: Subscription, fact: BillingFact, now: datetime) -> None:
         """Each paid invoice once: the lock of the subscription is held since before they were read."""
@@ -188,9 +211,9 @@ class PlanCourier:
 
     def ask(self, tenant: TenantId, held: Subscription) -> Heard:
         """What the provider says, outside of any transaction; raises what the provider raises."""
-        if self.billing is None:
-            raise Unavailable("PLAN_BILLING is off: nothing here bills plans")
         wish = held.pending_wish
+        if self.billing is None:
+            return self._unasked(held)
         try:
             if wish is None:
                 return self.billing.retrieve(tenant, held)
@@ -202,6 +225,13 @@ class PlanCourier:
             return send(tenant, held, plan)
         except PaymentDeclined as refused:
             return refused.failure
+
+    def _unasked(self, held: Subscription) -> Heard:
+        """Where billing is off, an old wish about nothing that the provider knows was never sent."""
+        wish = held.pending_wish
+        if wish is None or held.provider_id or self.clock.now() - wish.asked_at < WISH_OVER:
+            raise Unavailable("PLAN_BILLING is off: nothing here bills plans")
+        return NEVER_SENT
 
     def __call__(self, claim: TimerClaim) -> None:
         """The worker's step for the subscription of one venue; raises what the provider raises."""

@@ -151,17 +151,20 @@ class Subscribe:
         now = self.clock.now()
         claim = tx.idempotency.claim(order.key, order.request_hash, now)()
         claim.refuse_if_not_ours()
-        if claim.status is ClaimStatus.FINISHED:
-            return _Opened(claim, answer=claim.answer)
+        finished = claim.status is ClaimStatus.FINISHED
         try:
+            # Once more for every replay: who manages the venue no longer is told nothing about it.
             _venue_for(tx, order.actor, order.venue_id, changing=True)
+            if finished:
+                return _Opened(claim, answer=claim.answer)
             held = tx.subscriptions.lock(order.venue_id)()
             if held is not None and claim.payment_id is not None:
                 return self._resume(tx, claim, held, now)
             wanted = self._wanted(order, held, now)
         except (Rejected, Conflict, NotFound) as error:
             answer = refusal(error)
-            tx.idempotency.finish(claim, answer, now)
+            if not finished:
+                tx.idempotency.finish(claim, answer, now)
             return _Opened(claim, answer=answer)
         return self._write(tx, claim, order, held, wanted, now)
 
@@ -226,7 +229,7 @@ class Subscribe:
     ) -> Subscription:
         if held is None or held.is_over:
             raise NotFound(f"venue {order.venue_id} has no subscription")
-        if held.cancels_at is not None:
+        if held.cancels_at is not None and not held.awaits_bank:
             return held
         if held.pending_wish and not held.awaits_bank:
             raise PlanChangePending(f"venue {order.venue_id} has asked for another change")
@@ -286,12 +289,16 @@ class Subscribe:
         return answer
 
     def _with_secret(self, order: SubscribeOrder, answer: Answer) -> Answer:
-        """A replayed answer that waits for the bank gets its secret from the provider again."""
+        """A replayed answer that waits for the bank gets its secret from the provider again.
+
+        Only that of its own wish: what waits now may be somebody else's.
+        """
         if answer.outcome is not Outcome.ACCEPTED:
             return answer
         tenant = order.actor.tenant_id
         held = self.uow.run(tenant, lambda tx: tx.subscriptions.get(order.venue_id)())
-        if held is None or not held.awaits_bank:
+        wish = held.pending_wish if held is not None and held.awaits_bank else None
+        if held is None or wish is None or wish.ends or wish.key != order.key.key:
             return answer
         return _with(answer, self.courier.ask(tenant, attrs.evolve(held, wish=None)))
 
@@ -411,7 +418,10 @@ def _with(answer: Answer, heard: Heard) -> Answer:
 def _wishing(
     held: Subscription, order: SubscribeOrder, plan_id: str, now: datetime
 ) -> Subscription:
-    """With a wish whose number no wish of the subscription had before: the version it will have."""
+    """With a wish whose number no wish of the subscription had before: the version it will have.
+
+    What is given up while the bank is asked waits for it until the provider has ended it.
+    """
     wish = PlanWish(
         number=held.version + 1,
         plan_id=plan_id,
@@ -419,6 +429,7 @@ def _wishing(
         method=order.payment_method,
         asked_at=now,
         key=order.key.key,
+        state=WishState.WAITING if held.awaits_bank else WishState.PENDING,
     )
     return attrs.evolve(held, wish=wish)
 

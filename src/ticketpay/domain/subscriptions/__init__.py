@@ -10,6 +10,8 @@ is advertised is what is taken; tickets are refused as soon as they would pass t
 from __future__ import annotations
 
 from ticketpay.domain.subscriptions.billing import (
+    NEVER_SENT,
+    WISH_OVER,
     BillingFact,
     BillingStatus,
     PaidInvoice,
@@ -54,8 +56,10 @@ from ticketpay.domain.subscriptions.states import (
 
 __all__ = [
     "BILLING_DAYS",
+    "NEVER_SENT",
     "PLANS",
     "SUBSCRIPTION_MACHINE",
+    "WISH_OVER",
     "BillingFact",
     "BillingStatus",
     "Month",

@@ -7,7 +7,7 @@ without a comparison of clocks; whatever else was heard is only a reason to ask 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -15,10 +15,12 @@ import attrs
 
 from ticketpay.domain.money import Money
 from ticketpay.domain.payments import Failure
-from ticketpay.domain.subscriptions.model import PlanWish, Subscription
+from ticketpay.domain.subscriptions.model import PlanWish, Subscription, WishState
 from ticketpay.domain.subscriptions.states import SubscriptionEvent, SubscriptionState
 
 __all__ = [
+    "NEVER_SENT",
+    "WISH_OVER",
     "BillingFact",
     "BillingStatus",
     "PaidInvoice",
@@ -65,32 +67,45 @@ class BillingFact:
     client_secret: str = attrs.field(default="", repr=False)
 
 
+WISH_OVER: Final = timedelta(hours=25)
+"""So long after a wish no request under its keys can take effect any more."""
+
+NEVER_SENT: Final = Failure("never_sent", message="The provider never heard of it")
+"""Why a wish came to nothing whose request can take effect no more."""
+
 _ENDED: Final = Failure("subscription_ended", message="The subscription has ended")
 
 
 def billing_event(held: Subscription, fact: BillingFact) -> SubscriptionEvent | None:
     """What has happened to ours if the fact is true; None where it changes no state (S27).
 
-    A cancelled one never comes back; one that is paid for another period is renewed.
+    A cancelled one never comes back; one that is paid for another period is renewed. A plan that
+    nobody bills goes on when what was to replace it has ended.
     """
     state, events = held.state, SubscriptionEvent
     if state is SubscriptionState.CANCELLED or fact.status is BillingStatus.INCOMPLETE:
         return None
     if fact.status is BillingStatus.ENDED:
-        return events.CANCEL
+        return None if held.is_given else events.CANCEL
     if fact.status is BillingStatus.PAST_DUE:
         return None if state is SubscriptionState.PAST_DUE else events.FAIL
     if state is SubscriptionState.PENDING:
         return events.START
-    longer = fact.paid and fact.period_end > held.current_period_end and held.provider_id != ""
+    longer = fact.paid and fact.period_end > held.current_period_end and not held.is_given
     return events.RENEW if longer or state is SubscriptionState.PAST_DUE else None
 
 
 def after_fact(held: Subscription, fact: BillingFact, number: int = 0) -> Subscription:
     """Ours with what the fact tells beside its state; wish ``number`` is decided by it, if any.
 
-    The end of a period that is not paid is not written down: it is no renewal yet.
+    The end of a period that is not paid is not written down: it is no renewal yet. A plan that
+    nobody bills is replaced once the other one is active, never by one that waits for the bank.
     """
+    wish = _after_wish(held, fact, number)
+    if held.is_given and fact.status in (BillingStatus.INCOMPLETE, BillingStatus.ENDED):
+        waits = wish is not None and wish.state is WishState.WAITING
+        known = fact.provider_id if waits else ""
+        return attrs.evolve(held, provider_id=known, customer_id=fact.customer_id, wish=wish)
     unpaid = fact.status is BillingStatus.ACTIVE and not fact.paid
     return attrs.evolve(
         held,
@@ -99,14 +114,18 @@ def after_fact(held: Subscription, fact: BillingFact, number: int = 0) -> Subscr
         plan_id=fact.plan_id,
         current_period_end=held.current_period_end if unpaid else fact.period_end,
         cancels_at=fact.cancels_at,
-        wish=_after_wish(held.wish, fact, number),
+        wish=wish,
     )
 
 
-def _after_wish(wish: PlanWish | None, fact: BillingFact, number: int) -> PlanWish | None:
-    if wish is None or not wish.is_pending or wish.number != number:
-        return wish
+def _after_wish(held: Subscription, fact: BillingFact, number: int) -> PlanWish | None:
+    wish = held.pending_wish
+    if wish is None or wish.number != number:
+        return held.wish
     if fact.status is BillingStatus.INCOMPLETE:
-        return wish
-    refused = fact.status is BillingStatus.ENDED and not wish.ends
-    return wish.decided(_ENDED if refused else None)
+        starts = held.is_given or held.state is SubscriptionState.PENDING
+        return attrs.evolve(wish, state=WishState.WAITING) if starts else wish
+    if wish.ends:
+        ends = fact.status is BillingStatus.ENDED or fact.cancels_at is not None
+        return wish.decided(None if ends else NEVER_SENT)
+    return wish.decided(_ENDED if fact.status is BillingStatus.ENDED else None)

@@ -101,9 +101,10 @@ def plan_of(plan_id: str, plans: Sequence[Plan] = PLANS) -> Plan:
 
 
 class WishState(StrEnum):
-    """What has become of a wish: nobody knows yet, it was granted, or it was refused."""
+    """What has become of a wish: nobody knows yet, the card's bank is asked, granted, or refused."""
 
     PENDING = "pending"
+    WAITING = "waiting"
     DONE = "done"
     DECLINED = "declined"
 
@@ -129,7 +130,7 @@ class PlanWish:
     @property
     def is_pending(self) -> bool:
         """Whether the provider has not decided yet, as far as we know."""
-        return self.state is WishState.PENDING
+        return self.state in (WishState.PENDING, WishState.WAITING)
 
     def decided(self, failure: Failure | None = None) -> PlanWish:
         """Granted, or refused for a reason; what pays is forgotten."""
@@ -142,7 +143,8 @@ class Subscription:
     """A venue's plan at the provider; a venue has at most one (S19).
 
     ``provider_id`` (``sub_...``) is the id that others are told (D2), or ``id`` as long as no
-    provider bills it and it is empty; ``customer_id`` is the venue there. ``plan_id`` is stored text:
+    provider bills it and it is empty; ``customer_id`` is the venue there. Beside a wish that waits
+    for the bank it is that of the wish, and the plan is still the former one. ``plan_id`` is stored text:
     it may name a plan that is no longer offered. ``current_period_end`` is that of the last period
     that was written down; ``cancels_at`` is set where there will be no other. ``version`` grows by one
     with every change, and with everything that is heard.
@@ -182,7 +184,14 @@ class Subscription:
     @property
     def awaits_bank(self) -> bool:
         """Whether its first payment waits for the answer to a question of the card's bank."""
-        return self.state is SubscriptionState.PENDING and self.provider_id != ""
+        waits = self.wish is not None and self.wish.state is WishState.WAITING
+        return self.provider_id != "" and (waits or self.state is SubscriptionState.PENDING)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether its plan counts and nobody bills it: a start that is not paid does not touch it."""
+        begun = self.state not in (SubscriptionState.PENDING, SubscriptionState.CANCELLED)
+        return begun and (self.provider_id == "" or self.awaits_bank)
 
 
 def _is_month(_: object, __: object, value: int) -> None:

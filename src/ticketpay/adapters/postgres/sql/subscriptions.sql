@@ -70,6 +70,11 @@ FROM plan_invoices
 WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s
 ORDER BY paid_at, id
 
+-- name: invoices_of_tenant
+SELECT id, plan_id, amount_cents, currency, paid_at
+FROM plan_invoices
+WHERE tenant_id = %(tenant)s
+
 -- name: add_invoice
 INSERT INTO plan_invoices (tenant_id, id, venue_id, plan_id, amount_cents, currency, paid_at)
 VALUES (%(tenant)s, %(id)s, %(venue)s, %(plan)s, %(cents)s, %(currency)s, %(paid_at)s)
