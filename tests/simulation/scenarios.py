@@ -22,7 +22,7 @@ from tests.support.scenery import audit_entry
 from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.catalog import EventCancelled
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
-from ticketpay.domain.messaging import InboxStatus, KeyScope, request_hash
+from ticketpay.domain.messaging import InboxStatus, KeyScope, Outcome, request_hash
 from ticketpay.domain.money import USD, Currency, Money
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import PaymentMethod
@@ -318,6 +318,8 @@ def subscribe(world: World, process: Process, card: str = "visa") -> str:
     wanted = {"plan_id": "starter", "payment_method": f"pm_card_{card}"}
     order = _plan_order(world, world.scenery.standing, **wanted)
     answer = process.app.plans.subscribe(order)
+    if answer.outcome is Outcome.DECLINED:
+        return str(answer.body["code"])
     shown = process.app.plans.show(order.actor, world.scenery.venue_id)
     return f"{answer.body['plan']} {answer.body['status']}, {shown['ticketsSold']} sold"
 

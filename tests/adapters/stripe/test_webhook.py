@@ -201,7 +201,7 @@ def test_an_amount_of_zero_is_present() -> None:
 @pytest.mark.spec("S26")
 def test_other_types_are_unsupported() -> None:
     """A type that nobody handles is stored as such."""
-    for kind in ("charge.succeeded", "payment_intent.partially_funded", "payout.paid"):
+    for kind in ("charge.succeeded", "payment_intent.partially_funded", "topup.succeeded"):
         raw = event(kind)
         assert READER.verify(raw, signed(raw), NOW).status is InboxStatus.UNSUPPORTED
 
