@@ -319,7 +319,7 @@ def subscribe(world: World, process: Process, card: str = "visa") -> str:
     order = _plan_order(world, world.scenery.standing, **wanted)
     answer = process.app.plans.subscribe(order)
     if answer.outcome is Outcome.DECLINED:
-        return str(answer.body["code"])
+        return f"{answer.body['plan']} {answer.body['status']}"
     shown = process.app.plans.show(order.actor, world.scenery.venue_id)
     return f"{answer.body['plan']} {answer.body['status']}, {shown['ticketsSold']} sold"
 
