@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+import attrs
 import pytest
 
+from tests.spec.shapes import by_name
 from ticketpay.domain.kernel.ids import (
     DisputeId,
     EventId,
@@ -67,6 +69,7 @@ def told(text: str) -> str:
 def line(entry: Entry) -> str:
     """Kind, party, subject, bucket, currency and cents of an entry."""
     account = entry.account
+    assert isinstance(account.subject, str)
     named = f"{account.kind} {account.party} {account.subject or '-'} {account.bucket}"
     return told(f"{named} {account.currency} {entry.cents:+}")
 
@@ -321,3 +324,44 @@ def test_the_platforms_own_account_has_its_name() -> None:
         payment_id=PAYMENT, provider_account="", amount=Money(1, EUR), posted_at=NOW
     )
     assert line(own.entries[0]) == "provider platform - available EUR +1"
+
+
+@pytest.mark.spec("S20", "S27")
+def test_shares_that_are_decided_anew() -> None:
+    """What each bears less or more than before, debits positive; who bears the same is left out."""
+    before, after = (
+        sale_entries(
+            venue_id=VENUE,
+            event_id=EVENT,
+            tax_jurisdiction="TN",
+            currency=EUR,
+            venue_cents=venue,
+            fees_cents=fees,
+            taxes_cents=3,
+        )
+        for venue, fees in ((100, 20), (113, 7))
+    )
+    anew = REFUND.divided("failed", before, after, NOW)
+    assert anew is not None
+    assert told(anew.key) == "divided_failed:payment:refund"
+    assert [line(entry) for entry in anew.entries] == [
+        "venue_payable venue event pending EUR +13",
+        "platform_revenue platform - available EUR -13",
+    ]
+    assert anew.currency is EUR
+
+
+@pytest.mark.spec("S22")
+def test_a_provider_keeps_its_price_and_not_the_payout() -> None:
+    """All but a cent may be kept; not all of it, and not less than nothing."""
+    assert PAYOUT_BOOKS.returned(NOW, lost_cents=499).entries[0].cents == 1
+    for lost in (500, -1):
+        with pytest.raises(AssertionError, match="keeps its price"):
+            PAYOUT_BOOKS.returned(NOW, lost_cents=lost)
+
+
+@pytest.mark.spec("S20")
+@pytest.mark.parametrize("books", [DisputeBooks, PayoutBooks, RefundBooks, VenueBooks])
+def test_books_are_opened_by_name(books: type[attrs.AttrsInstance]) -> None:
+    """No two ids can be swapped."""
+    assert by_name(books)
