@@ -34,6 +34,7 @@ from ticketpay.domain.payments import Payment, PaymentMethod, ProviderFact
 from ticketpay.domain.pricing import Address, Demand, ExchangeRules
 from ticketpay.domain.processes.checkout import PlaceOrder
 from ticketpay.entrypoints.bootstrap import App, Parts, assemble
+from ticketpay.entrypoints.stack import HEARD as STACK_HEARD
 from ticketpay.ports.tax import TaxRates
 
 __all__ = [
@@ -50,31 +51,8 @@ __all__ = [
 
 PROVIDER_SECONDS: Final = 30
 SECRET: Final = "whsec_simulated"
-HEARD: Final = (
-    "payment_intent.canceled",
-    "payment_intent.created",
-    "payment_intent.payment_failed",
-    "payment_intent.processing",
-    "payment_intent.requires_action",
-    "payment_intent.succeeded",
-    "refund.created",
-    "refund.updated",
-    "refund.failed",
-    "charge.dispute.created",
-    "charge.dispute.updated",
-    "charge.dispute.funds_withdrawn",
-    "charge.dispute.funds_reinstated",
-    "charge.dispute.closed",
-    "customer.subscription.created",
-    "customer.subscription.updated",
-    "customer.subscription.deleted",
-    "invoice.paid",
-    "invoice.payment_action_required",
-    "invoice.payment_failed",
-    "payout.canceled",
-    "payout.failed",
-    "payout.paid",
-)
+# What the stack registers, and one event that the inbox must let pass.
+HEARD: Final = (*STACK_HEARD, "payment_intent.created")
 
 
 def place_order(
