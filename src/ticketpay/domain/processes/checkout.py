@@ -60,6 +60,7 @@ from ticketpay.domain.processes.quoting import PriceBook, check_venue, taken_quo
 from ticketpay.domain.processes.secrets import fresh_secret, with_secret
 from ticketpay.domain.processes.subscribing import check_tickets_left
 from ticketpay.domain.processes.taxing import TaxDesk
+from ticketpay.domain.processes.telling import message_about
 from ticketpay.domain.reconciliation import HOLD_SECONDS, KEY_SECONDS_MAX, first_look_at
 
 if TYPE_CHECKING:
@@ -324,18 +325,16 @@ class Checkout:
         )
 
     def _created(self, payment: Payment, now: datetime) -> Message:
-        return Message(
-            id=self.ids.new(),
-            type="payment.created",
-            aggregate_type=AggregateType.PAYMENT,
-            aggregate_id=payment.id,
-            occurred_at=now,
-            data={
-                "paymentId": str(payment.id),
-                "orderId": str(payment.order_id),
-                "amountCents": payment.amount.cents,
-                "currency": payment.amount.currency.code,
-            },
+        return message_about(
+            self.ids,
+            "payment.created",
+            AggregateType.PAYMENT,
+            payment.id,
+            now,
+            paymentId=str(payment.id),
+            orderId=str(payment.order_id),
+            amountCents=payment.amount.cents,
+            currency=payment.amount.currency.code,
         )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 import attrs
 
@@ -21,6 +20,7 @@ from ticketpay.domain.messaging import AggregateType, Message, TimerKind
 from ticketpay.domain.money import Money
 from ticketpay.domain.payments import FactMismatch, PaymentState
 from ticketpay.domain.processes.shares import share_entries
+from ticketpay.domain.processes.telling import message_about
 from ticketpay.domain.reconciliation import DISPUTE_LOOK_SECONDS
 from ticketpay.domain.refunds import (
     DISPUTE_MACHINE,
@@ -206,7 +206,9 @@ class DisputeDesk:
             "amountCents": moved.amount.cents,
             "currency": moved.amount.currency.code,
         }
-        hearing.told.append(self._message(kind, AggregateType.DISPUTE, moved.id, now, **data))
+        hearing.told.append(
+            message_about(self.ids, kind, AggregateType.DISPUTE, moved.id, now, **data)
+        )
         if moved.state is DisputeState.OPEN:
             self._alert("dispute_opened", "a bank has taken money back", moved)
             self._refuse_waiting(tx, hearing, moved, now)
@@ -244,23 +246,13 @@ class DisputeDesk:
             "eventId": str(order.event_id),
             "reason": dispute.reason,
         }
-        hearing.told.append(self._message(kind, AggregateType.ORDER, order.id, now, **data))
+        hearing.told.append(
+            message_about(self.ids, kind, AggregateType.ORDER, order.id, now, **data)
+        )
 
     def _alert(self, kind: str, detail: str, dispute: Dispute) -> None:
         payment, theirs = str(dispute.payment_id), dispute.provider_dispute_id
         self.alerts.raise_alert(kind, detail, payment_id=payment, dispute=theirs)
-
-    def _message(
-        self, kind: str, about: AggregateType, about_id: UUID, now: datetime, **data: object
-    ) -> Message:
-        return Message(
-            id=self.ids.new(),
-            type=kind,
-            aggregate_type=about,
-            aggregate_id=about_id,
-            occurred_at=now,
-            data=data,
-        )
 
 
 def _locked(tx: Tx, known: Dispute) -> Dispute:

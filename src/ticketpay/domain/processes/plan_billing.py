@@ -17,6 +17,7 @@ from ticketpay.domain.kernel.ids import VenueId
 from ticketpay.domain.ledger import plan_posting
 from ticketpay.domain.messaging import AggregateType, Message, TimerClaim, TimerKind
 from ticketpay.domain.payments import Failure, PaymentDeclined
+from ticketpay.domain.processes.telling import message_about
 from ticketpay.domain.subscriptions import (
     NEVER_SENT,
     SUBSCRIPTION_MACHINE,
@@ -170,17 +171,15 @@ class PlanDesk:
             tx.timers.set(tx.tenant_id, TimerKind.SUBSCRIPTION, held.venue_id, due_at)
 
     def _message(self, held: Subscription, kind: str, now: datetime) -> Message:
-        return Message(
-            id=self.ids.new(),
-            type=kind,
-            aggregate_type=AggregateType.SUBSCRIPTION,
-            aggregate_id=held.id,
-            occurred_at=now,
-            data={
-                "subscriptionId": str(held.id),
-                "venueId": str(held.venue_id),
-                "plan": held.plan_id,
-            },
+        return message_about(
+            self.ids,
+            kind,
+            AggregateType.SUBSCRIPTION,
+            held.id,
+            now,
+            subscriptionId=str(held.id),
+            venueId=str(held.venue_id),
+            plan=held.plan_id,
         )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 import attrs
 
@@ -30,6 +29,7 @@ from ticketpay.domain.payments import (
 from ticketpay.domain.payments.policy import Ruling
 from ticketpay.domain.processes.dispute_desk import DisputeDesk
 from ticketpay.domain.processes.refund_desk import RefundDesk
+from ticketpay.domain.processes.telling import message_about
 from ticketpay.domain.reconciliation import ASK_AGAIN_SECONDS, ends_at, held_until, next_look_at
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class FactDesk:
         closed = tx.orders.move(order, [step], now)
         data = {"orderId": str(order.id), "paymentId": payment_id}
         kind, about = f"order.{closed.state}", AggregateType.ORDER
-        tx.outbox.emit([self._message(kind, about, order.id, now, **data)])
+        tx.outbox.emit([message_about(self.ids, kind, about, order.id, now, **data)])
         return closed
 
     def set_timer(self, tx: Tx, case: Case, now: datetime) -> None:
@@ -326,21 +326,10 @@ class FactDesk:
         )
         return attrs.evolve(case, payment=payment)
 
-    def _message(
-        self, kind: str, about: AggregateType, about_id: UUID, now: datetime, **data: object
-    ) -> Message:
-        return Message(
-            id=self.ids.new(),
-            type=kind,
-            aggregate_type=about,
-            aggregate_id=about_id,
-            occurred_at=now,
-            data=data,
-        )
-
     def _payment_message(self, case: Case, now: datetime) -> Message:
         payment = case.payment
-        return self._message(
+        return message_about(
+            self.ids,
             f"payment.{payment.state}",
             AggregateType.PAYMENT,
             payment.id,
@@ -366,7 +355,9 @@ class FactDesk:
             data["reason"] = _reason(payment)
         elif order.state not in (OrderState.CANCELLED, OrderState.EXPIRED):
             return None
-        return self._message(f"order.{order.state}", AggregateType.ORDER, order.id, now, **data)
+        return message_about(
+            self.ids, f"order.{order.state}", AggregateType.ORDER, order.id, now, **data
+        )
 
 
 def _by_its_start(tx: Tx, payment: Payment, due_at: datetime, now: datetime) -> datetime:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 import attrs
 
@@ -21,6 +20,7 @@ from ticketpay.domain.messaging import AggregateType, Message, TimerKind
 from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent, OrderState
 from ticketpay.domain.payments import FactMismatch
 from ticketpay.domain.processes.shares import share_entries
+from ticketpay.domain.processes.telling import message_about
 from ticketpay.domain.refunds import (
     DISPUTE_MACHINE,
     REFUND_MACHINE,
@@ -310,7 +310,8 @@ class RefundDesk:
         cancelled, found = tx.cancellations.get(order.event_id), offer()
         if found is not None and now < found.event.starts_at and cancelled() is None:
             tx.stock.give_back(order.id, lines)
-        return self._message(
+        return message_about(
+            self.ids,
             "order.tickets_voided",
             AggregateType.ORDER,
             order.id,
@@ -400,7 +401,8 @@ class RefundDesk:
     def _about(
         self, refund: Refund, order: Order, kind: str, now: datetime, **more: object
     ) -> Message:
-        return self._message(
+        return message_about(
+            self.ids,
             kind,
             AggregateType.REFUND,
             refund.id,
@@ -411,18 +413,6 @@ class RefundDesk:
             amountCents=refund.amount.cents,
             currency=refund.amount.currency.code,
             **more,
-        )
-
-    def _message(
-        self, kind: str, about: AggregateType, about_id: UUID, now: datetime, **data: object
-    ) -> Message:
-        return Message(
-            id=self.ids.new(),
-            type=kind,
-            aggregate_type=about,
-            aggregate_id=about_id,
-            occurred_at=now,
-            data=data,
         )
 
 

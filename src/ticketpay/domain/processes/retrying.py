@@ -30,6 +30,7 @@ from ticketpay.domain.payments import (
     retry_step,
 )
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_case
+from ticketpay.domain.processes.telling import message_about
 
 if TYPE_CHECKING:
     from ticketpay.ports.payments import PaymentGateway
@@ -182,20 +183,18 @@ class RetryPayment:
     def _plea(self, case: Case, around: Circumstances, count: int, now: datetime) -> Message:
         """Ids only: whoever sends the link knows the buyer."""
         payment = case.payment
-        return Message(
-            id=self.desk.ids.new(),
-            type="payment.method_requested",
-            aggregate_type=AggregateType.PAYMENT,
-            aggregate_id=payment.id,
-            occurred_at=now,
-            data={
-                "paymentId": str(payment.id),
-                "orderId": str(payment.order_id),
-                "userId": str(payment.user_id),
-                "amountCents": payment.amount.cents,
-                "currency": payment.amount.currency.code,
-                "expiresAt": rfc3339(payable_until(count, now, around.starts_at)),
-            },
+        return message_about(
+            self.desk.ids,
+            "payment.method_requested",
+            AggregateType.PAYMENT,
+            payment.id,
+            now,
+            paymentId=str(payment.id),
+            orderId=str(payment.order_id),
+            userId=str(payment.user_id),
+            amountCents=payment.amount.cents,
+            currency=payment.amount.currency.code,
+            expiresAt=rfc3339(payable_until(count, now, around.starts_at)),
         )
 
 

@@ -53,6 +53,7 @@ from ticketpay.domain.payouts import (
     risk_level,
 )
 from ticketpay.domain.processes.keyed import answered_once
+from ticketpay.domain.processes.telling import message_about
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import Detail
@@ -628,19 +629,17 @@ def _found(payout: Payout | None, payout_id: PayoutId) -> Payout:
 
 
 def _message(ids: Ids, payout: Payout, kind: str, now: datetime) -> Message:
-    return Message(
-        id=ids.new(),
-        type=kind,
-        aggregate_type=AggregateType.PAYOUT,
-        aggregate_id=payout.id,
-        occurred_at=now,
-        data={
-            "payoutId": str(payout.id),
-            "venueId": str(payout.venue_id),
-            "amountCents": payout.amount.cents,
-            "feeCents": payout.fee.cents,
-            "currency": payout.amount.currency.code,
-        },
+    return message_about(
+        ids,
+        kind,
+        AggregateType.PAYOUT,
+        payout.id,
+        now,
+        payoutId=str(payout.id),
+        venueId=str(payout.venue_id),
+        amountCents=payout.amount.cents,
+        feeCents=payout.fee.cents,
+        currency=payout.amount.currency.code,
     )
 
 
