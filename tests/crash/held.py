@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from email.message import Message
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Final, Self
 from urllib.parse import urlsplit
 
@@ -26,15 +27,23 @@ class Hold:
     """What is held: calls of ``method`` to paths that begin with ``path``, until ``released``.
 
     ``answered``: the upstream has done it and only its answer is held back; else the call itself
-    is. ``refusal`` is the status that a released call gets instead of being passed on.
+    is. ``refusal`` is the status that a released call gets instead of being passed on. ``passing``
+    calls go through before the first is held.
     """
 
     method: str
     path: str
     answered: bool = False
     refusal: int = 0
+    passing: int = 0
+    _passed: Iterator[int] = attrs.field(factory=count, init=False)
     arrived: threading.Event = attrs.field(factory=threading.Event)
     released: threading.Event = attrs.field(factory=threading.Event)
+
+    def concerns(self, method: str, path: str) -> bool:
+        """Whether such a call is held, and counted."""
+        mine = self.method == method and path.startswith(self.path)
+        return mine and next(self._passed) >= self.passing
 
     def keep(self) -> None:
         """Say that somebody is here, and keep them."""
@@ -61,10 +70,10 @@ class HeldService:
 
     @contextmanager
     def holding(
-        self, method: str, path: str, *, answered: bool = False, refusal: int = 0
+        self, method: str, path: str, *, answered: bool = False, refusal: int = 0, passing: int = 0
     ) -> Iterator[Hold]:
         """Hold such calls; whoever is still held at the end is released."""
-        self.hold = Hold(method, path, answered, refusal)
+        self.hold = Hold(method, path, answered, refusal, passing)
         try:
             yield self.hold
         finally:
@@ -86,7 +95,7 @@ class HeldService:
     ) -> tuple[int, dict[str, str], bytes]:
         """The upstream's answer, or a refusal, after being held."""
         hold = self.hold
-        mine = hold.method == method and path.startswith(hold.path)
+        mine = hold.concerns(method, path)
         if mine and not hold.answered:
             hold.keep()
         if mine and hold.refusal:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -14,11 +15,16 @@ import pytest
 from tests.crash.books import Books, all_objects, verify
 from tests.crash.campaign import WORKERS
 from tests.crash.fleet import Fleet, wait_for
+from tests.crash.held import HeldService
 from tests.crash.market import BUYERS, Market
 from tests.support.databases import Shop, make_shop
+from ticketpay.entrypoints.stack import DevelopmentStack
 
 STRIKES: Final = max(3, int(os.environ.get("CYCLES", "6")) // 2)
+# What passes before a strike; eight more may be under way in each.
+SOME: Final = 10
 ORDERS: Final = 20 * STRIKES
+REFUNDS: Final = "/v1/refunds"
 pytestmark = [pytest.mark.server, pytest.mark.timeout(240 + 20 * STRIKES)]
 
 _SENT: Final = "SELECT count(*) FROM refunds WHERE tenant_id = %s AND state = 'completed'"
@@ -34,31 +40,32 @@ GROUP BY a.id HAVING sum(e.cents) <> 0
 
 
 @pytest.mark.spec("S24", "S39")
-def test_no_strike_refunds_twice(fleet: Fleet) -> None:
-    """Both workers are killed whenever some more has gone back: in the end all has, once."""
+def test_no_strike_refunds_twice(fleet: Fleet, provider: HeldService) -> None:
+    """Both workers are killed whenever some more has gone back: in the end all has, once.
+
+    The provider's service holds the next refunds, some before and some after they are made there:
+    that is where the workers die.
+    """
     shop, rows = make_shop(capacity=10 * ORDERS), fleet.database.rows
     fleet.database.load(shop.catalog)
     fleet.start_api("api-1")
-    for name in WORKERS:
-        fleet.start_worker(name)
-    fleet.await_ready()
+    _start_workers(fleet, provider)
     market = Market(fleet.stack, shop, tuple(fleet.urls.values()), seed=11)
     with ThreadPoolExecutor(BUYERS) as pool:
         list(pool.map(market.probe, [None] * ORDERS))
     Books(fleet, market).settle()
-    _cancel(fleet, shop)
-    cut_short = 0
-    for strike in range(1, STRIKES + 1):
-        some = ORDERS * strike // (2 * STRIKES)
-        _await_sent(fleet, shop, some)
-        for name in WORKERS:
-            fleet.members[name].kill()
-        cut_short += _count(fleet, _SENT, shop) < ORDERS
+    for strike in range(STRIKES):
+        with provider.holding("POST", REFUNDS, answered=strike % 2 == 0, passing=SOME) as held:
+            if strike:
+                _start_workers(fleet, provider)
+            else:
+                _cancel(fleet, shop)
+            held.await_arrival()
+            for name in WORKERS:
+                fleet.members[name].kill()
+        assert _count(fleet, _SENT, shop) < ORDERS, "it came before the end"
         fleet.lapse()
-        for name in WORKERS:
-            fleet.start_worker(name)
-        fleet.await_ready()
-    assert cut_short, "no strike came before the end"
+    _start_workers(fleet, provider)
 
     def is_finished() -> bool:
         fleet.hasten()
@@ -68,16 +75,25 @@ def test_no_strike_refunds_twice(fleet: Fleet) -> None:
     _check(fleet, shop)
 
 
+@pytest.fixture
+def provider(stack: DevelopmentStack) -> Iterator[HeldService]:
+    """The service between the workers and the provider."""
+    with HeldService(stack.sandbox_url) as service:
+        yield service
+
+
+def _start_workers(fleet: Fleet, provider: HeldService) -> None:
+    for name in WORKERS:
+        fleet.start_worker(name, STRIPE_API_BASE=provider.url)
+    fleet.await_ready()
+
+
 def _cancel(fleet: Fleet, shop: Shop) -> None:
     words = ["events", "cancel", str(shop.event.id), "--tenant", str(shop.tenant.id)]
     words += ["--yes", "--reason", "rain", "--as", "crash"]
     command = [sys.executable, "-m", "ticketpay.entrypoints.cli.main", *words]
     environment = {**os.environ, **fleet.stack.environment}
     subprocess.run(command, env=environment, check=True, capture_output=True)
-
-
-def _await_sent(fleet: Fleet, shop: Shop, some: int) -> None:
-    wait_for(f"{some} refunds", lambda: _count(fleet, _SENT, shop) >= some, every=0.01)
 
 
 def _check(fleet: Fleet, shop: Shop) -> None:
