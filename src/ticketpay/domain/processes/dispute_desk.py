@@ -19,6 +19,7 @@ from ticketpay.domain.ledger import DisputeBooks, suspense_entries
 from ticketpay.domain.messaging import AggregateType, Message, TimerKind
 from ticketpay.domain.money import Money
 from ticketpay.domain.payments import FactMismatch, PaymentState
+from ticketpay.domain.processes.order_sync import sync_order
 from ticketpay.domain.processes.shares import share_entries
 from ticketpay.domain.processes.telling import message_about
 from ticketpay.domain.reconciliation import DISPUTE_LOOK_SECONDS
@@ -180,6 +181,9 @@ class DisputeDesk:
             self._free(tx, hearing, moved, now)
         elif step.after is DisputeState.LOST:
             tx.ledger.post(books.lost(_taken(moved, hearing.case), now))
+            if hearing.is_sale:
+                order, disputes = hearing.case.order, (*hearing.others, moved)
+                sync_order(tx, payment, order, hearing.refunds, disputes, now, completed=False)
         self._tell(tx, hearing, moved, now)
         return moved
 

@@ -17,8 +17,8 @@ from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.kernel.ids import DisputeId, RefundId, UserId
 from ticketpay.domain.ledger import RefundBooks, suspense_entries
 from ticketpay.domain.messaging import AggregateType, Message, TimerKind
-from ticketpay.domain.orders import ORDER_MACHINE, Order, OrderEvent, OrderState
 from ticketpay.domain.payments import FactMismatch
+from ticketpay.domain.processes.order_sync import sync_order
 from ticketpay.domain.processes.shares import share_entries
 from ticketpay.domain.processes.telling import message_about
 from ticketpay.domain.refunds import (
@@ -43,9 +43,9 @@ from ticketpay.domain.refunds import (
 
 if TYPE_CHECKING:
     from ticketpay.domain.catalog import Offer
-    from ticketpay.domain.kernel.fsm import Step
     from ticketpay.domain.ledger.model import Entry
     from ticketpay.domain.money import Money
+    from ticketpay.domain.orders import Order
     from ticketpay.domain.payments import Payment
     from ticketpay.ports.later import Later
     from ticketpay.ports.payments import RefundNotice
@@ -141,7 +141,10 @@ class RefundDesk:
         if step.after is not RefundState.PROCESSING:
             self._divide(tx, moved, payment, order, str(step.after), now)
         if moved.split is not None:
-            self._sync_order(tx, payment, order, moved, now)
+            found, disputes = tx.refunds.of_payment(payment.id), tx.disputes.of_payment(payment.id)
+            refunds = [moved, *(other for other in found() if other.id != moved.id)]
+            completed = step.after is RefundState.COMPLETED
+            sync_order(tx, payment, order, refunds, disputes(), now, completed=completed)
         if step.after is not RefundState.PROCESSING:
             tx.outbox.emit([self._about(moved, order, f"refund.{moved.state}", now)])
         return moved
@@ -323,42 +326,6 @@ class RefundDesk:
             tickets=list(numbers),
             reason=reason,
         )
-
-    def _sync_order(
-        self, tx: Tx, payment: Payment, order: Order, moved: Refund, now: datetime
-    ) -> None:
-        """The order says whether something, or all that could, has reached the buyer (S32)."""
-        refunds, disputes = tx.refunds.of_payment(payment.id), tx.disputes.of_payment(payment.id)
-        others = [r for r in refunds() if r.id != moved.id]
-        lost = [d for d in disputes() if d.state is DisputeState.LOST]
-        done = [r for r in (*others, moved) if r.state is RefundState.COMPLETED]
-        whole = refundable_of(payment, order, done, disputes=lost).headroom_cents == 0
-        if moved.state is RefundState.COMPLETED:
-            events = [OrderEvent.REFUND if whole else OrderEvent.REFUND_PART]
-        elif moved.state is RefundState.FAILED and not whole:
-            events = self._taken_back(tx, order, some=bool(done))
-        else:
-            return
-        steps: list[Step[OrderState, OrderEvent]] = []
-        for event in events:
-            state = steps[-1].after if steps else order.state
-            if ORDER_MACHINE.can(state, event):
-                steps.append(ORDER_MACHINE.step(state, event))
-        if steps:
-            tx.orders.move(order, steps, now)
-
-    def _taken_back(self, tx: Tx, order: Order, *, some: bool) -> list[OrderEvent]:
-        """The order's way back after a failure, to where it would be had that been heard first.
-
-        ``some`` says whether another refund has reached the buyer.
-        """
-        whole = order.state is OrderState.REFUNDED
-        if some:
-            return [OrderEvent.REFUND_FAIL] if whole else []
-        if not whole and order.state is not OrderState.PARTIALLY_REFUNDED:
-            return []
-        back = [OrderEvent.REFUND_FAIL] * (2 if whole else 1)
-        return [*back, OrderEvent.ISSUE] if tx.orders.was_issued(order.id)() else back
 
     def _give_back(
         self,
