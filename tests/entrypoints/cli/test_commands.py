@@ -18,8 +18,9 @@ from starlette.requests import Request
 from ticketpay.adapters.embedded.process import free_port
 from ticketpay.domain.ledger import Account, AccountKind, Balance
 from ticketpay.domain.money import USD
-from ticketpay.entrypoints.cli.books import amount, balance_rows
+from ticketpay.entrypoints.cli.books import balance_rows
 from ticketpay.entrypoints.cli.main import COMMANDS, cli
+from ticketpay.entrypoints.cli.shell import amount
 from ticketpay.entrypoints.demo import CATALOG
 from ticketpay.entrypoints.http.auth import Guard
 
@@ -218,6 +219,7 @@ def test_balance_rows_end_with_the_total() -> None:
 def test_amount() -> None:
     """Cents are shown with two decimals and thousands apart."""
     assert [amount(c) for c in (0, 5, 123_456_789)] == ["0.00", "0.05", "1,234,567.89"]
+    assert [amount(c) for c in (-5, -100, -1_234)] == ["-0.05", "-1.00", "-12.34"]
 
 
 def test_without_its_packages_it_says_what_to_install() -> None:

@@ -24,6 +24,7 @@ from ticketpay.domain.kernel.errors import InvalidInput
 from ticketpay.domain.kernel.ids import PaymentId
 from ticketpay.domain.money import USD
 from ticketpay.domain.parties import Role
+from ticketpay.domain.processes.answers import order_view
 from ticketpay.domain.processes.venue_money import HoldRules
 from ticketpay.entrypoints.cli.main import cli
 from ticketpay.entrypoints.http.errors import STATUS_OF_CODE
@@ -281,6 +282,15 @@ def test_the_schemas_are_schemas() -> None:
         jsonschema_rs.Draft202012Validator({"$ref": f"#/components/schemas/{name}", **COMPONENTS})
     for record in (PAYMENT, QUOTE, ESTIMATE):
         jsonschema_rs.meta.validate(record.schema)
+
+
+def test_an_estimated_tax_is_promised(shop: Shop) -> None:
+    """A receipt whose tax has yet to be settled says so, as the document does."""
+    order = shop.scenery.order(START)
+    first, *rest = order.tickets
+    taxes = tuple(attrs.evolve(charge, estimated=True) for charge in first.charges)
+    guessed = attrs.evolve(order, tickets=(attrs.evolve(first, charges=taxes), *rest))
+    validate({"$ref": "#/components/schemas/Order", **COMPONENTS}, order_view(guessed, ()))
 
 
 IDS = st.uuids().map(str)

@@ -26,6 +26,7 @@ from tests.entrypoints.http.driving import (
 from ticketpay.domain.kernel.errors import NotFound
 from ticketpay.domain.messaging import Answer, Outcome
 from ticketpay.entrypoints.http import protocol
+from ticketpay.entrypoints.http.operations import OPERATIONS, Operation
 from ticketpay.entrypoints.http.shell import checkpoint
 
 SHOP = "https://shop.example"
@@ -77,6 +78,14 @@ def test_a_listed_origin_is_let_in() -> None:
         assert answer.headers["access-control-allow-origin"] == SHOP
         assert "Retry-After" in answer.headers["access-control-expose-headers"]
         assert answer.headers["vary"] == "Origin"
+
+
+@pytest.mark.spec("S07 D3")
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
+def test_a_listed_origin_may_do_all_that_there_is(operation: Operation) -> None:
+    """The preflight of every operation passes, those that end something included."""
+    asked = ASKED | {"access-control-request-method": operation.method}
+    assert shop().send("OPTIONS", operation.path, headers=asked).status_code == 200
 
 
 @pytest.mark.spec("S07 D3")

@@ -108,6 +108,27 @@ def test_a_period_counts_once_it_is_paid() -> None:
     assert after_fact(held, fact(period_end=later)).current_period_end == later
 
 
+def test_a_fact_is_written_down_as_it_was_told() -> None:
+    """Who is billed under which id, and when it ends; without a number it decides no wish."""
+    told = fact(provider_id="sub_2", customer_id="cus_2", cancels_at=NOW + MONTH)
+    after = after_fact(subscription(wish=wish(number=1)), told)
+    assert (after.provider_id, after.customer_id) == ("sub_2", "cus_2")
+    assert (after.cancels_at, after.wish) == (NOW + MONTH, wish(number=1))
+    replaced = subscription("starter", provider_id="", wish=wish())
+    waiting = after_fact(replaced, fact(BillingStatus.INCOMPLETE, customer_id="cus_2"), 2)
+    assert (waiting.provider_id, waiting.customer_id) == ("sub_1", "cus_2")
+
+
+def test_what_nobody_has_named_is_empty() -> None:
+    """Neither a customer nor a method nor a secret is made up."""
+    bare = PlanWish(number=1, plan_id="pro", asked_at=NOW, key=UUID(int=9))
+    assert (subscription().customer_id, bare.method, fact().client_secret) == ("", "", "")
+    assert (subscription().told_id, subscription(provider_id="").told_id) == (
+        "sub_1",
+        str(UUID(int=1)),
+    )
+
+
 def test_a_fact_decides_the_wish_that_was_sent() -> None:
     """Granted, refused where it has ended, still open while the bank is asked, and no other wish."""
     held = subscription(wish=wish())
@@ -120,6 +141,9 @@ def test_a_fact_decides_the_wish_that_was_sent() -> None:
         after = after_fact(held, fact(status), 2).wish
         assert after is not None
         assert (after.state, after.method == "") == (state, state is not WishState.PENDING)
+        if status is BillingStatus.ENDED:
+            ended = Failure("subscription_ended", message="The subscription has ended")
+            assert after.failure == ended
         assert after_fact(held, fact(status), 1).wish == held.wish
     ends = after_fact(subscription(wish=wish(ends=True)), fact(BillingStatus.ENDED), 2).wish
     assert ends is not None
@@ -174,6 +198,9 @@ def test_who_waits_for_the_bank_is_known() -> None:
     assert subscription(wish=waiting).pending_wish == waiting
     assert subscription(wish=wish()).pending_wish == wish()
     assert subscription(wish=wish().decided()).pending_wish is None
-    assert subscription(state=SubscriptionState.CANCELLED).is_over
+    for state in SubscriptionState:
+        over = subscription(state=state).is_over
+        assert over is (state is SubscriptionState.CANCELLED)
+        assert subscription(state=state).is_active is (state is SubscriptionState.ACTIVE)
     assert "pm_1" not in repr(subscription(wish=wish()))
     assert "secret" not in repr(fact(client_secret="secret"))

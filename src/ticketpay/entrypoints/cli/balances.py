@@ -10,8 +10,8 @@ from uuid import UUID
 import click
 
 from ticketpay.domain.kernel.ids import TenantId, VenueId
-from ticketpay.entrypoints.cli.common import cents_of, of_tenant, opened, support_of
-from ticketpay.entrypoints.cli.shell import Group, emit_table
+from ticketpay.entrypoints.cli.common import of_tenant, opened, support_of
+from ticketpay.entrypoints.cli.shell import Group, amount, emit_table
 
 if TYPE_CHECKING:
     from ticketpay.domain.ledger import Balance
@@ -35,7 +35,7 @@ def balances_show(venue: UUID, tenant: UUID) -> None:
     with opened(tenant, reading=True) as app:
         view: Any = app.venue_money.show.balance(support_of(tenant), VenueId(venue))
     rows = [
-        (one["currency"], *(cents_of(one[f"{name}Cents"]) for name in columns))
+        (one["currency"], *(amount(one[f"{name}Cents"]) for name in columns))
         for one in view["balances"]
     ]
     emit_table(view, ("currency", *columns), rows)
@@ -51,7 +51,7 @@ def balances_list(tenant: UUID, *, owing: bool) -> None:
     if owing:
         views = [view for view in views if view["availableCents"] < 0]
     rows = [
-        (view["venueId"], view["currency"], *(cents_of(view[f"{name}Cents"]) for name in _BUCKETS))
+        (view["venueId"], view["currency"], *(amount(view[f"{name}Cents"]) for name in _BUCKETS))
         for view in views
     ]
     emit_table(views, ("venue", "currency", *_BUCKETS), rows)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from ticketpay.domain.kernel.errors import NotFound
 from ticketpay.domain.kernel.ids import TenantId
+from ticketpay.entrypoints.cli.shell import amount
 
 if TYPE_CHECKING:
     from ticketpay.domain.ledger import Balance
@@ -96,11 +97,6 @@ def require_known(settings: Settings, tenant: UUID) -> None:
 
     if tenant not in bootstrap.tenants(settings, worker=False):
         raise NotFound(f"there is no tenant {tenant}")
-
-
-def amount(cents: int) -> str:
-    """``1,234.56``."""
-    return f"{cents // 100:,}.{cents % 100:02d}"
 
 
 def _name(balance: Balance) -> str:

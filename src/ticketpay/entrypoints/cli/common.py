@@ -13,7 +13,6 @@ import click
 from ticketpay.domain.kernel.errors import Conflict, FieldError
 from ticketpay.domain.kernel.ids import TenantId, UserId
 from ticketpay.domain.messaging import AggregateType
-from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.cli.shell import emit, settings_for
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "acting",
-    "cents_of",
-    "entry_of",
     "int_of",
     "kinds",
     "limited",
@@ -77,11 +74,6 @@ def acting(command: F) -> F:
     return command
 
 
-def entry_of(action: str, kind: str, subject: object, *, name: str, reason: str) -> AuditEntry:
-    """The audit entry of whoever acts."""
-    return operator_entry(action, kind, subject, name=name, reason=reason)
-
-
 def say_dry(action: str, subject: object, before: str, would: str) -> None:
     """Say what ``--yes`` would do."""
     view = {
@@ -105,13 +97,6 @@ def say_done(action: str, subject: object, before: str, after: str, then: str = 
         **({"next": then} if then else {}),
     }
     emit(view, [f"{action} {subject}: {before} -> {after}", *([f"next: {then}"] if then else [])])
-
-
-def cents_of(cents: int) -> str:
-    """``1,234.56``."""
-    from ticketpay.entrypoints.cli.books import amount
-
-    return amount(cents)
 
 
 def support_of(tenant: UUID) -> Actor:

@@ -7,15 +7,8 @@ from uuid import UUID
 import click
 
 from ticketpay.domain.kernel.ids import PaymentId
-from ticketpay.entrypoints.cli.common import (
-    cents_of,
-    int_of,
-    limited,
-    of_tenant,
-    opened,
-    support_of,
-)
-from ticketpay.entrypoints.cli.shell import Group, emit_table
+from ticketpay.entrypoints.cli.common import int_of, limited, of_tenant, opened, support_of
+from ticketpay.entrypoints.cli.shell import Group, amount, emit_table
 
 __all__ = ["disputes"]
 
@@ -51,8 +44,8 @@ def _print(found: list[dict[str, object]]) -> None:
             view["providerDisputeId"],
             view["paymentId"],
             view["status"],
-            cents_of(int_of(view, "amountCents")),
-            cents_of(int_of(view, "feeCents")),
+            amount(int_of(view, "amountCents")),
+            amount(int_of(view, "feeCents")),
             view["currency"],
             view["reason"],
             view["createdAt"],

@@ -11,16 +11,9 @@ import click
 from ticketpay.domain.catalog import EventCancelled
 from ticketpay.domain.kernel.ids import EventId, TenantId
 from ticketpay.domain.kernel.time import rfc3339
-from ticketpay.entrypoints.cli.common import (
-    acting,
-    cents_of,
-    entry_of,
-    of_tenant,
-    opened,
-    say_done,
-    say_dry,
-)
-from ticketpay.entrypoints.cli.shell import Group, emit
+from ticketpay.entrypoints.cli.audit import operator_entry
+from ticketpay.entrypoints.cli.common import acting, of_tenant, opened, say_done, say_dry
+from ticketpay.entrypoints.cli.shell import Group, amount, emit
 
 if TYPE_CHECKING:
     from ticketpay.domain.processes.cancelling import EventStatus
@@ -54,7 +47,7 @@ def events_cancel(event: UUID, tenant: UUID, *, yes: bool, name: str, reason: st
         if not yes:
             say_dry("event.cancel", event, _counted(before), f"refund {_left(before)}")
             return
-        entry = entry_of("event.cancel", "event", event, name=name, reason=reason)
+        entry = operator_entry("event.cancel", "event", event, name=name, reason=reason)
         after = app.cancel_event(home, ident, entry)
     say_done("event.cancel", event, _counted(before), f"off sale, refunding {_left(after)}")
 
@@ -114,7 +107,7 @@ def _counted(status: EventStatus) -> str:
 def _left(status: EventStatus) -> str:
     progress = status.progress
     left = [(one.cents - one.begun_cents, one.currency) for one in progress.money]
-    money = " and ".join(f"{cents} cents ({cents_of(cents)} {code})" for cents, code in left)
+    money = " and ".join(f"{cents} cents ({amount(cents)} {code})" for cents, code in left)
     return f"{progress.orders - progress.begun} orders with {money or 'no money'}"
 
 
@@ -125,4 +118,4 @@ def _lines(view: Mapping[str, Any]) -> Iterator[str]:
             continue
         for one in value:
             for member, word in _MONEY.items():
-                yield f"{word:<12}  {cents_of(one[member])} {one['currency']}"
+                yield f"{word:<12}  {amount(one[member])} {one['currency']}"

@@ -31,7 +31,8 @@ def ledger_trial_balance(tenant: UUID) -> None:
 @click.option("--tenant", type=click.UUID, required=True, help="Whose books.")
 def ledger_accounts(tenant: UUID) -> None:
     """Print every account of the tenant; in JSON a debit is positive, and amounts are cents."""
-    from ticketpay.entrypoints.cli.books import amount, balance_view, balances
+    from ticketpay.entrypoints.cli.books import balance_view, balances
+    from ticketpay.entrypoints.cli.shell import amount
 
     found = balances(settings_for("DATABASE_URL"), tenant)
     views = [balance_view(balance) for balance in found]

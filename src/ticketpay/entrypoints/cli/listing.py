@@ -11,10 +11,9 @@ import click
 from ticketpay.domain.kernel.errors import Conflict, Forbidden, NotFound
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.domain.kernel.time import rfc3339
+from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.cli.common import (
     acting,
-    cents_of,
-    entry_of,
     kinds,
     limited,
     of_tenant,
@@ -23,7 +22,7 @@ from ticketpay.entrypoints.cli.common import (
     say_dry,
 )
 from ticketpay.entrypoints.cli.operating import outbox
-from ticketpay.entrypoints.cli.shell import Command, Group, emit, emit_table, settings_for
+from ticketpay.entrypoints.cli.shell import Command, Group, amount, emit, emit_table, settings_for
 
 if TYPE_CHECKING:
     from ticketpay.domain.messaging import ListedEvent, ListedStream, StreamKey
@@ -128,7 +127,7 @@ def inbox_replay(event: str, tenant: UUID, *, yes: bool, name: str, reason: str)
         if not yes:
             say_dry("event.replay", event, "dead", "let it run again")
             return
-        entry = entry_of("event.replay", "event", event, name=name, reason=reason)
+        entry = operator_entry("event.replay", "event", event, name=name, reason=reason)
         if not desk.replay(home, event, entry):
             raise Conflict(f"event {event} is not dead any more")
     say_done("event.replay", event, "dead", "received")
@@ -242,7 +241,7 @@ def ledger_postings(tenant: UUID, limit: int, after: str) -> None:
         for one in found
     ]
     rows = [
-        (one.key, entry.account.kind, entry.account.party, cents_of(abs(entry.cents)), side)
+        (one.key, entry.account.kind, entry.account.party, amount(abs(entry.cents)), side)
         for one in found
         for entry in one.entries
         for side in (("debit",) if entry.cents > 0 else ("credit",))

@@ -18,10 +18,9 @@ from ticketpay.domain.kernel.ids import (
     TicketTypeId,
 )
 from ticketpay.domain.kernel.time import rfc3339
+from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.cli.common import (
     acting,
-    cents_of,
-    entry_of,
     limited,
     of_aggregate,
     of_tenant,
@@ -30,7 +29,7 @@ from ticketpay.entrypoints.cli.common import (
     say_dry,
     support_of,
 )
-from ticketpay.entrypoints.cli.shell import Command, Group, as_json, emit, emit_table
+from ticketpay.entrypoints.cli.shell import Command, Group, amount, as_json, emit, emit_table
 
 _ORDER_EVENTS = (
     "order.payment_received",
@@ -100,11 +99,11 @@ def quote(
 
 def _price_lines(view: Mapping[str, Any]) -> Iterator[str]:
     for ticket in view["tickets"]:
-        yield f"ticket {ticket['ticketTypeId']}  {cents_of(ticket['priceCents']):>12}"
+        yield f"ticket {ticket['ticketTypeId']}  {amount(ticket['priceCents']):>12}"
     for charge in (*view["fees"], *view["taxes"]):
-        yield f"{charge['name']:<43}  {cents_of(charge['amountCents']):>12}"
-    yield f"{'all-in':<43}  {cents_of(view['allInCents']):>12}"
-    yield f"{'total ' + view['currency']:<43}  {cents_of(view['totalCents']):>12}"
+        yield f"{charge['name']:<43}  {amount(charge['amountCents']):>12}"
+    yield f"{'all-in':<43}  {amount(view['allInCents']):>12}"
+    yield f"{'total ' + view['currency']:<43}  {amount(view['totalCents']):>12}"
     if view["exchangeRate"] is not None:
         yield f"{'by the rate':<43}  {_rate_line(view['exchangeRate'])}"
 
@@ -157,7 +156,7 @@ def orders_list(tenant: UUID, limit: int, before: UUID) -> None:
     ]
     rows = [
         (
-            *(v["id"], v["state"], cents_of(o.total_cents), v["currency"]),
+            *(v["id"], v["state"], amount(o.total_cents), v["currency"]),
             f"{o.exchange.display} {o.currency} = 1 {o.exchange.base}" if o.exchange else "",
             v["createdAt"],
         )
@@ -187,7 +186,7 @@ def orders_event(
             before = str(app.show_order(support_of(tenant), ident)["state"])
             say_dry("order.event", order, before, f"apply {kind}")
             return
-        entry = entry_of("order.event", "order", ident, name=name, reason=reason)
+        entry = operator_entry("order.event", "order", ident, name=name, reason=reason)
         entry = attrs.evolve(entry, details={"type": kind})
         done = app.order_event(home, ident, kind, entry)
     if done.refused:
@@ -229,7 +228,7 @@ def payments_show(payment: UUID, tenant: UUID) -> None:
 def _cell(line: Mapping[str, str], name: str) -> str:
     """A cell of the timeline: what a posting came to is money, as everywhere on the page."""
     if name == "detail" and line["source"] == "posting":
-        return cents_of(int(line[name]))
+        return amount(int(line[name]))
     return line[name]
 
 
@@ -246,7 +245,7 @@ def payments_list(tenant: UUID, limit: int, before: UUID) -> None:
             TenantId(tenant), lambda tx: tx.listings.payments(before, limit)()
         )
     rows = [
-        (s.payment_id, s.status, cents_of(s.amount_cents), s.currency.code, rfc3339(s.created_at))
+        (s.payment_id, s.status, amount(s.amount_cents), s.currency.code, rfc3339(s.created_at))
         for s in sales
     ]
     names = ("payment", "status", "amount", "currency", "created")
@@ -264,7 +263,7 @@ def payments_sync(payment: UUID, tenant: UUID, *, yes: bool, name: str, reason: 
         desk = app.payment_desk
         before = desk.look(home, ident).payment
         if yes:
-            entry = entry_of("payment.sync", "payment", ident, name=name, reason=reason)
+            entry = operator_entry("payment.sync", "payment", ident, name=name, reason=reason)
             after = desk.sync(home, ident, entry).payment
             say_done("payment.sync", ident, str(before.state), str(after.state))
             return
@@ -291,7 +290,7 @@ def payments_cancel(payment: UUID, tenant: UUID, *, yes: bool, name: str, reason
                 "payment.cancel", ident, str(before.state), "cancel it at the provider, then here"
             )
             return
-        entry = entry_of("payment.cancel", "payment", ident, name=name, reason=reason)
+        entry = operator_entry("payment.cancel", "payment", ident, name=name, reason=reason)
         after = app.payment_desk.cancel(home, ident, entry).payment
     if after.state is not PaymentState.CANCELLED:
         raise Conflict(f"payment {ident} could not be cancelled: it is {after.state}")
@@ -351,7 +350,7 @@ def outbox_replay(
         if not yes:
             say_dry("stream.replay", aggregate, "parked", "let it run again")
             return
-        entry = entry_of("stream.replay", kind, aggregate, name=name, reason=reason)
+        entry = operator_entry("stream.replay", kind, aggregate, name=name, reason=reason)
         if not app.replay_stream(key, entry):
             raise Conflict(f"the stream of {kind} {aggregate} is not parked")
     say_done("stream.replay", aggregate, "parked", "running")
@@ -368,4 +367,4 @@ def _plain(view: Mapping[str, Any]) -> Iterator[str]:
 def _shown(name: str, value: Any) -> Any:
     if name == "exchangeRate":
         return _rate_line(value) if value else "none: in the event's own currency"
-    return cents_of(value) if name.endswith("Cents") else value
+    return amount(value) if name.endswith("Cents") else value

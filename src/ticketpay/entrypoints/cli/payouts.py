@@ -11,10 +11,9 @@ import click
 
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import PayoutId, TenantId, VenueId
+from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.cli.common import (
     acting,
-    cents_of,
-    entry_of,
     int_of,
     of_tenant,
     once,
@@ -25,7 +24,7 @@ from ticketpay.entrypoints.cli.common import (
     support_of,
     taken,
 )
-from ticketpay.entrypoints.cli.shell import Group, emit_table
+from ticketpay.entrypoints.cli.shell import Group, amount, emit_table
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry
@@ -51,7 +50,7 @@ def payouts_list(venue: UUID, tenant: UUID) -> None:
     with opened(tenant, reading=True) as app:
         found = app.venue_money.show.payouts(support_of(tenant), VenueId(venue))
     rows = [
-        (v["id"], v["status"], cents_of(int_of(v, "amountCents")), v["currency"], v["createdAt"])
+        (v["id"], v["status"], amount(int_of(v, "amountCents")), v["currency"], v["createdAt"])
         for v in found
     ]
     emit_table(found, ("payout", "status", "amount", "currency", "created"), rows)
@@ -74,7 +73,7 @@ def payouts_connect(
             "must be an account at the provider, such as acct_1ABC", param_hint="ACCOUNT"
         )
     money = Currency.of(currency)
-    entry = entry_of("payout.connect", "venue", venue, name=name, reason=reason)
+    entry = operator_entry("payout.connect", "venue", venue, name=name, reason=reason)
     entry = attrs.evolve(entry, details={"account": account})
     with opened(tenant) as app:
         known = app.venue_money.show.account(support_of(tenant), VenueId(venue), money)
@@ -108,12 +107,12 @@ def payouts_request(
     from ticketpay.domain.money import Currency, Money
 
     money = Money(amount_cents, Currency.of(currency))
-    entry = entry_of("payout.request", "payout", "", name=name, reason=reason)
+    entry = operator_entry("payout.request", "payout", "", name=name, reason=reason)
     order = _order(tenant, VenueId(venue), money, entry, instant=instant)
     with opened(tenant) as app:
         if not yes:
             plan = app.venue_money.ask.preview(order)
-            net = cents_of(int_of(plan, "netCents"))
+            net = amount(int_of(plan, "netCents"))
             would = f"pay {net} {plan['currency']} to the bank, {plan['arrival']}"
             say_dry("payout.request", venue, "owed money", would)
             return
@@ -128,7 +127,7 @@ def payouts_request(
 def payouts_cancel(payout: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
     """Call a payout off before it is sent."""
     ident = PayoutId(payout)
-    entry = entry_of("payout.cancel", "payout", payout, name=name, reason=reason)
+    entry = operator_entry("payout.cancel", "payout", payout, name=name, reason=reason)
     with opened(tenant) as app:
         before = str(app.venue_money.show.payout(support_of(tenant), ident)["status"])
         if not yes:
@@ -147,7 +146,7 @@ def payouts_cancel(payout: UUID, tenant: UUID, *, yes: bool, name: str, reason: 
 def payouts_sync(payout: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
     """Have the worker ask the provider about a payout now, also long after it was paid."""
     ident = PayoutId(payout)
-    entry = entry_of("payout.sync", "payout", payout, name=name, reason=reason)
+    entry = operator_entry("payout.sync", "payout", payout, name=name, reason=reason)
     with opened(tenant) as app:
         before = str(app.venue_money.show.payout(support_of(tenant), ident)["status"])
         if not yes:

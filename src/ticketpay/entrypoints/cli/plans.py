@@ -10,10 +10,9 @@ import click
 
 from ticketpay.domain.kernel.errors import Conflict, NotFound
 from ticketpay.domain.kernel.ids import TenantId, VenueId
+from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.cli.common import (
     acting,
-    cents_of,
-    entry_of,
     of_tenant,
     once,
     opened,
@@ -23,7 +22,7 @@ from ticketpay.entrypoints.cli.common import (
     support_of,
     taken,
 )
-from ticketpay.entrypoints.cli.shell import Group, emit, emit_table
+from ticketpay.entrypoints.cli.shell import Group, amount, emit, emit_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +50,7 @@ def plans_list() -> None:
     rows = [
         (
             one["id"],
-            cents_of(one["priceCents"]),
+            amount(one["priceCents"]),
             one["currency"],
             f"{one['feePercentage']} %",
             "any" if one["ticketsMax"] is None else one["ticketsMax"],
@@ -93,7 +92,7 @@ def plans_subscribe(
     venue: UUID, plan: str, method: str, tenant: UUID, *, yes: bool, name: str, reason: str
 ) -> None:
     """Give a venue a plan, or another one; it counts at once, and is billed if PLAN_BILLING says so."""
-    entry = entry_of("plan.subscribe", "venue", venue, name=name, reason=reason)
+    entry = operator_entry("plan.subscribe", "venue", venue, name=name, reason=reason)
     order = _order(tenant, venue, entry, plan_id=plan, payment_method=method)
     with opened(tenant) as app:
         held = _held(app, tenant, venue)
@@ -112,7 +111,7 @@ def plans_subscribe(
 @acting
 def plans_cancel(venue: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
     """Give up a venue's plan; it counts until the end of its period, and is billed no more."""
-    entry = entry_of("plan.cancel", "venue", venue, name=name, reason=reason)
+    entry = operator_entry("plan.cancel", "venue", venue, name=name, reason=reason)
     order = _order(tenant, venue, entry, ends=True)
     with opened(tenant) as app:
         held = _held(app, tenant, venue)
@@ -137,7 +136,7 @@ def plans_cancel(venue: UUID, tenant: UUID, *, yes: bool, name: str, reason: str
 @acting
 def plans_sync(venue: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
     """Have the worker ask the provider about a venue's plan now."""
-    entry = entry_of("plan.sync", "venue", venue, name=name, reason=reason)
+    entry = operator_entry("plan.sync", "venue", venue, name=name, reason=reason)
     with opened(tenant) as app:
         before = str(app.plans.sync.state(TenantId(tenant), VenueId(venue)))
         if not yes:
@@ -182,7 +181,7 @@ def _would(
         return f"change nothing: it sells by {planned['plan']}"
     offered: Any = app.plans.offered()["plans"]
     one = next(one for one in offered if one["id"] == planned["plan"])
-    price = f"{cents_of(one['priceCents'])} {one['currency']} for {one['billingDays']} days"
+    price = f"{amount(one['priceCents'])} {one['currency']} for {one['billingDays']} days"
     pays = f"billed to {method or 'what pays now'}"
     if app.plans.subscribe.courier.billing is None:
         pays = "not billed, as PLAN_BILLING is off"

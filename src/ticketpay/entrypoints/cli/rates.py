@@ -8,7 +8,8 @@ import attrs
 import click
 
 from ticketpay.domain.kernel.errors import NotFound
-from ticketpay.entrypoints.cli.common import acting, entry_of, limited, opened, say_done, say_dry
+from ticketpay.entrypoints.cli.audit import operator_entry
+from ticketpay.entrypoints.cli.common import acting, limited, opened, say_done, say_dry
 from ticketpay.entrypoints.cli.shell import Group, emit_table, settings_for
 
 __all__ = ["rates"]
@@ -64,7 +65,7 @@ def rates_load(file: Path, *, yes: bool, name: str, reason: str) -> None:
     if not yes:
         say_dry("rates.load", subject, before, "load it" if there is None else "change nothing")
         return
-    entry = entry_of("rates.load", "exchange_rates", subject, name=name, reason=reason)
+    entry = operator_entry("rates.load", "exchange_rates", subject, name=name, reason=reason)
     units = {currency.code: each for currency, each in table.units.items()}
     loader.load(table, now, attrs.evolve(entry, details=units))
     say_done("rates.load", subject, before, "loaded")

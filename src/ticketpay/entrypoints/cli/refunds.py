@@ -13,10 +13,9 @@ import click
 
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import PaymentId, RefundId, TenantId
+from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.cli.common import (
     acting,
-    cents_of,
-    entry_of,
     int_of,
     limited,
     of_tenant,
@@ -28,7 +27,7 @@ from ticketpay.entrypoints.cli.common import (
     support_of,
     taken,
 )
-from ticketpay.entrypoints.cli.shell import Group, emit, emit_table
+from ticketpay.entrypoints.cli.shell import Group, amount, emit, emit_table
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry
@@ -110,7 +109,7 @@ def refunds_request(
         raise click.UsageError("--amount-cents and --ticket exclude each other")
     if after_window and not reason:
         raise click.UsageError("--after-window needs --reason")
-    entry = _with_login(entry_of("refund.request", "refund", "", name=name, reason=reason))
+    entry = _with_login(operator_entry("refund.request", "refund", "", name=name, reason=reason))
     role = Role.ADMIN if after_window else Role.SUPPORT
     who = attrs.evolve(operator_of(tenant, entry), role=role)
     asked = RefundRequest(
@@ -128,7 +127,7 @@ def refunds_request(
         if not yes:
             plan = app.refunding.ask.preview(asked)
             would = (
-                f"refund {cents_of(int_of(plan, 'amountCents'))} {plan['currency']}{_waiting(plan)}"
+                f"refund {amount(int_of(plan, 'amountCents'))} {plan['currency']}{_waiting(plan)}"
             )
             say_dry("refund.request", payment, "paid", would)
             return
@@ -166,7 +165,7 @@ def refunds_sync(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: st
         if not yes:
             say_dry("refund.sync", refund, _shown(before), "apply the provider's word")
             return
-        entry = entry_of("refund.sync", "refund", refund, name=name, reason=reason)
+        entry = operator_entry("refund.sync", "refund", refund, name=name, reason=reason)
         after = app.refunding.sync(home, ident, entry)
     say_done("refund.sync", refund, _shown(before), str(after.state))
 
@@ -183,7 +182,7 @@ def refunds_sync_payment(payment: UUID, tenant: UUID, *, yes: bool, name: str, r
         if not yes:
             say_dry("refund.sync_payment", payment, before, "apply the provider's lists")
             return
-        entry = entry_of("refund.sync_payment", "payment", payment, name=name, reason=reason)
+        entry = operator_entry("refund.sync_payment", "payment", payment, name=name, reason=reason)
         app.refunding.sync_payment(home, ident, entry)
         after = f"{len(app.refunding.show.of_payment(support_of(tenant), ident))} refunds"
     say_done("refund.sync_payment", payment, before, after)
@@ -195,7 +194,7 @@ def _print(found: list[dict[str, object]]) -> None:
             view["id"],
             view["paymentId"],
             _shown(view),
-            cents_of(int_of(view, "amountCents")),
+            amount(int_of(view, "amountCents")),
             view["currency"],
             view["reason"],
             view["createdAt"],
@@ -212,7 +211,7 @@ def _decide(
     from ticketpay.domain.processes.refunding import Decision
 
     action = "refund.approve" if approve else "refund.reject"
-    entry = _with_login(entry_of(action, "refund", refund, name=name, reason=reason))
+    entry = _with_login(operator_entry(action, "refund", refund, name=name, reason=reason))
     who = operator_of(tenant, entry)
     with opened(tenant) as app:
         before = app.refunding.show(who, RefundId(refund))
@@ -253,5 +252,5 @@ def _waiting(view: Mapping[str, object]) -> str:
 
 def _line(name: str, value: object) -> str:
     if name.endswith("Cents"):
-        value = cents_of(int_of({name: value}, name))
+        value = amount(int_of({name: value}, name))
     return f"{name.removesuffix('Cents'):<16}  {value}"

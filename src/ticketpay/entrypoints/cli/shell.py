@@ -22,6 +22,7 @@ __all__ = [
     "Lazy",
     "Program",
     "Root",
+    "amount",
     "as_json",
     "emit",
     "emit_table",
@@ -232,6 +233,12 @@ def settings_for(*needed: str) -> Settings:
     """The settings of this run; raises ``InvalidInput`` when a ``needed`` one is missing."""
     load: Callable[..., Settings] = click.get_current_context().find_root().obj
     return load(*needed)
+
+
+def amount(cents: int) -> str:
+    """``1,234.56``, or ``-1,234.56``."""
+    whole, rest = divmod(abs(cents), 100)
+    return f"{'-' if cents < 0 else ''}{whole:,}.{rest:02d}"
 
 
 def emit(document: object, lines: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ticketpay.entrypoints.cli.books import amount
+from ticketpay.entrypoints.cli.shell import amount
 from ticketpay.entrypoints.demo.audit import Check
 from ticketpay.entrypoints.demo.stories import Result
 

@@ -72,6 +72,7 @@ def create_app(
     manners = Manners(
         slow_ms=settings.slow_request_ms,
         cors_origins=settings.cors_origins,
+        cors_methods=tuple(sorted({operation.method for operation in OPERATIONS})),
         hsts=settings.app_env == "production",
     )
     return Shell(router, logger or request_logger(settings.log_level), manners, metrics)

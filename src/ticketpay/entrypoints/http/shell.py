@@ -56,10 +56,14 @@ _CORS_SECONDS: Final = 600
 
 @attrs.frozen(kw_only=True)
 class Manners:
-    """How the shell behaves; see the settings of the same names."""
+    """How the shell behaves; see the settings of the same names.
+
+    ``cors_methods`` are those of which a listed origin may make use.
+    """
 
     slow_ms: int = 1_000
     cors_origins: tuple[str, ...] = ()
+    cors_methods: tuple[str, ...] = ("GET", "POST")
     hsts: bool = False
 
 
@@ -114,7 +118,7 @@ class Shell:
             self._guarded = CORSMiddleware(
                 self._answer,
                 allow_origins=self.manners.cors_origins,
-                allow_methods=("GET", "POST"),
+                allow_methods=self.manners.cors_methods,
                 allow_headers=_CORS_SENT,
                 expose_headers=_CORS_SHOWN,
                 max_age=_CORS_SECONDS,

@@ -118,8 +118,13 @@ VIEWS: Final[Mapping[str, Schema]] = {
             "amountCents": _CENTS,
             "refundable": _FLAG,
             "ratePercent": _PERCENT,
+            "estimated": {
+                "const": True,
+                "description": "The tax service did not answer: the state's rate, to be settled",
+            },
         },
         "ratePercent",
+        "estimated",
     ),
     "Ticket": _object(
         {
