@@ -14,6 +14,7 @@ import stripe as sdk
 
 from ticketpay.adapters.sandbox import SandboxModel
 from ticketpay.adapters.stripe import StripeWebhooks
+from ticketpay.adapters.stripe.webhook import PAYOUTS, SUPPORTED
 from ticketpay.domain.messaging import InboxStatus
 from ticketpay.domain.money import USD, Money
 from ticketpay.domain.payments import ProviderStatus, SignatureInvalid
@@ -204,6 +205,22 @@ def test_other_types_are_unsupported() -> None:
     for kind in ("charge.succeeded", "payment_intent.partially_funded", "topup.succeeded"):
         raw = event(kind)
         assert READER.verify(raw, signed(raw), NOW).status is InboxStatus.UNSUPPORTED
+
+
+@pytest.mark.spec("S26", "S27")
+@pytest.mark.parametrize("kind", sorted(SUPPORTED))
+def test_a_venues_account_tells_of_payouts_alone(kind: str) -> None:
+    """Metadata are no proof: of another account than ours only payouts are heard."""
+    names = {"tenant_id": "t", "payment_id": "p", "payout_id": "o"}
+    body = json.loads(event(kind, payment_intent="pi_1", metadata=names))
+    theirs = json.dumps(body | {"account": "acct_venue"}).encode()
+    stored = READER.verify(theirs, signed(theirs), NOW)
+    heard = InboxStatus.RECEIVED if kind in PAYOUTS else InboxStatus.UNSUPPORTED
+    assert (stored.status, stored.account) == (heard, "acct_venue")
+    own = StripeWebhooks((SECRET,), account="acct_venue")
+    assert own.verify(theirs, signed(theirs), NOW).status is InboxStatus.RECEIVED
+    ours = json.dumps(body).encode()
+    assert own.verify(ours, signed(ours), NOW).status is InboxStatus.RECEIVED
 
 
 @pytest.mark.spec("S38")

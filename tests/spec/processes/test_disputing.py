@@ -349,6 +349,28 @@ def test_what_contradicts_is_kept_as_evidence(system: Sandboxed) -> None:
     assert disputes(system) == [won]
 
 
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(
+    "changes", [{"object_id": "pi_not_ours"}, {"account": "acct_somebody_else"}]
+)
+def test_metadata_do_not_make_a_dispute_ours(
+    system: Sandboxed,
+    changes: dict[str, str],
+    known: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """A dispute about another intent that names our payment is refused, first or later."""
+    payment = sell(system)
+    assert payment.ref is not None
+    if known:
+        hear(system, payment, notice(payment))
+    before = (disputes(system), told(system, payment))
+    forged = attrs.evolve(payment.ref, **changes)
+    for state in (DisputeState.OPEN, DisputeState.LOST):
+        with pytest.raises(FactMismatch, match="another intent"):
+            hear(system, payment, notice(payment, ref=forged, state=state))
+    assert (disputes(system), told(system, payment)) == before
+
+
 def test_a_dispute_waits_for_its_payment(system: Sandboxed) -> None:
     """Nothing is booked of a payment whose own success has not been heard; the event comes again."""
     payment = sell(system, card="threeDSecureRequired")

@@ -17,13 +17,16 @@ from ticketpay.domain.messaging import InboxStatus, StoredEvent
 from ticketpay.domain.payments import PaymentState, ProviderFact
 
 
-def receive(system: Sandboxed, kind: str, *, without: str = "", **intent: object) -> str:
-    """Send one genuine event about an intent; returns its id."""
+def receive(
+    system: Sandboxed, kind: str, *, without: str = "", account: str | None = None, **intent: object
+) -> str:
+    """Send one genuine event about an intent, of a connected account or of ours; returns its id."""
     event_id, at = f"evt_{uuid4().hex}", int(system.clock.unix())
     shown = {"id": "pi_x", "object": "payment_intent", "amount": 500, "currency": "usd"} | intent
     shown.pop(without, None)
     body = {"id": event_id, "object": "event", "type": kind, "created": at, "livemode": False}
-    raw = json.dumps(body | {"data": {"object": shown}}).encode()
+    of_whom = {} if account is None else {"account": account}
+    raw = json.dumps(body | of_whom | {"data": {"object": shown}}).encode()
     digest = hmac.new(SECRET.encode(), f"{at}.".encode() + raw, hashlib.sha256).hexdigest()
     assert system.app.receive_webhook(raw, f"t={at},v1={digest}")
     return event_id
@@ -149,3 +152,29 @@ def test_an_event_that_cannot_even_wait_stops_nobody(
     assert status(system, lost) == (InboxStatus.RECEIVED, 1)
     left = [row.event.event_id for _, row in system.uow.store.platform.waiting.items()]
     assert left == [lost]
+
+
+@pytest.mark.spec("S26", "S27")
+@pytest.mark.parametrize("card", ["pm_card_nonsense", "pm_card_threeDSecure2Required"])
+def test_an_intent_on_a_venues_account_pays_nothing(system: Sandboxed, card: str) -> None:
+    """Whoever has a connected account can write our names into its intents: nobody believes them.
+
+    Neither for a payment whose intent we know, nor for one that the provider refused without any.
+    """
+    bought(system, card)
+    (before,) = system.payments()
+    names = {"tenant_id": str(system.scenery.tenant), "payment_id": str(before.id)}
+    cents = before.amount.cents
+    for word in ("processing", "succeeded"):
+        event_id = receive(
+            system,
+            f"payment_intent.{word}",
+            account="acct_venue",
+            status=word,
+            amount=cents,
+            amount_received=cents if word == "succeeded" else 0,
+            metadata=names,
+        )
+        system.app.process_inbox()
+        assert status(system, event_id) == (InboxStatus.UNSUPPORTED, 0)
+    assert system.payments() == [before]

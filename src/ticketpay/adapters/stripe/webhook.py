@@ -118,9 +118,14 @@ class StripeWebhooks:
             payment_id=_plain(names["payment_id"]),
             payload=raw,
             signature=signature,
-            status=_status(event, shown),
+            status=_status(event, shown) if self._is_ours(event) else InboxStatus.UNSUPPORTED,
             received_at=now,
         )
+
+    def _is_ours(self, event: Mapping[str, Any]) -> bool:
+        """Metadata are no proof: an account of a venue tells of payouts, and of nothing else."""
+        account = _plain(event.get("account")) or self._account
+        return account == self._account or _plain(event.get("type")) in PAYOUTS
 
     def fact(self, event: StoredEvent) -> ProviderFact:
         """The snapshot in the event, dated by the event; raises ``ValueError``."""

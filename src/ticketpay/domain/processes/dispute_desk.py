@@ -39,6 +39,7 @@ from ticketpay.domain.refunds import (
 if TYPE_CHECKING:
     from ticketpay.domain.kernel.fsm import Step
     from ticketpay.domain.ledger.model import Entry
+    from ticketpay.domain.payments import Payment
     from ticketpay.domain.processes.provider_facts import Case
     from ticketpay.domain.processes.refund_desk import RefundDesk
     from ticketpay.ports.payments import DisputeNotice
@@ -107,8 +108,8 @@ class DisputeDesk:
         """The dispute after what an event says of it; what is known already changes nothing.
 
         Raises ``NothingCaptured`` before the payment's own success is known (the event waits), and
-        ``FactMismatch`` for another amount or an end that contradicts the known one: it is kept as
-        evidence, and ``ledger verify`` says so.
+        ``FactMismatch`` for another intent or amount, or an end that contradicts the known one: it is
+        kept as evidence, and ``ledger verify`` says so.
         """
         payment = case.payment
         if not payment.received_cents:
@@ -116,6 +117,7 @@ class DisputeDesk:
         disputes, refunds = tx.disputes.of_payment(payment.id), tx.refunds.of_payment(payment.id)
         theirs = notice.provider_dispute_id
         known = next((d for d in disputes() if d.provider_dispute_id == theirs), None)
+        _check_identity(payment, known, notice)
         dispute = self._begin(tx, case, notice, now) if known is None else _locked(tx, known)
         others = tuple(d for d in disputes() if d.id != dispute.id)
         hearing = _Hearing(case=case, others=others, refunds=refunds())
@@ -257,6 +259,15 @@ class DisputeDesk:
     def _alert(self, kind: str, detail: str, dispute: Dispute) -> None:
         payment, theirs = str(dispute.payment_id), dispute.provider_dispute_id
         self.alerts.raise_alert(kind, detail, payment_id=payment, dispute=theirs)
+
+
+def _check_identity(payment: Payment, known: Dispute | None, notice: DisputeNotice) -> None:
+    """Metadata are no proof, as for refunds; a known dispute stays that of the intent it began with."""
+    mine, theirs = payment.ref if known is None else known.ref, notice.ref
+    if mine is None or attrs.evolve(theirs, livemode=mine.livemode) != mine:
+        raise FactMismatch(
+            f"{notice.provider_dispute_id} is of another intent than payment {payment.id}"
+        )
 
 
 def _locked(tx: Tx, known: Dispute) -> Dispute:
