@@ -139,12 +139,18 @@ def test_another_tenant_sees_no_cancellation(backend: Backend) -> None:
 def test_payments_come_in_pages_by_id(backend: Backend) -> None:
     """Each page goes on after the last id; what is cancelled or has gone back is left out."""
     event = backend.home.event_id
-    kept = [ended(backend) for _ in range(3)] + [backend.stored_payment()]
+    kept = [ended(backend) for _ in range(4)] + [backend.stored_payment()]
     ended(backend, PaymentEvent.CANCEL)
     refunded(backend, ended(backend), RefundEvent.COMPLETE)
+    refunded(backend, ended(backend), RefundEvent.COMPLETE, reason="other")
+    in_parts = ended(backend)
+    for part in (100, in_parts.received_cents - 100):
+        refunded(backend, in_parts, RefundEvent.COMPLETE, cents=part)
     refunded(backend, kept[0])
     refunded(backend, kept[1], RefundEvent.FAIL)
-    refunded(backend, kept[2], RefundEvent.COMPLETE, reason="other")
+    refunded(backend, kept[2], RefundEvent.COMPLETE, cents=100, reason="other")
+    refunded(backend, kept[3], RefundEvent.COMPLETE, cents=kept[3].received_cents - 100)
+    refunded(backend, kept[3], cents=100, reason="other")
 
     def page(after: PaymentId | None, limit: int) -> list[PaymentId]:
         return list(backend.run(lambda tx: tx.cancellations.to_look_at(event, after, limit)()))
@@ -153,7 +159,7 @@ def test_payments_come_in_pages_by_id(backend: Backend) -> None:
     assert page(None, 9) == wanted
     first = page(None, 2)
     assert first == wanted[:2]
-    assert page(first[-1], 2) == wanted[2:]
+    assert page(first[-1], 3) == wanted[2:]
     assert page(wanted[-1], 2) == []
     others = backend.run(lambda tx: tx.cancellations.to_look_at(EventId(UUID(int=7)), None, 9)())
     assert others == ()

@@ -111,14 +111,22 @@ def choose_card(model: SandboxModel, intent_id: str, card: str) -> int:
     return model.request("POST", path, headers, body.encode()).status
 
 
-def refund_at_provider(model: SandboxModel, intent_id: str, cents: int) -> int:
-    """Staff refund in the provider's dashboard; the HTTP status."""
-    headers = {
-        "authorization": "Bearer sk_test_dashboard",
-        "content-type": "application/x-www-form-urlencoded",
-    }
-    body = f"payment_intent={intent_id}&amount={cents}".encode()
-    return model.request("POST", "/v1/refunds", headers, body).status
+_DASHBOARD: Final = {
+    "authorization": "Bearer sk_test_dashboard",
+    "content-type": "application/x-www-form-urlencoded",
+}
+
+
+def refund_at_provider(model: SandboxModel, intent_id: str, cents: int, fate: str = "") -> int:
+    """Staff refund in the provider's dashboard, with the fate of a sandbox refund; the HTTP status."""
+    body = f"payment_intent={intent_id}&amount={cents}"
+    body += f"&metadata[sandbox_refund]={fate}" if fate else ""
+    return model.request("POST", "/v1/refunds", _DASHBOARD, body.encode()).status
+
+
+def take_refund_back(model: SandboxModel, refund_id: str) -> int:
+    """Staff cancel a refund that waits for the buyer; the HTTP status."""
+    return model.request("POST", f"/v1/refunds/{refund_id}/cancel", _DASHBOARD, b"").status
 
 
 def bank(model: SandboxModel, intent_id: str, verb: str = "dispute", **given: object) -> int:

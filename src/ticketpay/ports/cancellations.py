@@ -37,7 +37,7 @@ class Cancellations(Protocol):
     def to_look_at(
         self, event_id: EventId, after: PaymentId | None, limit: int
     ) -> Later[tuple[PaymentId, ...]]:
-        """The next payments of the event by id: not cancelled, no completed refund for this reason."""
+        """The next payments of the event by id: not cancelled, and not wholly refunded."""
         ...
 
     def progress(self, event_id: EventId) -> Later[CancellationProgress]:

@@ -8,7 +8,13 @@ from uuid import UUID, uuid4
 import attrs
 import pytest
 
-from tests.support.sandboxed import Sandboxed, place_order, refund_at_provider
+from tests.support.sandboxed import (
+    Sandboxed,
+    bank,
+    place_order,
+    refund_at_provider,
+    take_refund_back,
+)
 from tests.support.scenery import audit_entry
 from ticketpay.adapters.memory import MemoryCatalog
 from ticketpay.domain.catalog import Cancellation, CancellationProgress, EventCancelled
@@ -319,6 +325,57 @@ def test_what_the_provider_does_not_refund_is_shown_and_asked_for_again(
     assert answer.body["amountCents"] == paid.amount.cents
     assert house.stock() == stock
     assert house.app.verify_ledger(house.scenery.tenant).ok
+
+
+def test_a_refund_of_a_part_that_fails_behind_the_rest_is_made_up_for(house: Sandboxed) -> None:
+    """While a part is on its way back nothing is finished; if it fails, that part goes back anew."""
+    paid = buy(house)
+    assert paid is not None
+    assert paid.ref is not None
+    refund_at_provider(house.model, paid.ref.object_id, 4_000, fate="requires_action")
+    house.receive_all()
+    house.work()
+    cancel(house)
+    settle(house)
+    part, rest = refunds(house)
+    assert (part.state, rest.state) == (RefundState.PROCESSING, RefundState.COMPLETED)
+    assert cancellation(house).finished_at is None
+    assert take_refund_back(house.model, part.provider_refund_id) == 200
+    settle(house)
+    back = {r.amount.cents: r.reason for r in refunds(house) if r.counts}
+    kind = RefundReason.EVENT_CANCELLED
+    assert back == {4_000: kind, paid.amount.cents - 4_000: kind}
+    assert cancellation(house).finished_at is not None
+    assert owed(house) == {}
+
+
+@pytest.mark.parametrize("amount", [{}, {"amount": 4_000}], ids=["whole", "part"])
+@pytest.mark.parametrize("heard", ["before", "after"])
+def test_what_a_bank_gives_back_goes_on_to_the_buyer(
+    house: Sandboxed, amount: dict[str, int], heard: str
+) -> None:
+    """Whether the dispute is heard of before the refund or after the provider has refused it."""
+    paid = buy(house)
+    assert paid is not None
+    assert paid.ref is not None
+    intent = paid.ref.object_id
+    house.receive_all()
+    house.work()
+    assert bank(house.model, intent, "dispute", **amount) == 200
+    if heard == "before":
+        house.receive_all()
+        house.work()
+    cancel(house)
+    house.work()
+    settle(house)
+    assert bank(house.model, intent, "win") == 200
+    settle(house)
+    assert sum(r.amount.cents for r in refunds(house) if r.counts) == paid.amount.cents
+    assert progress(house).refunded == 1
+    assert cancellation(house).finished_at is not None
+    fee_cents = 1_500
+    fees = {AccountKind.PROVIDER_FEES: fee_cents, AccountKind.PROCESSOR_FEES: -fee_cents}
+    assert owed(house) == fees
 
 
 def test_an_event_is_cancelled_once(house: Sandboxed) -> None:

@@ -47,19 +47,18 @@ class MemoryCancellations:
     def to_look_at(
         self, event_id: EventId, after: PaymentId | None, limit: int
     ) -> Later[tuple[PaymentId, ...]]:
-        done = {
-            refund.payment_id
-            for refund in self.tables.refunds.values()
-            if refund.reason == RefundReason.EVENT_CANCELLED and _is_done(refund)
-        }
         found = [
             payment.id
             for payment in self._payments(event_id)
             if payment.state is not PaymentState.CANCELLED
-            and payment.id not in done
             and (after is None or payment.id > after)
+            and not self._is_back(payment)
         ]
         return known(tuple(sorted(found)[:limit]))
+
+    def _is_back(self, payment: Payment) -> bool:
+        done = _cents(refund for refund in self._refunds(payment) if _is_done(refund))
+        return 0 < payment.received_cents <= done
 
     def progress(self, event_id: EventId) -> Later[CancellationProgress]:
         payments = list(self._payments(event_id))

@@ -22,7 +22,9 @@ from ticketpay.domain.money import Money
 from ticketpay.domain.payments import PAYMENT_MACHINE, PaymentState
 from ticketpay.domain.processes.provider_facts import Case, open_case, open_order
 from ticketpay.domain.refunds import (
+    DISPUTE_MACHINE,
     REFUND_MACHINE,
+    Dispute,
     DisputeState,
     Refund,
     Refundable,
@@ -144,7 +146,8 @@ class RefundCancelled:
         """All that is left, fees that were kept included; what waits for approval gives way.
 
         Whether something is under way. An amount that the provider has not refunded is left to
-        people; another one, after somebody refunded a part there, is tried.
+        people; another one, after somebody refunded a part there, is tried, and the same one when a
+        dispute has ended since.
         """
         found = tx.refunds.of_payment(case.payment.id)
         disputes, refunds = tx.disputes.of_payment(case.payment.id)(), found()
@@ -152,7 +155,7 @@ class RefundCancelled:
         self._reject(tx, case, waiting, now)
         begun = [refund for refund in refunds if refund not in waiting]
         left = refundable_of(case.payment, case.order, begun, disputes=disputes, everything=True)
-        if left.headroom_cents and left.headroom_cents not in _failed_cents(refunds):
+        if left.headroom_cents and not _was_refused(left.headroom_cents, refunds, disputes):
             self._begin(tx, case, left, now)
             return True
         # A bank that gives its money back leaves it to be refunded.
@@ -234,9 +237,14 @@ def _pass_by(tx: Tx, claim: TimerClaim, payment_id: PaymentId) -> bool:
     return True
 
 
-def _failed_cents(refunds: Iterable[Refund]) -> set[int]:
-    of_event = (r for r in refunds if r.reason == RefundReason.EVENT_CANCELLED)
-    return {refund.amount.cents for refund in of_event if not refund.counts}
+def _was_refused(cents: int, refunds: Iterable[Refund], disputes: Iterable[Dispute]) -> bool:
+    """Whether the provider was asked to refund it in vain, once more than there are ended disputes.
+
+    While a bank holds the money a refund fails, and whoever sends it may not have heard of the bank.
+    """
+    tried = [r for r in refunds if r.reason == RefundReason.EVENT_CANCELLED and not r.counts]
+    decided = sum(DISPUTE_MACHINE.is_final(dispute.state) for dispute in disputes)
+    return sum(refund.amount.cents == cents for refund in tried) > decided
 
 
 def _next_pass(cancellation: Cancellation, now: datetime) -> datetime:

@@ -36,13 +36,15 @@ SET finished_at = %(finished_at)s, cursor = %(cursor)s, again = %(again)s
 WHERE tenant_id = %(tenant)s AND event_id = %(event)s
 
 -- name: to_look_at
+-- A refund for another reason may be under way, and fail, when that of the rest has completed.
 SELECT p.id
 FROM payments p
 WHERE p.tenant_id = %(tenant)s AND p.event_id = %(event)s AND p.id > %(after)s
   AND p.state <> 'cancelled'
-  AND NOT EXISTS (SELECT FROM refunds r
-                  WHERE r.tenant_id = %(tenant)s AND r.payment_id = p.id
-                    AND r.reason = 'event_cancelled' AND r.state = 'completed')
+  AND (p.received_cents = 0
+       OR p.received_cents > (SELECT coalesce(sum(r.amount_cents), 0) FROM refunds r
+                              WHERE r.tenant_id = %(tenant)s AND r.payment_id = p.id
+                                AND r.state = 'completed'))
 ORDER BY p.id
 LIMIT %(limit)s
 
