@@ -52,6 +52,7 @@ PACKAGES: Final = (
     "admission",
     "refunds",
     "payouts",
+    "subscriptions",
 )
 KILLED_PERCENT_MIN: Final = 95
 _MESSAGES: Final = r'^\s*raise \w+\((f?"|$)'

@@ -65,10 +65,19 @@ def test_a_dispute_comes_back_as_it_was(backend: Backend) -> None:
 
 
 def test_a_dispute_is_moved_by_compare_and_set(backend: Backend) -> None:
-    """Fee, split and tickets are written with the move; an old version and a wrong state move nothing."""
-    dispute = a_dispute(backend.stored_payment(), backend.now())
+    """Amount, fee, split and tickets are written with the move; an old version or state moves nothing."""
+    payment = backend.stored_payment()
+    asked = a_dispute(payment, backend.now())
+    dispute = attrs.evolve(asked, amount=attrs.evolve(asked.amount, cents=777))
     backend.run(lambda tx: tx.disputes.add(dispute))
-    opened = moved(backend, dispute, DisputeEvent.WITHDRAW, fee_cents=1_500)
+    opened = moved(
+        backend,
+        dispute,
+        DisputeEvent.WITHDRAW,
+        fee_cents=1_500,
+        amount=Money(3, asked.amount.currency),
+    )
+    assert backend.run(lambda tx: tx.disputes.lock(dispute.id)()) == opened
     assert (opened.state, opened.version) == (DisputeState.OPEN, 2)
     split = Split(venue_cents=1, fees_cents=1, taxes_cents=1)
     lost = moved(backend, opened, DisputeEvent.LOSE, split=split, tickets=(2, 5))

@@ -199,6 +199,7 @@ def test_an_event_about_a_dispute_says_how_far_its_money_is(post: Post, verb: st
 
 TAKEN: Final = {"amount": -5, "fee": 15}
 BACK: Final = {"amount": 5, "fee": 0}
+PART: Final = {"amount": 3, "fee": 0}
 
 
 @pytest.mark.spec("S27")
@@ -212,6 +213,11 @@ BACK: Final = {"amount": 5, "fee": 0}
         ("closed", "won", [TAKEN], DisputeState.OPEN),
         ("closed", "won", [TAKEN, BACK], DisputeState.WON),
         ("funds_reinstated", "won", [], DisputeState.WON),
+        ("funds_reinstated", "under_review", [TAKEN, PART], DisputeState.OPEN),
+        ("closed", "won", [TAKEN, PART], DisputeState.OPEN),
+        ("closed", "lost", [TAKEN, PART], DisputeState.LOST),
+        ("closed", "lost", [TAKEN, BACK, TAKEN], DisputeState.LOST),
+        ("funds_withdrawn", "under_review", [TAKEN, BACK, TAKEN], DisputeState.OPEN),
         ("closed", "won", [], DisputeState.CLOSED),
         ("closed", "warning_closed", [], DisputeState.CLOSED),
         ("closed", "lost", [TAKEN], DisputeState.LOST),
@@ -225,7 +231,7 @@ def test_money_decides_what_a_dispute_is(
     event = dispute_event(post, name, status=status, balance_transactions=moved)
     notice = post.reader.dispute(event)
     assert notice is not None
-    assert (notice.state, notice.fee_cents) == (state, 15 if moved else 0)
+    assert (notice.state, notice.fee_cents) == (state, 15 * moved.count(TAKEN))
 
 
 @pytest.mark.spec("S14", "S27")

@@ -123,6 +123,27 @@ def test_an_inquiry_moves_nothing(system: Sandboxed) -> None:
 
 
 @pytest.mark.spec("S24")
+@pytest.mark.parametrize("asked_cents", [1, 6_000, 20_000])
+def test_a_bank_that_asks_about_one_amount_takes_another(
+    system: Sandboxed, asked_cents: int
+) -> None:
+    """What is withdrawn is what is booked, whatever the inquiry was about; it is no news later on."""
+    payment = sell(system)
+    currency = payment.amount.currency
+    inquiry = notice(
+        payment, state=DisputeState.INQUIRY, amount=Money(asked_cents, currency), reason="general"
+    )
+    again = attrs.evolve(inquiry, amount=Money(asked_cents + 5, currency))
+    assert hear(system, payment, inquiry) == hear(system, payment, again)
+    taken = hear(system, payment, notice(payment, amount=Money(6_000, currency)))
+    assert (taken.state, taken.amount.cents) == (DisputeState.OPEN, 6_000)
+    assert owed(system, AccountKind.DISPUTE_SUSPENSE) == -6_000
+    assert hear(system, payment, inquiry) == taken
+    assert disputes(system) == [taken]
+    with pytest.raises(FactMismatch):
+        hear(system, payment, notice(payment, amount=Money(5, currency)))
+
+
 def test_withdrawn_money_is_in_suspense_and_tickets_are_frozen(system: Sandboxed) -> None:
     """An inquiry that escalates takes the money; everybody keeps a share until it is decided."""
     payment = sell(system)
@@ -355,7 +376,7 @@ def test_what_contradicts_is_kept_as_evidence(system: Sandboxed) -> None:
 )
 def test_metadata_do_not_make_a_dispute_ours(
     system: Sandboxed,
-    changes: dict[str, str],
+    changes: dict[str, Any],
     known: bool,  # noqa: FBT001 - drawn
 ) -> None:
     """A dispute about another intent that names our payment is refused, first or later."""

@@ -99,6 +99,7 @@ class PostgresDisputes:
                 "before": step.before.value,
                 "event": step.event.value,
                 "state": step.after.value,
+                "amount": dispute.amount.cents,
                 "fee": dispute.fee_cents,
                 "venue_cents": split.venue_cents if split else None,
                 "fees_cents": split.fees_cents if split else None,

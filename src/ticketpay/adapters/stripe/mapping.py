@@ -189,11 +189,14 @@ def dispute_notice_of(shown: Mapping[str, Any], ref: ProviderRef, event: str) ->
 
 
 def _dispute_state(shown: Mapping[str, Any], event: str) -> DisputeState:
-    """How far its money has come: by what the balance says, by the event, last by the status."""
-    amounts = [_cents(moved["amount"]) for moved in _moved(shown)]
-    withdrawn = event.startswith("funds_") or any(cents < 0 for cents in amounts)
-    status = shown["status"]
-    if event == "funds_reinstated" or any(cents > 0 for cents in amounts):
+    """How far its money has come: by what the balance says, by the event, last by the status.
+
+    Of what came back in part, or was taken again, nothing counts as won: ``ledger verify`` tells of it.
+    """
+    away, status = withdrawn_cents(shown), shown["status"]
+    withdrawn = event.startswith("funds_") or bool(_moved(shown))
+    back = any(_cents(moved["amount"]) > 0 for moved in _moved(shown))
+    if away <= 0 and (back or event == "funds_reinstated"):
         return DisputeState.WON
     if status == "lost":
         return DisputeState.LOST

@@ -108,8 +108,8 @@ class DisputeDesk:
         """The dispute after what an event says of it; what is known already changes nothing.
 
         Raises ``NothingCaptured`` before the payment's own success is known (the event waits), and
-        ``FactMismatch`` for another intent or amount, or an end that contradicts the known one: it is
-        kept as evidence, and ``ledger verify`` says so.
+        ``FactMismatch`` for another intent, another amount once money has moved, or an end that
+        contradicts the known one: it is kept as evidence, and ``ledger verify`` says so.
         """
         payment = case.payment
         if not payment.received_cents:
@@ -147,6 +147,9 @@ class DisputeDesk:
         self, tx: Tx, hearing: _Hearing, dispute: Dispute, notice: DisputeNotice, now: datetime
     ) -> Dispute:
         path, messages = _path(dispute, notice), hearing.told
+        if path and dispute.state is DisputeState.INQUIRY:
+            # A bank may ask about the whole and take a part, or the other way round.
+            dispute = attrs.evolve(dispute, amount=notice.amount)
         fee_cents = notice.fee_cents if not dispute.fee_cents else 0
         if fee_cents:
             dispute = attrs.evolve(dispute, fee_cents=fee_cents)
@@ -278,7 +281,10 @@ def _locked(tx: Tx, known: Dispute) -> Dispute:
 
 def _path(dispute: Dispute, notice: DisputeNotice) -> Sequence[Step[DisputeState, DisputeEvent]]:
     """The states from what is known to what is told; none when that is known already."""
-    if dispute.amount != notice.amount:
+    moved = DisputeState.INQUIRY not in (dispute.state, notice.state)
+    if dispute.amount.currency is not notice.amount.currency or (
+        moved and dispute.amount != notice.amount
+    ):
         raise FactMismatch(f"dispute {dispute.id} is {dispute.amount}, not {notice.amount}")
     path = DISPUTE_MACHINE.path(dispute.state, notice.state)
     if path is None and DISPUTE_MACHINE.path(notice.state, dispute.state) is None:

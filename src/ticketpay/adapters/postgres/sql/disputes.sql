@@ -34,9 +34,9 @@ FOR UPDATE
 -- The move is recorded with the version that it made.
 WITH saved AS (
     UPDATE disputes
-    SET state = %(state)s, fee_cents = %(fee)s, venue_cents = %(venue_cents)s,
-        fees_cents = %(fees_cents)s, taxes_cents = %(taxes_cents)s, tickets = %(tickets)s,
-        updated_at = %(at)s, version = version + 1
+    SET state = %(state)s, amount_cents = %(amount)s, fee_cents = %(fee)s,
+        venue_cents = %(venue_cents)s, fees_cents = %(fees_cents)s, taxes_cents = %(taxes_cents)s,
+        tickets = %(tickets)s, updated_at = %(at)s, version = version + 1
     WHERE tenant_id = %(tenant)s AND id = %(id)s AND version = %(version)s AND state = %(before)s
     RETURNING 1
 ), said AS (
