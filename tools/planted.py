@@ -39,7 +39,7 @@ _FAILED: Final = re.compile(r"^FAILED (?P<test>.+?)(?: - .*)?$", re.MULTILINE)
 _PASSED: Final = re.compile(r"^1 passed", re.MULTILINE)
 _PYTEST: Final = ("-x", "-q", "-p", "no:cacheprovider", "--ignore", "tests/planted")
 _ROW: Final = re.compile(
-    r"^\| (?P<name>\d\d-[a-z-]+) \| (?P<found>[^|]*\|[^|]*\|[^|]*)\|$", re.MULTILINE
+    r"^\| (?P<name>\d{2,3}-[a-z-]+) \| (?P<found>[^|]*\|[^|]*\|[^|]*)\|$", re.MULTILINE
 )
 
 
@@ -96,7 +96,9 @@ def bugs(only: Sequence[str] = ()) -> list[Bug]:
         ValueError: a word of ``only`` is in no name, or a patch has no header.
     """
     found = []
-    for patch in sorted(PATCHES.glob("*.patch")):
+    for patch in sorted(
+        PATCHES.glob("*.patch"), key=lambda patch: int(patch.stem.partition("-")[0])
+    ):
         header = _HEADER.match(patch.read_text())
         if header is None:
             raise ValueError(f"{patch.name} does not begin with its Bug and its Suite")

@@ -8,11 +8,15 @@ import attrs
 import pytest
 
 from tests.support.sandboxed import Sandboxed, place_order
+from tests.support.scenery import Scenery
+from ticketpay.adapters.memory import MemoryCatalog
 from ticketpay.domain.kernel.errors import OutcomeUnknown
+from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.domain.messaging import IdempotencyKeyReused, Outcome
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.payments import PaymentState, ProviderStatus
 from ticketpay.domain.payments.history import Source
+from ticketpay.domain.processes import quoting
 
 
 def succeeded(system: Sandboxed) -> int:
@@ -202,3 +206,25 @@ def test_a_challenge_is_answered_and_confirmed(system: Sandboxed) -> None:
     system.receive_all()
     system.work()
     assert order_state(system) is OrderState.FULFILLED
+
+
+@pytest.mark.spec("S18")
+@pytest.mark.parametrize("venues_cached", [0, 10_000])
+def test_a_venue_pays_the_tier_of_its_own_sales(
+    monkeypatch: pytest.MonkeyPatch, venues_cached: int
+) -> None:
+    """Another tenant may call a venue the same; what that one sells is nothing to this one."""
+    monkeypatch.setattr(quoting, "VENUES_CACHED", venues_cached)
+    system = Sandboxed(seed=1, capacity=10_000)
+    mine, theirs = system.scenery, attrs.evolve(system.scenery, tenant=TenantId(uuid4()))
+    MemoryCatalog(system.uow).load(theirs.catalog)
+
+    def fee(scenery: Scenery) -> int:
+        (ticket,) = system.app.give_quote(scenery.actor(), scenery.demand(1)).tickets
+        return ticket.charges[0].cents
+
+    assert fee(mine) == fee(theirs) == 410
+    for _ in range(20):
+        system.app.checkout(place_order(mine.actor(), uuid4(), mine.demand(100)))
+    system.clock.advance(quoting.VOLUME_SECONDS_CACHED)
+    assert (fee(mine), fee(theirs)) == (375, 410)

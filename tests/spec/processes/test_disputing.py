@@ -464,6 +464,57 @@ def test_a_late_success_that_is_disputed(system: Sandboxed) -> None:
     assert ask(system, payment).body["code"] == "CHARGED_BACK"
 
 
+@pytest.mark.spec("S24", "S27", "S30", "S35")
+@pytest.mark.parametrize("left_cents", [0, 4_000])
+@pytest.mark.parametrize("words", [[], ["completed"], ["failed"], ["completed", "failed"]])
+def test_late_money_that_was_refunded_and_disputed(words: list[str], left_cents: int) -> None:
+    """Whatever is heard first: suspense keeps what nobody took, what went twice is the platform's loss."""
+    ends = set()
+    for place in range(len(words) + 1):
+        system = Sandboxed(seed=1)
+        payment = sell(system)
+        earned = owed(system, AccountKind.PLATFORM_REVENUE)
+        make_late(system, payment)
+        (refund,) = refunds(system)
+        lost = Money(payment.amount.cents - left_cents, payment.amount.currency)
+        heard: list[Any] = [
+            RefundNotice(
+                ref=refund.ref,
+                provider_refund_id="re_1",
+                refund_id=str(refund.id),
+                state=RefundState(word),
+                amount=payment.amount,
+            )
+            for word in words
+        ]
+        heard.insert(place, notice(payment, amount=lost, state=DisputeState.LOST))
+        for one in heard:
+            tell(system, payment, one)
+            assert owed(system, AccountKind.SUSPENSE) >= 0
+        loss = earned - owed(system, AccountKind.PLATFORM_REVENUE)
+        ends.add((owed(system, AccountKind.SUSPENSE), loss))
+    failed = words[-1:] == ["failed"]
+    assert ends == {(left_cents, 0) if failed else (0, lost.cents)}
+
+
+def make_late(system: Sandboxed, payment: Payment) -> None:
+    """The payment's money came when its sale was over, and goes back."""
+    amount, now = payment.amount, system.clock.now()
+    cancelled = attrs.evolve(payment, state=PaymentState.CANCELLED)
+    late = suspense_posting(
+        payment_id=payment.id, provider_account="", amount=amount, posted_at=now
+    )
+    tables = system.uow.store.of(system.scenery.tenant)
+
+    def run(tx: Any) -> None:
+        tables.payments.put(payment.id, cancelled)
+        tx.ledger.post(late)
+        case = open_order(tx, open_case(tx, payment.id))
+        system.app.process_inbox.desk.refunds.send_back(tx, case.payment, case.order, amount, now)
+
+    system.uow.run(system.scenery.tenant, run)
+
+
 @pytest.mark.spec("S24", "S27")
 def test_a_dashboard_refund_that_failed_before_the_dispute(system: Sandboxed) -> None:
     """Heard of behind the dispute it is adopted as failed, and moves nothing."""

@@ -28,6 +28,7 @@ __all__ = [
     "DisputeBooks",
     "RefundBooks",
     "capture_posting",
+    "changed_entries",
     "posting_keys",
     "sale_entries",
     "suspense_entries",
@@ -130,6 +131,14 @@ def suspense_entries(*, payment_id: PaymentId, amount: Money) -> tuple[Entry, ..
     return (Entry(_suspense(payment_id, amount.currency), amount.cents),)
 
 
+def changed_entries(before: Iterable[Entry], after: Iterable[Entry]) -> tuple[Entry, ...]:
+    """What is left to post, one entry an account, when ``before`` is posted and ``after`` is true."""
+    sums: dict[Account, int] = {}
+    for entry in (*_negated(before), *after):
+        sums[entry.account] = sums.get(entry.account, 0) + entry.cents
+    return tuple(Entry(account, cents) for account, cents in sums.items() if cents)
+
+
 def sale_entries(
     *,
     venue_id: VenueId,
@@ -187,10 +196,7 @@ class RefundBooks:
         Their debits ``before`` are those ``after`` now; None where all of them together take the
         same from everybody.
         """
-        sums: dict[Account, int] = {}
-        for entry in (*_negated(before), *after):
-            sums[entry.account] = sums.get(entry.account, 0) + entry.cents
-        changed = tuple(Entry(account, cents) for account, cents in sums.items() if cents)
+        changed = changed_entries(before, after)
         return self._posting(f"divided_{what}", at, changed, ()) if changed else None
 
     @property

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ticketpay.domain.kernel.ids import DisputeId
-from ticketpay.domain.ledger import DisputeBooks, suspense_entries
+from ticketpay.domain.ledger import DisputeBooks, changed_entries
 from ticketpay.domain.messaging import AggregateType, Message, TimerKind
 from ticketpay.domain.money import Money
 from ticketpay.domain.payments import FactMismatch, PaymentState
 from ticketpay.domain.processes.order_sync import sync_order
-from ticketpay.domain.processes.shares import share_entries
+from ticketpay.domain.processes.shares import share_entries, suspense_debits
 from ticketpay.domain.processes.telling import message_about
 from ticketpay.domain.reconciliation import DISPUTE_LOOK_SECONDS
 from ticketpay.domain.refunds import (
@@ -185,7 +185,7 @@ class DisputeDesk:
             tx.ledger.post(books.won(payment.provider_account, now))
             self._free(tx, hearing, moved, now)
         elif step.after is DisputeState.LOST:
-            tx.ledger.post(books.lost(_taken(moved, hearing.case), now))
+            tx.ledger.post(books.lost(_taken(moved, hearing), now))
             if hearing.is_sale:
                 order, disputes = hearing.case.order, (*hearing.others, moved)
                 sync_order(tx, payment, order, hearing.refunds, disputes, now, completed=False)
@@ -313,8 +313,13 @@ def _books(dispute: Dispute) -> DisputeBooks:
     return DisputeBooks(payment_id=dispute.payment_id, dispute_id=dispute.id, amount=dispute.amount)
 
 
-def _taken(dispute: Dispute, case: Case) -> tuple[Entry, ...]:
+def _taken(lost: Dispute, hearing: _Hearing) -> tuple[Entry, ...]:
     """Who bears a lost dispute: those who had the money of the sale, or the suspense it lay in."""
-    if dispute.split is None:
-        return suspense_entries(payment_id=dispute.payment_id, amount=dispute.amount)
-    return share_entries(case.order, dispute.split)
+    order, payment = hearing.case.order, hearing.case.payment
+    if lost.split is not None:
+        return share_entries(order, lost.split)
+    before, after = (
+        suspense_debits(payment, order, hearing.refunds, disputes)
+        for disputes in (hearing.others, (*hearing.others, lost))
+    )
+    return changed_entries(before, after)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ticketpay.domain.kernel.errors import FieldError, NotFound
-from ticketpay.domain.kernel.ids import QuoteId, VenueId
+from ticketpay.domain.kernel.ids import QuoteId, TenantId, VenueId
 from ticketpay.domain.kernel.time import day_in, month_start
 from ticketpay.domain.money import USD
 from ticketpay.domain.pricing import (
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["GiveQuote", "PriceBook", "check_venue", "taken_quote"]
 
 VOLUME_SECONDS_CACHED: Final = 300
+VENUES_CACHED: Final = 10_000
 
 
 @attrs.define
@@ -53,7 +54,9 @@ class PriceBook:
     fees: FeeSchedule
     taxes: TaxTable
     exchange: ExchangeRules = attrs.field(factory=ExchangeRules)
-    _volumes: dict[VenueId, tuple[datetime, int]] = attrs.field(factory=dict, init=False)
+    _volumes: dict[tuple[TenantId, VenueId], tuple[datetime, int]] = attrs.field(
+        factory=dict, init=False
+    )
 
     def price(
         self,
@@ -100,14 +103,17 @@ class PriceBook:
         return fee_tier(held, 0 if decided else self._volume(tx, venue, now), self.fees)
 
     def _volume(self, tx: Tx, venue: Venue, now: datetime) -> int:
-        known = self._volumes.get(venue.id)
+        key = (tx.tenant_id, venue.id)
+        known = self._volumes.get(key)
         if known is not None and now < known[0]:
             return known[1]
         sold = tx.catalog.volume(venue.id, month_start(now, venue.time_zone))()
         foreign = any(money.currency is not USD for money in sold)
         rates = self._newest(tx, now) or self.exchange.fallback if foreign else None
         cents = in_dollars(sold, rates)
-        self._volumes[venue.id] = (now + timedelta(seconds=VOLUME_SECONDS_CACHED), cents)
+        if len(self._volumes) >= VENUES_CACHED:
+            self._volumes.clear()
+        self._volumes[key] = (now + timedelta(seconds=VOLUME_SECONDS_CACHED), cents)
         return cents
 
     def _rate(self, tx: Tx, offer: Offer, demand: Demand, now: datetime) -> ExchangeRate | None:

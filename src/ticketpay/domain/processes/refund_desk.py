@@ -19,7 +19,7 @@ from ticketpay.domain.ledger import RefundBooks, suspense_entries
 from ticketpay.domain.messaging import AggregateType, Message, TimerKind
 from ticketpay.domain.payments import FactMismatch
 from ticketpay.domain.processes.order_sync import sync_order
-from ticketpay.domain.processes.shares import share_entries
+from ticketpay.domain.processes.shares import share_entries, suspense_debits
 from ticketpay.domain.processes.telling import message_about
 from ticketpay.domain.refunds import (
     DISPUTE_MACHINE,
@@ -95,7 +95,7 @@ class RefundDesk:
         """Take the money, void the tickets, and have the refund sent."""
         assert not refund.needs_approval, "nothing is taken before it is agreed"
         tx.ledger.post(_books(refund, payment, order).begun(now))
-        self._divide(tx, refund, payment, order, "begun", now)
+        self._divide(tx, None, refund, payment, order, now)
         if refund.tickets:
             self._void(tx, refund, order, now)
         tx.timers.set(tx.tenant_id, TimerKind.REFUND, refund.id, now)
@@ -139,7 +139,7 @@ class RefundDesk:
         elif step.after is RefundState.FAILED:
             self._give_back(tx, moved, payment, order, before, now)
         if step.after is not RefundState.PROCESSING:
-            self._divide(tx, moved, payment, order, str(step.after), now)
+            self._divide(tx, refund, moved, payment, order, now)
         if moved.split is not None:
             found, disputes = tx.refunds.of_payment(payment.id), tx.disputes.of_payment(payment.id)
             refunds = [moved, *(other for other in found() if other.id != moved.id)]
@@ -343,17 +343,32 @@ class RefundDesk:
         self._tell_failure(failed, before)
 
     def _divide(
-        self, tx: Tx, moved: Refund, payment: Payment, order: Order, what: str, now: datetime
+        self,
+        tx: Tx,
+        was: Refund | None,
+        moved: Refund,
+        payment: Payment,
+        order: Order,
+        now: datetime,
     ) -> None:
         """Lost disputes take what refunds leave: a refund has begun, was sent after all, or failed."""
         known = tx.disputes.of_payment(payment.id)()
-        if moved.split is None or not any(d.state is DisputeState.LOST for d in known):
+        if not any(dispute.state is DisputeState.LOST for dispute in known):
             return
         others = [r for r in tx.refunds.of_payment(payment.id)() if r.id != moved.id]
-        anew = divided_anew(payment, order, [*others, moved], known)
-        before = [dispute for dispute in known if dispute.id in {new.id for new in anew}]
-        books = _books(moved, payment, order)
-        shared = books.divided(what, _debits(order, before), _debits(order, anew), now)
+        earlier, later = [*others, *([was] if was else [])], [*others, moved]
+        anew: Sequence[Dispute] = ()
+        if moved.split is None:
+            before, after = (
+                suspense_debits(payment, order, refunds, known) for refunds in (earlier, later)
+            )
+        else:
+            anew = divided_anew(payment, order, later, known)
+            ids = {dispute.id for dispute in anew}
+            before = _debits(order, [dispute for dispute in known if dispute.id in ids])
+            after = _debits(order, anew)
+        what = "begun" if was is None else str(moved.state)
+        shared = _books(moved, payment, order).divided(what, before, after, now)
         if shared is not None:
             tx.ledger.post(shared)
         for dispute in anew:

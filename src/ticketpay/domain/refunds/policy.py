@@ -36,6 +36,7 @@ __all__ = [
     "check_window",
     "divided_anew",
     "is_suspended",
+    "lost_of_suspense",
     "lost_split",
     "refundable_of",
     "split_of_any",
@@ -313,6 +314,20 @@ def suspended_cents(
     """
     back = sum(refund.amount.cents for refund in refunds if refund.counts)
     return max(0, payment.received_cents - back - charged_back_cents(disputes))
+
+
+def lost_of_suspense(
+    payment: Payment, refunds: Iterable[Refund], disputes: Iterable[Dispute]
+) -> tuple[int, int]:
+    """Cents that lost disputes have taken from the suspense account, and from the platform.
+
+    What is on its way to the buyer, or with him, cannot be taken from where it lay: it is the
+    platform's loss, unless the refund fails.
+    """
+    back = sum(refund.amount.cents for refund in refunds if refund.counts)
+    taken = sum(d.amount.cents for d in disputes if d.state is DisputeState.LOST)
+    held = min(taken, max(0, payment.received_cents - back))
+    return held, taken - held
 
 
 def lost_split(
