@@ -24,7 +24,8 @@ _RAISERS: Final = (
 _HEAD: Final = """# Errors
 
 Written by `python tools/gen_errors.py` from the tables that answer requests. An answer is `application/problem+json` (RFC 9457).
-Clients may rely on `code`. A `5xx` that is ours says no more than its title; the log has the rest under the request's id.
+Clients may rely on `code`. A `5xx` that is ours says no more than its title; under the
+request's id the log has the type of the error and the lines of code that it came through.
 
 | Code | Status | Title | What to do |
 |---|---|---|---|

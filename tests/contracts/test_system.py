@@ -121,6 +121,21 @@ def test_threads_ring_one_bell(bell: tuple[Alerts, Callable[[], list[Ring]]]) ->
     assert len({detail for _, detail, _ in rings()}) == THREADS * 50
 
 
+def test_an_alert_tells_where_an_error_came_from() -> None:
+    """The lines of code and nothing of the message; without an error there are none."""
+    with structlog.testing.capture_logs() as lines:
+        LogAlerts().raise_alert("quiet", "x")
+        try:
+            raise KeyError("whsec_secret")
+        except KeyError:
+            LogAlerts().raise_alert("inbox_stuck", "KeyError")
+    quiet, loud = lines
+    assert "where" not in quiet
+    (frame,) = loud["where"]
+    assert frame.endswith(" test_an_alert_tells_where_an_error_came_from")
+    assert "secret" not in str(loud)
+
+
 def test_a_broken_log_does_not_stop_who_rings() -> None:
     """A log that fails is nobody's business but the log's; the count goes on."""
 

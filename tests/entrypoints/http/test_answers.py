@@ -224,6 +224,8 @@ def test_errors(error: Exception, status: int, name: str, retry: str | None) -> 
     assert "secret" not in str(world.logged)
     failures = [entry["error"] for entry in world.logged if entry["event"] == "request_failed"]
     assert failures == ([type(error).__name__] if status == 500 else [])
+    where = [entry["where"] for entry in world.logged if entry["event"] == "request_failed"]
+    assert all("ticketpay/entrypoints/http/" in str(frames) for frames in where)
 
 
 def _tree(cls: type[TicketpayError]) -> Iterator[type[TicketpayError]]:

@@ -1,7 +1,7 @@
 """Logging: one JSON object per line on stderr, with UTC times and no surprises in it.
 
-JSON escapes control characters, so a text from outside cannot forge a line. Tracebacks carry no
-local variables, because those hold secrets.
+JSON escapes control characters, so a text from outside cannot forge a line. Of an error it tells the
+type and the lines of code that it came through, never its message or a variable: those hold secrets.
 """
 
 from __future__ import annotations

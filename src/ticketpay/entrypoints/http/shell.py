@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from ticketpay.domain.kernel.errors import TicketpayError
+from ticketpay.domain.kernel.frames import frames_of
 from ticketpay.entrypoints.http.errors import problem_of, status_of
 from ticketpay.entrypoints.http.logs import Logger
 
@@ -171,12 +172,13 @@ class Shell:
                 await problem_of(error)(scope, receive, send)
 
     def _report(self, visit: _Visit, error: Exception) -> None:
-        """Log what is our fault, by the type of the error only."""
+        """Log what is our fault: the type of the error and where it came from, no message."""
         response_cut = visit.status != 0
         expected = isinstance(error, TicketpayError) and status_of(error) != 500
         if response_cut or not (expected or isinstance(error, HTTPException)):
             name = type(error).__name__
-            self.logger.error("request_failed", id=visit.request_id.decode(), error=name)
+            ident, where = visit.request_id.decode(), frames_of(error)
+            self.logger.error("request_failed", id=ident, error=name, where=where)
 
     def _log(self, visit: _Visit, scope: Scope) -> None:
         route, milliseconds = scope.get("route"), visit.milliseconds

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from ticketpay.domain.kernel.frames import frames_of
+
 if TYPE_CHECKING:
     from ticketpay.domain.kernel.ids import TenantId
     from ticketpay.entrypoints.bootstrap import App
@@ -44,6 +46,14 @@ _ENTRIES: Final = 500
 _LOG: Final = logging.getLogger("ticketpay.worker")
 
 
+class SomeFailed(Exception):
+    """A step has failed for some tenants; for the others it has found so many."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(f"failed for some, found {found}")
+        self.found = found
+
+
 @attrs.define(kw_only=True, eq=False)
 class Loop:
     """One repeated ``step``, which returns how much it found; ``full`` or more is a full batch.
@@ -68,9 +78,11 @@ class Loop:
         """One step; the seconds to wait before the next."""
         try:
             found, failed = self.step(), False
+        except SomeFailed as error:
+            found, failed = error.found, True
         except Exception as error:  # noqa: BLE001 - whatever it is, the loop must live on
-            # The type alone: a message may quote what must not be in a log.
-            _LOG.error("loop %s failed: %s", self.name, type(error).__name__)
+            # No message: it may quote what must not be in a log.
+            _LOG.error("loop %s failed: %s", self.name, _told(error))
             found, failed = 0, True
         self.told(self.name, failed)
         if found:
@@ -174,14 +186,24 @@ class Worker:
             metrics.step(name, self.app.parts.clock.now(), failed=failed)
 
     def _each(self, name: str, step: Callable[[TenantId], int]) -> int:
-        """The most that was found for one tenant; a tenant that fails does not stop the others."""
-        most = 0
+        """The most that was found for one tenant; a tenant that fails does not stop the others.
+
+        Raises ``SomeFailed`` when all have had their turn.
+        """
+        most, failed = 0, False
         for tenant in self.tenants():
             try:
                 most = max(most, step(tenant))
             except Exception as error:  # noqa: BLE001 - the other tenants' turn must come
-                _LOG.error("%s of a tenant failed: %s", name, type(error).__name__)
+                _LOG.error("%s of a tenant failed: %s", name, _told(error))
+                failed = True
+        if failed:
+            raise SomeFailed(most)
         return most
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__} at {', '.join(frames_of(error))}"
 
 
 def run_worker(settings: Settings) -> bool:
