@@ -9,6 +9,7 @@ from collections.abc import Callable
 import attrs
 
 DEPTH_MAX = 32
+DIGITS_MAX = 640
 _TOKEN = re.compile(
     r"[ \t\n\r]*"
     r'([{}\[\]:,]|"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"'
@@ -90,6 +91,8 @@ def _string(token: str) -> str:
 
 
 def _number(token: str) -> int | float:
+    if re.search(f"[0-9]{{{DIGITS_MAX + 1}}}", token):
+        raise ValueError("too many digits")
     if re.fullmatch("-?[0-9]+", token):
         return int(token)
     if re.match("[-0-9]", token) is None or not math.isfinite(float(token)):

@@ -22,7 +22,7 @@ from tests.fuzz.schemas import (
     wrong_in_quote,
 )
 from ticketpay.domain.messaging import request_hash
-from ticketpay.entrypoints.http.body import parse_json
+from ticketpay.entrypoints.http.body import DIGITS_MAX, parse_json
 from ticketpay.entrypoints.http.errors import MalformedJson
 
 HEADERS = (AUTHORIZATION, JSON, ("idempotency-key", KEY))
@@ -86,6 +86,7 @@ RAW = (
         b".5",
         b"1.",
         b"9" * 5_000,
+        b'"' + b"9" * 5_000 + b'"',
     ),
     *(
         rb'"\ud800"',
@@ -187,6 +188,20 @@ def test_only_strict_json_is_read(sent: Text) -> bool:
     # A representation tells 1, 1.0 and True apart, which are equal.
     assert repr(parse_json(sent.raw)) == repr(expected)
     return True
+
+
+@pytest.mark.spec("S12")
+@pytest.mark.parametrize("digits", [DIGITS_MAX, DIGITS_MAX + 1, 5_000])
+def test_a_number_has_so_many_digits_and_a_text_any(digits: int) -> None:
+    """To make a number of its digits takes ever longer; a text of digits is only a text."""
+    long = "1" * digits
+    assert parse_json(f'["{long}", 7, 1.5]'.encode()) == [long, 7, 1.5]
+    for number in (long, f"1.{long}"):
+        if digits > DIGITS_MAX:
+            with pytest.raises(MalformedJson, match="too many digits"):
+                parse_json(number.encode())
+        else:
+            assert parse_json(number.encode()) == strict_json.read(number.encode())
 
 
 def body(dice: Dice) -> Text:

@@ -31,6 +31,7 @@ CONTAINERS_MAX: Final = 10_000
 DIGITS_MAX: Final = 640
 _NINES: Final = bytes.maketrans(b"012345678", b"9" * 9)
 _TOO_MANY: Final = b"9" * (DIGITS_MAX + 1)
+_LONG: Final = re.compile(f"[0-9]{{{DIGITS_MAX + 1}}}")
 _CHARSET: Final = re.compile(r"""charset=("?)utf-?8\1""", re.IGNORECASE)
 
 
@@ -71,11 +72,11 @@ def parse_json(raw: bytes) -> object:
     # Before anything is built of it: this runs on the event loop, and must never take long.
     if containers > CONTAINERS_MAX:
         raise MalformedJson(f"The JSON has more than {CONTAINERS_MAX:,} objects and arrays")
-    if _TOO_MANY in raw.translate(_NINES):
-        raise MalformedJson("A number has too many digits")
+    # So many digits may also stand in a text; only then is every number looked at by itself.
+    decoder = _COUNTING if _TOO_MANY in raw.translate(_NINES) else _DECODER
     try:
         text = raw.decode()
-        value = _DECODER.decode(text)
+        value = decoder.decode(text)
     except UnicodeDecodeError as error:
         raise MalformedJson(f"Not UTF-8 at {_place(raw[: error.start])}") from error
     except json.JSONDecodeError as error:
@@ -127,6 +128,20 @@ def _finite(text: str) -> float:
     return number
 
 
+def _short_integer(text: str) -> int:
+    return int(_short(text))
+
+
+def _short_float(text: str) -> float:
+    return _finite(_short(text))
+
+
+def _short(text: str) -> str:
+    if _LONG.search(text):
+        raise MalformedJson("A number has too many digits")
+    return text
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
@@ -136,4 +151,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
+)
+_COUNTING: Final = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_int=_short_integer,
+    parse_float=_short_float,
+    parse_constant=_refuse_constant,
 )
