@@ -25,11 +25,11 @@ from ticketpay.domain.kernel.ids import EventId, TenantId, TicketTypeId, VenueId
 from ticketpay.domain.money import USD, Currency, Money
 from ticketpay.domain.money.errors import UnsupportedCurrency
 from ticketpay.domain.parties import Tenant
+from ticketpay.domain.payments import AMOUNT_CENTS_MAX
 
 __all__ = ["parse_catalog", "read_catalog"]
 
 _T = TypeVar("_T")
-_CENTS_MAX: Final = 99_999_999
 _CAPACITY_MAX: Final = 1_000_000
 _NAME_MAX: Final = 200
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -275,7 +275,7 @@ def _event(fields: _Fields) -> Event:
 def _stocked(fields: _Fields, prices: Mapping[EventId, Currency]) -> StockedType:
     fields.only("id", "eventId", "name", "priceCents", "capacity", "seats")
     event = EventId(fields.id("eventId"))
-    price = Money(fields.number("priceCents", _CENTS_MAX), prices.get(event, USD))
+    price = Money(fields.number("priceCents", AMOUNT_CENTS_MAX), prices.get(event, USD))
     seats, capacity = fields.labels("seats"), fields.number("capacity", _CAPACITY_MAX)
     if seats and len(seats) != capacity:
         fields.wrong("capacity", f"must be the number of seats, {len(seats)}")

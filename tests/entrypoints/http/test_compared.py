@@ -88,6 +88,31 @@ def test_a_refund_is_in_the_currency_of_its_payment(shop: Shop) -> None:
     assert [refund["amountCents"] for refund in kept] == [100] * 4
 
 
+@pytest.mark.spec("S12", "S24", "S21")
+def test_a_misspelt_amount_is_not_none(shop: Shop) -> None:
+    """Without an amount everything goes back, so a name that nobody knows is refused, and nothing moves."""
+    paid, other, staff = shop.buy(), shop.buy(), shop.token(role=Role.SUPPORT)
+    payouts = f"/api/v1/venues/{shop.scenery.venue_id}/payouts"
+    manager = shop.token(role=Role.VENUE_MANAGER, venues=[str(shop.scenery.venue_id)])
+    for path, token, body, strange in (
+        ("/api/v1/refunds", staff, {"paymentId": paid["id"], "amount": 1}, "amount"),
+        (f"/api/v1/transactions/{paid['id']}/refund", staff, {"amount_cents": 1}, "amount_cents"),
+        (
+            f"/api/v1/transactions/{paid['id']}/refund",
+            staff,
+            {"paymentId": other["id"], "amountCents": 1},
+            "paymentId",
+        ),
+        (payouts, manager, {"amountCents": 1, "instant": True}, "instant"),
+    ):
+        named = {"field": strange, "message": "is not known here"}
+        answer = shop.send("POST", path, token, body=body)
+        assert said(answer) == (400, "VALIDATION_ERROR", [named])
+    for payment in (paid, other):
+        found = shop.send("GET", f"/api/v1/payments/{payment['id']}/refunds", staff).json()
+        assert found["refunds"] == []
+
+
 NOT_ONE_OF_THE_PLANS = {"field": "plan", "message": "must be one of starter, pro, enterprise"}
 
 

@@ -19,7 +19,13 @@ from ticketpay.domain.payments.errors import (
 )
 from ticketpay.domain.payments.facts import ProviderFact, ProviderRef, ProviderStatus
 from ticketpay.domain.payments.failure import Failure
-from ticketpay.domain.payments.model import CaptureMethod, ChargeRequest, Payment, PaymentMethod
+from ticketpay.domain.payments.model import (
+    AMOUNT_CENTS_MAX,
+    CaptureMethod,
+    ChargeRequest,
+    Payment,
+    PaymentMethod,
+)
 from ticketpay.domain.payments.policy import Verdict, event_of, judge
 from ticketpay.domain.payments.retry import (
     Circumstances,
@@ -35,6 +41,7 @@ from ticketpay.domain.payments.retry import (
 from ticketpay.domain.payments.states import PAYMENT_MACHINE, PaymentEvent, PaymentState
 
 __all__ = [
+    "AMOUNT_CENTS_MAX",
     "PAYMENT_MACHINE",
     "CaptureMethod",
     "ChargeRequest",

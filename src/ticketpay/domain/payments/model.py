@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import attrs
 
@@ -16,7 +17,7 @@ from ticketpay.domain.payments.states import PaymentState
 
 __all__ = ["AMOUNT_CENTS_MAX", "CaptureMethod", "ChargeRequest", "Payment", "PaymentMethod"]
 
-AMOUNT_CENTS_MAX = 99_999_999
+AMOUNT_CENTS_MAX: Final = 99_999_999
 
 
 class CaptureMethod(StrEnum):

@@ -26,7 +26,7 @@ from ticketpay.domain.refunds.errors import (
     SamePerson,
     TicketsRefunded,
 )
-from ticketpay.domain.refunds.model import Refund, RefundReason, Split
+from ticketpay.domain.refunds.model import ASKED_REASONS, Refund, RefundReason, Split
 from ticketpay.domain.refunds.policy import (
     Refundable,
     RefundRules,
@@ -45,6 +45,7 @@ from ticketpay.domain.refunds.policy import (
 from ticketpay.domain.refunds.states import REFUND_MACHINE, RefundEvent, RefundState
 
 __all__ = [
+    "ASKED_REASONS",
     "DISPUTE_MACHINE",
     "REFUND_MACHINE",
     "AlreadyRefunded",

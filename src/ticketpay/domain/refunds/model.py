@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import attrs
 
@@ -12,11 +13,11 @@ from ticketpay.domain.money import Money
 from ticketpay.domain.payments.facts import ProviderRef
 from ticketpay.domain.refunds.states import RefundState
 
-__all__ = ["Refund", "RefundReason", "Split"]
+__all__ = ["ASKED_REASONS", "Refund", "RefundReason", "Split"]
 
 
 class RefundReason(StrEnum):
-    """Why money goes back; the last four are never asked for by a person (S24)."""
+    """Why money goes back (S24); a person gives one of ``ASKED_REASONS``."""
 
     DUPLICATE = "duplicate"
     FRAUDULENT = "fraudulent"
@@ -25,6 +26,15 @@ class RefundReason(StrEnum):
     EVENT_CANCELLED = "event_cancelled"
     LATE_SUCCESS = "late_success"
     DASHBOARD = "dashboard"
+
+
+ASKED_REASONS: Final = (
+    RefundReason.DUPLICATE,
+    RefundReason.FRAUDULENT,
+    RefundReason.REQUESTED_BY_CUSTOMER,
+    RefundReason.OTHER,
+)
+"""Why a person may ask for a refund; the other reasons are the system's own."""
 
 
 @attrs.frozen(kw_only=True)

@@ -11,6 +11,7 @@ import click
 
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import PayoutId, TenantId, VenueId
+from ticketpay.domain.payments import AMOUNT_CENTS_MAX
 from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.cli.common import (
     acting,
@@ -87,7 +88,9 @@ def payouts_connect(
 
 @payouts.command("request")
 @click.argument("venue", type=click.UUID)
-@click.option("--amount-cents", type=click.IntRange(1, 99_999_999), required=True, help="So much.")
+@click.option(
+    "--amount-cents", type=click.IntRange(1, AMOUNT_CENTS_MAX), required=True, help="So much."
+)
 @click.option("--instant", is_flag=True, help="Within minutes, for a fee.")
 @_in_currency
 @of_tenant

@@ -13,6 +13,8 @@ import click
 
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import PaymentId, RefundId, TenantId
+from ticketpay.domain.payments import AMOUNT_CENTS_MAX
+from ticketpay.domain.refunds import ASKED_REASONS
 from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.cli.common import (
     acting,
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry
 
 __all__ = ["refunds"]
-
-_REASONS = ("duplicate", "fraudulent", "requested_by_customer", "other")
 
 
 @click.group(cls=Group)
@@ -75,13 +75,15 @@ def refunds_show(refund: UUID, tenant: UUID) -> None:
 @refunds.command("request")
 @click.argument("payment", type=click.UUID)
 @of_tenant
-@click.option("--amount-cents", type=click.IntRange(1, 99_999_999), help="So much; else the rest.")
+@click.option(
+    "--amount-cents", type=click.IntRange(1, AMOUNT_CENTS_MAX), help="So much; else the rest."
+)
 @click.option(
     "--ticket", "tickets", type=click.IntRange(1, 200), multiple=True, help="By its number."
 )
 @click.option(
     "--why",
-    type=click.Choice(_REASONS),
+    type=click.Choice([str(reason) for reason in ASKED_REASONS]),
     default="requested_by_customer",
     show_default=True,
     help="What the provider is told.",

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from ticketpay.domain.money import USD, Currency, Money
+from ticketpay.domain.payments import AMOUNT_CENTS_MAX
 from ticketpay.domain.payouts import PayoutSpeed
 from ticketpay.entrypoints.http.shapes import Member, Record, integer, known, one_of
 
 __all__ = ["PAYOUT", "read_payout"]
 
-_CENTS_MAX: Final = 99_999_999
-_AMOUNT: Final = Member("amountCents", integer(1, _CENTS_MAX))
+_AMOUNT: Final = Member("amountCents", integer(1, AMOUNT_CENTS_MAX))
 _CURRENCY: Final = Member("currency", one_of(*(one.code for one in Currency)), required=False)
 _TYPE: Final = Member("type", one_of(*map(str, PayoutSpeed)), required=False)
 
-PAYOUT: Final = Record((_AMOUNT, _CURRENCY, _TYPE))
+PAYOUT: Final = Record((_AMOUNT, _CURRENCY, _TYPE), closed=True)
 
 
 def read_payout(body: object) -> tuple[Mapping[str, object], Money, PayoutSpeed]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ticketpay.domain.kernel.errors import FieldError
-from ticketpay.domain.refunds import RefundReason
+from ticketpay.domain.payments import AMOUNT_CENTS_MAX
+from ticketpay.domain.refunds import ASKED_REASONS, RefundReason
 from ticketpay.entrypoints.http.shapes import (
     UUID_TEXT,
     Fields,
@@ -20,19 +21,18 @@ from ticketpay.entrypoints.http.wire import CURRENCY
 
 __all__ = ["PAYMENT", "REFUND", "REFUND_OF_SALE", "read_wishes"]
 
-_CENTS_MAX: Final = 99_999_999
 _TICKETS_MAX: Final = 200
-_ASKABLE: Final = tuple(str(reason) for reason in list(RefundReason)[:4])
 
 PAYMENT: Final = Member("paymentId", UUID_TEXT)
-_AMOUNT: Final = Member("amountCents", integer(1, _CENTS_MAX), required=False)
+_AMOUNT: Final = Member("amountCents", integer(1, AMOUNT_CENTS_MAX), required=False)
 _TICKETS: Final = Member("tickets", array(integer(1, _TICKETS_MAX), _TICKETS_MAX), required=False)
-_REASON: Final = Member("reason", one_of(*_ASKABLE), required=False)
+_REASON: Final = Member("reason", one_of(*map(str, ASKED_REASONS)), required=False)
 _OVERRIDE: Final = Member("overrideReason", text(1, 200), required=False)
 _WISHES: Final = (_AMOUNT, CURRENCY, _TICKETS, _REASON, _OVERRIDE)
 
-REFUND: Final = Record((PAYMENT, *_WISHES))
-REFUND_OF_SALE: Final = Record(_WISHES)
+# Without an amount everything goes back: a misspelt one must not pass for none.
+REFUND: Final = Record((PAYMENT, *_WISHES), closed=True)
+REFUND_OF_SALE: Final = Record(_WISHES, closed=True)
 
 
 def read_wishes(fields: Fields) -> dict[str, Any]:

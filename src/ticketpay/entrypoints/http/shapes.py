@@ -8,7 +8,7 @@ the check and the schema are made of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import attrs
@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_NAME_MAX: Final = 100
 
 
 @attrs.frozen
@@ -61,10 +62,14 @@ class Member(Generic[T]):
 
 @attrs.frozen
 class Record:
-    """The known members of an object; ``rules`` is what JSON Schema says about several of them."""
+    """The known members of an object; ``rules`` is what JSON Schema says about several of them.
+
+    Unknown members are not read (S12), and refused where the record is ``closed``.
+    """
 
     members: tuple[Member[Any], ...]
     rules: Mapping[str, object] = attrs.field(factory=dict)
+    closed: bool = attrs.field(default=False, kw_only=True)
 
     def declares(self, member: Member[Any]) -> bool:
         """Whether the record has this member, with this shape."""
@@ -74,15 +79,19 @@ class Record:
         """The members of a value; raises ``InvalidInput`` unless it is an object."""
         if not isinstance(value, dict):
             raise wrong("must be an object", path)
-        return Fields(value, self)
+        known_names = {one.name for one in self.members}
+        strange = sorted(set(value) - known_names) if self.closed else ()
+        errors = [FieldError(name[:_NAME_MAX], "is not known here") for name in strange]
+        return Fields(value, self, errors)
 
     @property
     def schema(self) -> dict[str, object]:
-        """As JSON Schema; unknown members are not read, so nothing is said about them."""
+        """As JSON Schema; unknown members that are not read are not spoken of."""
         return {
             "type": "object",
             "properties": {one.name: one.shape.schema for one in self.members},
             "required": [one.name for one in self.members if one.required],
+            **({"additionalProperties": False} if self.closed else {}),
             **self.rules,
         }
 

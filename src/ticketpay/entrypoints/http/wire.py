@@ -15,7 +15,7 @@ import attrs
 from ticketpay.domain.kernel.errors import FieldError
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TicketTypeId, VenueId
 from ticketpay.domain.money import Currency
-from ticketpay.domain.payments import PaymentMethod
+from ticketpay.domain.payments import AMOUNT_CENTS_MAX, PaymentMethod
 from ticketpay.domain.pricing import Address, Demand, DemandLine
 from ticketpay.entrypoints.http.shapes import (
     UUID_TEXT,
@@ -48,7 +48,6 @@ __all__ = [
     "read_quote",
 ]
 
-_CENTS_MAX: Final = 99_999_999
 _LINES_MAX: Final = 20
 _QUANTITY_MAX: Final = 10
 _ESTIMATED_MAX: Final = _LINES_MAX * _QUANTITY_MAX
@@ -244,7 +243,7 @@ def _any_case(words: tuple[str, ...]) -> str:
     return f"^({'|'.join(spelt)})$"
 
 
-_CENTS: Final = integer(1, _CENTS_MAX)
+_CENTS: Final = integer(1, AMOUNT_CENTS_MAX)
 _SEAT_LABELS: Final = array(text(1, 32), _QUANTITY_MAX)
 _METADATA_TEXT: Final = text(0, 500)
 
