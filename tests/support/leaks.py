@@ -81,6 +81,10 @@ class Recording(Session):
         self.noted.append(Recorded(statement, values))
         return super(Recording, self).read(statement, values, parse)  # noqa: UP008 - the same
 
+    def read_named(self, statement: Any, values: Mapping[str, object], parse: Any) -> Fetched[Any]:
+        self.noted.append(Recorded(statement, values))
+        return super(Recording, self).read_named(statement, values, parse)  # noqa: UP008 - the same
+
 
 @attrs.frozen
 class Probe:

@@ -50,14 +50,14 @@ def _offer(rows: Sequence[tuple[Any, ...]]) -> Offer | None:
         venue=Venue(id=venue, name=place[0], city=place[1], state=place[2], time_zone=place[3]),
         nexus_states=frozenset(place[4]),
         types={
-            TicketTypeId(row[12]): TicketType(
-                id=row[12],
+            TicketTypeId(type_id): TicketType(
+                id=type_id,
                 event_id=event,
-                name=row[13],
-                price=Money(row[14], money),
-                seated=row[15],
+                name=title,
+                price=Money(cents, money),
+                seated=seated,
             )
-            for row in rows
+            for *_, type_id, title, cents, seated in rows
         },
     )
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from ticketpay.adapters.postgres.payments import split_of
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import DisputeId, PaymentId
 from ticketpay.domain.money import Currency, Money
 from ticketpay.domain.payments import ProviderRef
-from ticketpay.domain.refunds import Dispute, DisputeEvent, DisputeState, Split
+from ticketpay.domain.refunds import Dispute, DisputeEvent, DisputeState
 
 if TYPE_CHECKING:
     from ticketpay.adapters.postgres.session import Session
@@ -23,22 +24,20 @@ __all__ = ["PostgresDisputes"]
 _SQL: Final = load("disputes")
 
 
-def _dispute(row: tuple[Any, ...]) -> Dispute:
-    venue, fees, taxes = row[13:16]
-    split = None if venue is None else Split(venue_cents=venue, fees_cents=fees, taxes_cents=taxes)
+def _dispute(row: Any) -> Dispute:
     return Dispute(
-        id=row[0],
-        payment_id=row[1],
-        ref=ProviderRef(*row[2:6]),
-        provider_dispute_id=row[6],
-        amount=Money(row[7], Currency(row[8])),
-        fee_cents=row[9],
-        reason=row[10],
-        state=DisputeState(row[11]),
-        created_at=row[12].astimezone(UTC),
-        split=split,
-        tickets=tuple(row[16]),
-        version=row[17],
+        id=row.id,
+        payment_id=row.payment_id,
+        ref=ProviderRef(row.provider, row.provider_account, row.livemode, row.object_id),
+        provider_dispute_id=row.provider_dispute_id,
+        amount=Money(row.amount_cents, Currency(row.currency)),
+        fee_cents=row.fee_cents,
+        reason=row.reason,
+        state=DisputeState(row.state),
+        created_at=row.created_at.astimezone(UTC),
+        split=split_of(row),
+        tickets=tuple(row.tickets),
+        version=row.version,
     )
 
 
@@ -72,17 +71,19 @@ class PostgresDisputes:
 
     def of_payment(self, payment_id: PaymentId) -> Later[tuple[Dispute, ...]]:
         values = {"tenant": self.session.tenant_id, "payment": payment_id}
-        return self.session.read(
+        return self.session.read_named(
             _SQL["of_payment"], values, lambda rows: tuple(map(_dispute, rows))
         )
 
     def undecided(self, limit: int) -> Later[tuple[Dispute, ...]]:
         values = {"tenant": self.session.tenant_id, "limit": limit}
-        return self.session.read(_SQL["undecided"], values, lambda rows: tuple(map(_dispute, rows)))
+        return self.session.read_named(
+            _SQL["undecided"], values, lambda rows: tuple(map(_dispute, rows))
+        )
 
     def lock(self, dispute_id: DisputeId) -> Later[Dispute | None]:
         values = {"tenant": self.session.tenant_id, "id": dispute_id}
-        return self.session.read(
+        return self.session.read_named(
             _SQL["lock"], values, lambda rows: _dispute(rows[0]) if rows else None
         )
 

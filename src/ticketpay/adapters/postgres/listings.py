@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["PostgresListings"]
 
 _SQL: Final = load("listings")
+_SALES: Final = load("sales")
 
 
 def _order(row: tuple[Any, ...]) -> OrderSummary:
@@ -98,7 +99,7 @@ class PostgresListings:
 
     def payments(self, before: UUID, limit: int) -> Later[tuple[Sale, ...]]:
         values = {"tenant": self.session.tenant_id, "before": before, "limit": limit}
-        return self.session.read(_SQL["payments"], values, sales_of)
+        return self.session.read_named(_SALES["of_tenant"], values, sales_of)
 
     def postings(self, after: str, limit: int) -> Later[tuple[Posting, ...]]:
         values = {"tenant": self.session.tenant_id, "after": after, "limit": limit}

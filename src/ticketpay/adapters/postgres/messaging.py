@@ -166,7 +166,7 @@ class PostgresStreams:
             "id": after.aggregate_id if after else UUID(int=0),
             "limit": limit,
         }
-        return self.session.read(
+        return self.session.read_named(
             _SQL["list_streams"], values, lambda rows: tuple(map(_listed_stream, rows))
         )
 
@@ -176,37 +176,37 @@ class PostgresStreams:
             "kind": key.aggregate_type.value,
             "id": key.aggregate_id,
         }
-        return self.session.read(
+        return self.session.read_named(
             _SQL["stream"], values, lambda rows: next(map(_listed_stream, rows), None)
         )
 
 
-def _listed_stream(row: tuple[Any, ...]) -> ListedStream:
+def _listed_stream(row: Any) -> ListedStream:
     return ListedStream(
-        key=StreamKey(row[0], AggregateType(row[1]), row[2]),
-        messages=row[3],
-        delivered=row[4],
-        attempts=row[5],
-        parked=row[6],
-        error=row[7],
+        key=StreamKey(row.tenant_id, AggregateType(row.aggregate_type), row.aggregate_id),
+        messages=row.messages,
+        delivered=row.delivered_seq,
+        attempts=row.attempts,
+        parked=row.parked,
+        error=row.last_error,
     )
 
 
-def _listed_events(rows: Sequence[tuple[Any, ...]]) -> tuple[ListedEvent, ...]:
+def _listed_events(rows: Sequence[Any]) -> tuple[ListedEvent, ...]:
     return tuple(
         ListedEvent(
-            provider=row[0],
-            account=row[1],
-            event_id=row[2],
-            event_type=row[3],
-            object_id=row[4],
-            tenant_id=row[5],
-            payment_id=row[6],
-            status=InboxStatus(row[7]),
-            attempts=row[8],
-            note=row[9],
-            received_at=row[10].astimezone(UTC),
-            processed_at=row[11] and row[11].astimezone(UTC),
+            provider=row.provider,
+            account=row.account,
+            event_id=row.event_id,
+            event_type=row.event_type,
+            object_id=row.object_id,
+            tenant_id=row.tenant_id,
+            payment_id=row.payment_id,
+            status=InboxStatus(row.status),
+            attempts=row.attempts,
+            note=row.note,
+            received_at=row.received_at.astimezone(UTC),
+            processed_at=row.processed_at and row.processed_at.astimezone(UTC),
         )
         for row in rows
     )
@@ -290,10 +290,10 @@ class PostgresInbox:
             "event_id": before.event_id if before else "",
             "limit": limit,
         }
-        return self.session.read(_SQL["list_events"], values, _listed_events)
+        return self.session.read_named(_SQL["list_events"], values, _listed_events)
 
     def get(self, event_id: str) -> Later[ListedEvent | None]:
-        return self.session.read(
+        return self.session.read_named(
             _SQL["event"],
             {"event_id": event_id},
             lambda rows: next(iter(_listed_events(rows)), None),
@@ -301,7 +301,7 @@ class PostgresInbox:
 
     def about(self, payment_id: PaymentId, object_id: str) -> Later[tuple[ListedEvent, ...]]:
         values = {"payment": str(payment_id), "object": object_id}
-        return self.session.read(_SQL["events_about"], values, _listed_events)
+        return self.session.read_named(_SQL["events_about"], values, _listed_events)
 
     def replay(self, event_id: str, tenant: TenantId, now: datetime) -> Later[bool]:
         values = {"event_id": event_id, "tenant_text": str(tenant), "now": now}

@@ -31,28 +31,35 @@ __all__ = ["PostgresOrders"]
 _SQL: Final = load("orders")
 
 
-def _order(rows: Sequence[tuple[Any, ...]]) -> Order | None:
+def _order(rows: Sequence[Any]) -> Order | None:
     if not rows:
         return None
     row = rows[0]
+    rate = (
+        row.base_currency,
+        row.rate_numerator,
+        row.rate_denominator,
+        row.rate_source,
+        row.rate_day,
+    )
     return Order(
-        id=row[0],
-        user_id=row[1],
-        event_id=row[2],
-        venue_id=row[3],
-        state=OrderState(row[4]),
-        currency=Currency(row[5]),
-        tickets_cents=row[6],
-        fees_cents=row[7],
-        taxes_cents=row[8],
-        ticket_count=row[9],
-        tax_jurisdiction=row[10],
-        tax_date=row[11],
-        created_at=row[12].astimezone(UTC),
-        expires_at=row[13].astimezone(UTC),
-        version=row[14],
-        charges=charges_from(row[15] or ()),
-        exchange=exchange_from(row[5], row[16:21]),
+        id=row.id,
+        user_id=row.user_id,
+        event_id=row.event_id,
+        venue_id=row.venue_id,
+        state=OrderState(row.state),
+        currency=Currency(row.currency),
+        tickets_cents=row.tickets_cents,
+        fees_cents=row.fees_cents,
+        taxes_cents=row.taxes_cents,
+        ticket_count=row.ticket_count,
+        tax_jurisdiction=row.tax_jurisdiction,
+        tax_date=row.tax_date,
+        created_at=row.created_at.astimezone(UTC),
+        expires_at=row.expires_at.astimezone(UTC),
+        version=row.version,
+        charges=charges_from(row.charges or ()),
+        exchange=exchange_from(row.currency, rate),
     )
 
 
@@ -116,7 +123,7 @@ class PostgresOrders:
 
     def get(self, order_id: OrderId) -> Later[Order | None]:
         values = {"tenant": self.session.tenant_id, "id": order_id}
-        found = self.session.read(_SQL["order"], values, _order)
+        found = self.session.read_named(_SQL["order"], values, _order)
         tickets = self.session.read(_SQL["order_tickets"], values, _tickets)
 
         def whole() -> Order | None:
@@ -131,11 +138,11 @@ class PostgresOrders:
 
     def lock(self, order_id: OrderId) -> Later[Order | None]:
         values = {"tenant": self.session.tenant_id, "id": order_id}
-        return self.session.read(_SQL["lock_order"], values, _order)
+        return self.session.read_named(_SQL["lock_order"], values, _order)
 
     def lock_of_payment(self, payment_id: PaymentId) -> Later[Order | None]:
         values = {"tenant": self.session.tenant_id, "payment": payment_id}
-        return self.session.read(_SQL["lock_order_of_payment"], values, _order)
+        return self.session.read_named(_SQL["lock_order_of_payment"], values, _order)
 
     def was_issued(self, order_id: OrderId) -> Later[bool]:
         values = {"tenant": self.session.tenant_id, "id": order_id}

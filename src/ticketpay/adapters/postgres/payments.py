@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ticketpay.adapters.postgres.session import Session
     from ticketpay.ports.later import Later
 
-__all__ = ["PostgresPayments", "PostgresRefunds"]
+__all__ = ["PostgresPayments", "PostgresRefunds", "split_of"]
 
 _SQL: Final = load("payments")
 
@@ -36,36 +36,36 @@ def _utc(instant: datetime | None) -> datetime | None:
     return None if instant is None else instant.astimezone(UTC)
 
 
-def _payment(row: tuple[Any, ...]) -> Payment:
-    provider, account, livemode, object_id = row[14:18]
-    failure = None if row[19] is None else Failure(row[19], row[20], row[21])
+def _payment(row: Any) -> Payment:
+    ref = (row.provider, row.provider_account, row.livemode, row.object_id)
+    failure = (row.failure_code, row.decline_code, row.failure_message)
     return Payment(
-        id=row[0],
-        order_id=row[1],
-        share=row[2],
-        state=PaymentState(row[3]),
-        amount=Money(row[4], Currency(row[6])),
-        received_cents=row[5],
-        capture_method=CaptureMethod(row[7]),
-        user_id=row[8],
-        event_id=row[9],
-        venue_id=row[10],
-        ticket_count=row[11],
-        method_type=row[12],
-        device_fingerprint=row[13],
-        ref=None if object_id is None else ProviderRef(provider, account, livemode, object_id),
-        provider_status=row[18],
-        failure=failure,
-        last_fact_at=_utc(row[22]),
-        created_at=row[23].astimezone(UTC),
-        sent_at=row[24].astimezone(UTC),
-        confirmed_at=_utc(row[25]),
-        version=row[26],
-        last_try_at=_utc(row[27]),
+        id=row.id,
+        order_id=row.order_id,
+        share=row.share,
+        state=PaymentState(row.state),
+        amount=Money(row.amount_cents, Currency(row.currency)),
+        received_cents=row.received_cents,
+        capture_method=CaptureMethod(row.capture_method),
+        user_id=row.user_id,
+        event_id=row.event_id,
+        venue_id=row.venue_id,
+        ticket_count=row.ticket_count,
+        method_type=row.method_type,
+        device_fingerprint=row.device_fingerprint,
+        ref=None if row.object_id is None else ProviderRef(*ref),
+        provider_status=row.provider_status,
+        failure=None if row.failure_code is None else Failure(*failure),
+        last_fact_at=_utc(row.last_fact_at),
+        created_at=row.created_at.astimezone(UTC),
+        sent_at=row.sent_at.astimezone(UTC),
+        confirmed_at=_utc(row.confirmed_at),
+        version=row.version,
+        last_try_at=_utc(row.last_try_at),
     )
 
 
-def _one(rows: Sequence[tuple[Any, ...]]) -> Payment | None:
+def _one(rows: Sequence[Any]) -> Payment | None:
     return _payment(rows[0]) if rows else None
 
 
@@ -102,15 +102,15 @@ class PostgresPayments:
 
     def get(self, payment_id: PaymentId) -> Later[Payment | None]:
         values = {"tenant": self.session.tenant_id, "id": payment_id}
-        return self.session.read(_SQL["payment"], values, _one)
+        return self.session.read_named(_SQL["payment"], values, _one)
 
     def lock(self, payment_id: PaymentId) -> Later[Payment | None]:
         values = {"tenant": self.session.tenant_id, "id": payment_id}
-        return self.session.read(_SQL["lock_payment"], values, _one)
+        return self.session.read_named(_SQL["lock_payment"], values, _one)
 
     def of_order(self, order_id: OrderId) -> Later[tuple[Payment, ...]]:
         values = {"tenant": self.session.tenant_id, "order": order_id}
-        return self.session.read(
+        return self.session.read_named(
             _SQL["of_order"], values, lambda rows: tuple(_payment(row) for row in rows)
         )
 
@@ -149,28 +149,35 @@ class PostgresPayments:
         return attrs.evolve(payment, version=payment.version + 1)
 
 
-def _first(rows: Sequence[tuple[Any, ...]]) -> Refund | None:
+def _first(rows: Sequence[Any]) -> Refund | None:
     return _refund(rows[0]) if rows else None
 
 
-def _refund(row: tuple[Any, ...]) -> Refund:
-    venue, fees, taxes = row[13:16]
-    split = None if venue is None else Split(venue_cents=venue, fees_cents=fees, taxes_cents=taxes)
+def split_of(row: Any) -> Split | None:
+    """How the amount of a refund or a dispute is split; None as long as it is not."""
+    if row.venue_cents is None:
+        return None
+    return Split(
+        venue_cents=row.venue_cents, fees_cents=row.fees_cents, taxes_cents=row.taxes_cents
+    )
+
+
+def _refund(row: Any) -> Refund:
     return Refund(
-        id=row[0],
-        payment_id=row[1],
-        ref=ProviderRef(*row[2:6]),
-        amount=Money(row[6], Currency(row[7])),
-        reason=row[8],
-        state=RefundState(row[9]),
-        created_at=row[10].astimezone(UTC),
-        version=row[11],
-        provider_refund_id=row[12],
-        split=split,
-        tickets=tuple(row[16]),
-        requested_by=row[17],
-        approved_by=row[18],
-        needs_approval=row[19],
+        id=row.id,
+        payment_id=row.payment_id,
+        ref=ProviderRef(row.provider, row.provider_account, row.livemode, row.object_id),
+        amount=Money(row.amount_cents, Currency(row.currency)),
+        reason=row.reason,
+        state=RefundState(row.state),
+        created_at=row.created_at.astimezone(UTC),
+        version=row.version,
+        provider_refund_id=row.provider_refund_id,
+        split=split_of(row),
+        tickets=tuple(row.tickets),
+        requested_by=row.requested_by,
+        approved_by=row.approved_by,
+        needs_approval=row.needs_approval,
     )
 
 
@@ -211,23 +218,23 @@ class PostgresRefunds:
 
     def get(self, refund_id: RefundId) -> Later[Refund | None]:
         values = {"tenant": self.session.tenant_id, "id": refund_id}
-        return self.session.read(_SQL["refund"], values, _first)
+        return self.session.read_named(_SQL["refund"], values, _first)
 
     def of_payment(self, payment_id: PaymentId) -> Later[tuple[Refund, ...]]:
         values = {"tenant": self.session.tenant_id, "payment": payment_id}
-        return self.session.read(
+        return self.session.read_named(
             _SQL["refunds_of_payment"], values, lambda rows: tuple(map(_refund, rows))
         )
 
     def waiting(self, limit: int) -> Later[tuple[Refund, ...]]:
         values = {"tenant": self.session.tenant_id, "limit": limit}
-        return self.session.read(
+        return self.session.read_named(
             _SQL["waiting_refunds"], values, lambda rows: tuple(map(_refund, rows))
         )
 
     def lock(self, refund_id: RefundId) -> Later[Refund | None]:
         values = {"tenant": self.session.tenant_id, "id": refund_id}
-        return self.session.read(_SQL["lock_refund"], values, _first)
+        return self.session.read_named(_SQL["lock_refund"], values, _first)
 
     def approve(self, refund: Refund, by: UserId | None, at: datetime) -> Refund:
         values = {"tenant": self.session.tenant_id, "id": refund.id, "version": refund.version}

@@ -24,29 +24,29 @@ __all__ = ["PostgresSales", "sales_of"]
 _SQL: Final = load("sales")
 
 
-def _sale(row: tuple[Any, ...]) -> Sale:
+def _sale(row: Any) -> Sale:
     return Sale(
-        payment_id=row[0],
-        order_id=row[1],
-        user_id=row[2],
-        event_id=row[3],
-        venue_id=row[4],
-        state=PaymentState(row[5]),
-        currency=Currency(row[6]),
-        amount_cents=row[7],
-        received_cents=row[8],
-        tickets_cents=row[9],
-        fees_cents=row[10],
-        taxes_cents=row[11],
-        refunded_cents=row[12],
-        ticket_count=row[13],
-        created_at=row[14].astimezone(UTC),
-        order_state=OrderState(row[15]),
+        payment_id=row.id,
+        order_id=row.order_id,
+        user_id=row.user_id,
+        event_id=row.event_id,
+        venue_id=row.venue_id,
+        state=PaymentState(row.state),
+        currency=Currency(row.currency),
+        amount_cents=row.amount_cents,
+        received_cents=row.received_cents,
+        tickets_cents=row.tickets_cents,
+        fees_cents=row.fees_cents,
+        taxes_cents=row.taxes_cents,
+        refunded_cents=row.refunded_cents,
+        ticket_count=row.ticket_count,
+        created_at=row.created_at.astimezone(UTC),
+        order_state=OrderState(row.order_state),
     )
 
 
-def sales_of(rows: Sequence[tuple[Any, ...]]) -> tuple[Sale, ...]:
-    """Sales from rows as the statements of ``sales.sql`` give them."""
+def sales_of(rows: Sequence[Any]) -> tuple[Sale, ...]:
+    """Sales from rows as the statements of ``sales.sql`` name them."""
     return tuple(map(_sale, rows))
 
 
@@ -89,4 +89,4 @@ class PostgresSales:
             "limit": limit,
             **whose,
         }
-        return self.session.read(statement, values, sales_of)
+        return self.session.read_named(statement, values, sales_of)

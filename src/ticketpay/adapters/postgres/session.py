@@ -11,6 +11,7 @@ from typing import Any, Generic, LiteralString, TypeVar
 
 import attrs
 from psycopg import Connection, Cursor
+from psycopg.rows import namedtuple_row
 
 from ticketpay.domain.kernel.ids import TenantId
 
@@ -48,7 +49,26 @@ class Session:
         parse: Callable[[Sequence[Row]], T],
     ) -> Fetched[T]:
         """Queue a statement and promise its rows, parsed."""
-        cursor = self.connection.execute(statement, values)
+        return self._queue(self.connection.cursor(), statement, values, parse)
+
+    def read_named(
+        self,
+        statement: LiteralString,
+        values: Mapping[str, object],
+        parse: Callable[[Sequence[Any]], T],
+    ) -> Fetched[T]:
+        """The same with rows that have their columns as attributes."""
+        cursor = self.connection.cursor(row_factory=namedtuple_row)
+        return self._queue(cursor, statement, values, parse)
+
+    def _queue(
+        self,
+        cursor: Cursor[Any],
+        statement: LiteralString,
+        values: Mapping[str, object],
+        parse: Callable[[Sequence[Any]], T],
+    ) -> Fetched[T]:
+        cursor.execute(statement, values)
         self.queued = True
         return Fetched(self, cursor, parse)
 
@@ -65,7 +85,7 @@ class Fetched(Generic[T]):
     __slots__ = ("_cursor", "_done", "_parse", "_session", "_value")
 
     def __init__(
-        self, session: Session, cursor: Cursor[Row], parse: Callable[[Sequence[Row]], T]
+        self, session: Session, cursor: Cursor[Any], parse: Callable[[Sequence[Any]], T]
     ) -> None:
         self._session = session
         self._cursor = cursor

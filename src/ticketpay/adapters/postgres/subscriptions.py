@@ -32,36 +32,37 @@ __all__ = ["PostgresPlanInvoices", "PostgresSubscriptions"]
 _SQL: Final = load("subscriptions")
 
 
-def _one(rows: Sequence[tuple[Any, ...]]) -> Subscription | None:
+def _one(rows: Sequence[Any]) -> Subscription | None:
     if not rows:
         return None
     row = rows[0]
     return Subscription(
-        id=row[0],
-        venue_id=row[1],
-        plan_id=row[2],
-        provider_id=row[3],
-        state=SubscriptionState(row[4]),
-        current_period_end=row[5].astimezone(UTC),
-        version=row[6],
-        customer_id=row[7],
-        cancels_at=row[8] and row[8].astimezone(UTC),
-        wish=_wish(row[9:]),
+        id=row.id,
+        venue_id=row.venue_id,
+        plan_id=row.plan_id,
+        provider_id=row.provider_id,
+        state=SubscriptionState(row.state),
+        current_period_end=row.current_period_end.astimezone(UTC),
+        version=row.version,
+        customer_id=row.customer_id,
+        cancels_at=row.cancels_at and row.cancels_at.astimezone(UTC),
+        wish=_wish(row),
     )
 
 
-def _wish(row: tuple[Any, ...]) -> PlanWish | None:
-    if row[0] is None:
+def _wish(row: Any) -> PlanWish | None:
+    if row.wish_number is None:
         return None
+    failure = (row.wish_failure_code, row.wish_decline_code, row.wish_failure_text)
     return PlanWish(
-        number=row[0],
-        plan_id=row[1],
-        ends=row[2],
-        method=row[3],
-        asked_at=row[4].astimezone(UTC),
-        key=row[5],
-        state=WishState(row[6]),
-        failure=None if row[7] is None else Failure(row[7], row[8], row[9]),
+        number=row.wish_number,
+        plan_id=row.wish_plan,
+        ends=row.wish_ends,
+        method=row.wish_method,
+        asked_at=row.wish_asked_at.astimezone(UTC),
+        key=row.wish_key,
+        state=WishState(row.wish_state),
+        failure=None if row.wish_failure_code is None else Failure(*failure),
     )
 
 
@@ -88,18 +89,18 @@ class PostgresSubscriptions:
     session: Session
 
     def get(self, venue_id: VenueId) -> Later[Subscription | None]:
-        return self.session.read(_SQL["of_venue"], self._of(venue_id), _one)
+        return self.session.read_named(_SQL["of_venue"], self._of(venue_id), _one)
 
     def of_event(self, event_id: EventId) -> Later[Subscription | None]:
         values = {"tenant": self.session.tenant_id, "event": event_id}
-        return self.session.read(_SQL["of_event"], values, _one)
+        return self.session.read_named(_SQL["of_event"], values, _one)
 
     def of_quote(self, quote_id: QuoteId) -> Later[Subscription | None]:
         values = {"tenant": self.session.tenant_id, "quote": quote_id}
-        return self.session.read(_SQL["of_quote"], values, _one)
+        return self.session.read_named(_SQL["of_quote"], values, _one)
 
     def lock(self, venue_id: VenueId) -> Later[Subscription | None]:
-        return self.session.read(_SQL["lock_subscription"], self._of(venue_id), _one)
+        return self.session.read_named(_SQL["lock_subscription"], self._of(venue_id), _one)
 
     def tickets_sold(self, venue_id: VenueId, since: datetime) -> Later[int]:
         values = self._of(venue_id) | {"since": since}
@@ -146,13 +147,13 @@ class PostgresPlanInvoices:
 
     def of_venue(self, venue_id: VenueId) -> Later[tuple[PaidInvoice, ...]]:
         values = {"tenant": self.session.tenant_id, "venue": venue_id}
-        return self.session.read(
+        return self.session.read_named(
             _SQL["invoices_of_venue"], values, lambda rows: tuple(map(_invoice, rows))
         )
 
     def of_tenant(self) -> Later[tuple[PaidInvoice, ...]]:
         values = {"tenant": self.session.tenant_id}
-        return self.session.read(
+        return self.session.read_named(
             _SQL["invoices_of_tenant"], values, lambda rows: tuple(map(_invoice, rows))
         )
 
@@ -171,6 +172,8 @@ class PostgresPlanInvoices:
         )
 
 
-def _invoice(row: tuple[Any, ...]) -> PaidInvoice:
-    amount = Money(row[2], Currency(row[3]))
-    return PaidInvoice(id=row[0], plan_id=row[1], amount=amount, paid_at=row[4].astimezone(UTC))
+def _invoice(row: Any) -> PaidInvoice:
+    amount = Money(row.amount_cents, Currency(row.currency))
+    return PaidInvoice(
+        id=row.id, plan_id=row.plan_id, amount=amount, paid_at=row.paid_at.astimezone(UTC)
+    )

@@ -45,14 +45,14 @@ class PostgresVenueAccounts:
     def get(self, venue_id: VenueId, currency: Currency) -> Later[VenueAccount]:
         fresh = VenueAccount(venue_id=venue_id, currency=currency)
         values = self._of(venue_id, currency)
-        return self.session.read(
+        return self.session.read_named(
             _SQL["account"], values, lambda rows: _account(rows[0]) if rows else fresh
         )
 
     def lock(self, venue_id: VenueId, currency: Currency) -> Later[VenueAccount]:
         values = self._of(venue_id, currency)
         self.session.write(_SQL["ensure_account"], values)
-        return self.session.read(_SQL["lock_account"], values, lambda rows: _account(rows[0]))
+        return self.session.read_named(_SQL["lock_account"], values, lambda rows: _account(rows[0]))
 
     def save(self, account: VenueAccount) -> None:
         values = self._of(account.venue_id, account.currency)
@@ -128,13 +128,13 @@ class PostgresVenueAccounts:
         return self.session.read(_SQL["history"], values, parse)
 
 
-def _account(row: tuple[Any, ...]) -> VenueAccount:
+def _account(row: Any) -> VenueAccount:
     return VenueAccount(
-        venue_id=row[0],
-        currency=Currency(row[1]),
-        provider_account=row[2],
-        postings=row[3],
-        reserved_at=None if row[4] is None else row[4].astimezone(UTC),
+        venue_id=row.venue_id,
+        currency=Currency(row.currency),
+        provider_account=row.provider_account,
+        postings=row.postings,
+        reserved_at=None if row.reserved_at is None else row.reserved_at.astimezone(UTC),
     )
 
 
@@ -142,26 +142,28 @@ def _due(row: tuple[Any, ...]) -> Due:
     return Due(venue_id=row[0], event_id=row[1], currency=Currency(row[2]), cents=int(row[3]))
 
 
-def _payout(row: tuple[Any, ...]) -> Payout:
-    currency = Currency(row[4])
+def _payout(row: Any) -> Payout:
+    currency = Currency(row.currency)
     return Payout(
-        id=row[0],
-        venue_id=row[1],
-        amount=Money(row[2], currency),
-        fee=Money(row[3], currency),
-        speed=PayoutSpeed(row[5]),
-        state=PayoutState(row[6]),
-        requested_by=row[7],
-        account=row[8],
-        provider_payout_id=row[9],
-        sent=row[10],
-        failure=None if row[11] is None else Failure(row[11], message=row[12]),
-        created_at=row[13].astimezone(UTC),
-        version=row[14],
+        id=row.id,
+        venue_id=row.venue_id,
+        amount=Money(row.amount_cents, currency),
+        fee=Money(row.fee_cents, currency),
+        speed=PayoutSpeed(row.speed),
+        state=PayoutState(row.state),
+        requested_by=row.requested_by,
+        account=row.provider_account,
+        provider_payout_id=row.provider_payout_id,
+        sent=row.sent,
+        failure=None
+        if row.failure_code is None
+        else Failure(row.failure_code, message=row.failure_message),
+        created_at=row.created_at.astimezone(UTC),
+        version=row.version,
     )
 
 
-def _one(rows: Sequence[tuple[Any, ...]]) -> Payout | None:
+def _one(rows: Sequence[Any]) -> Payout | None:
     return _payout(rows[0]) if rows else None
 
 
@@ -192,11 +194,11 @@ class PostgresPayouts:
 
     def get(self, payout_id: PayoutId) -> Later[Payout | None]:
         values = {"tenant": self.session.tenant_id, "id": payout_id}
-        return self.session.read(_SQL["payout"], values, _one)
+        return self.session.read_named(_SQL["payout"], values, _one)
 
     def lock(self, payout_id: PayoutId) -> Later[Payout | None]:
         values = {"tenant": self.session.tenant_id, "id": payout_id}
-        return self.session.read(_SQL["lock_payout"], values, _one)
+        return self.session.read_named(_SQL["lock_payout"], values, _one)
 
     def move(self, payout: Payout, step: Step[PayoutState, PayoutEvent], at: datetime) -> Payout:
         failure = payout.failure
@@ -235,6 +237,6 @@ class PostgresPayouts:
             "since": since,
             "limit": limit,
         }
-        return self.session.read(
+        return self.session.read_named(
             _SQL["payouts_of_venue"], values, lambda rows: tuple(map(_payout, rows))
         )

@@ -1,3 +1,7 @@
+-- fragment: entry_columns
+e.id, e.at, e.actor_kind, e.actor_id, e.action, e.subject_type, e.subject_id, e.reason,
+e.details, e.request_id
+
 -- name: record
 WITH recorded AS (
     INSERT INTO audit_entries (tenant_id, id, at, actor_kind, actor_id, action, subject_type,
@@ -8,20 +12,19 @@ WITH recorded AS (
 INSERT INTO audit_waiting (tenant_id, entry_id) VALUES (%(tenant)s, %(id)s)
 
 -- name: entry
-SELECT id, at, actor_kind, actor_id, action, subject_type, subject_id, reason, details, request_id
-FROM audit_entries
+SELECT {entry_columns}
+FROM audit_entries e
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 
 -- name: latest_entries
-SELECT id, at, actor_kind, actor_id, action, subject_type, subject_id, reason, details, request_id
-FROM audit_entries
+SELECT {entry_columns}
+FROM audit_entries e
 WHERE tenant_id = %(tenant)s
 ORDER BY at DESC, id DESC
 LIMIT %(limit)s
 
 -- name: waiting_entries
-SELECT e.id, e.at, e.actor_kind, e.actor_id, e.action, e.subject_type, e.subject_id, e.reason,
-       e.details, e.request_id
+SELECT {entry_columns}
 FROM audit_waiting w
 JOIN audit_entries e ON e.tenant_id = w.tenant_id AND e.id = w.entry_id
 WHERE w.tenant_id = %(tenant)s

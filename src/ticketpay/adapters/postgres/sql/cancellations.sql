@@ -1,3 +1,6 @@
+-- fragment: cancellation_columns
+event_id, reason, requested_by, started_at, finished_at, cursor, again
+
 -- name: add
 INSERT INTO event_cancellations (tenant_id, event_id, reason, requested_by, started_at)
 VALUES (%(tenant)s, %(event)s, %(reason)s, %(requested_by)s, %(started_at)s)
@@ -17,12 +20,12 @@ ORDER BY type_id
 FOR UPDATE
 
 -- name: cancellation
-SELECT event_id, reason, requested_by, started_at, finished_at, cursor, again
+SELECT {cancellation_columns}
 FROM event_cancellations
 WHERE tenant_id = %(tenant)s AND event_id = %(event)s
 
 -- name: lock_cancellation
-SELECT event_id, reason, requested_by, started_at, finished_at, cursor, again
+SELECT {cancellation_columns}
 FROM event_cancellations
 WHERE tenant_id = %(tenant)s AND event_id = %(event)s
 FOR UPDATE

@@ -1,8 +1,11 @@
+-- fragment: offer_columns
+e.id, e.venue_id, e.name, e.starts_at, e.currency, e.on_sale, e.currencies,
+v.name, v.city, v.state, v.time_zone, t.nexus_states,
+tt.id, tt.name, tt.price_cents, tt.seated
+
 -- name: offer
 -- One row per ticket type, so that an event, its venue and its prices travel together.
-SELECT e.id, e.venue_id, e.name, e.starts_at, e.currency, e.on_sale, e.currencies,
-       v.name, v.city, v.state, v.time_zone, t.nexus_states,
-       tt.id, tt.name, tt.price_cents, tt.seated
+SELECT {offer_columns}
 FROM events e
 JOIN venues v ON v.tenant_id = e.tenant_id AND v.id = e.venue_id
 JOIN tenants t ON t.id = e.tenant_id
@@ -10,9 +13,7 @@ JOIN ticket_types tt ON tt.tenant_id = e.tenant_id AND tt.event_id = e.id
 WHERE e.tenant_id = %(tenant)s AND e.id = %(event)s
 
 -- name: offer_of_quote
-SELECT e.id, e.venue_id, e.name, e.starts_at, e.currency, e.on_sale, e.currencies,
-       v.name, v.city, v.state, v.time_zone, t.nexus_states,
-       tt.id, tt.name, tt.price_cents, tt.seated
+SELECT {offer_columns}
 FROM quotes q
 JOIN events e ON e.tenant_id = q.tenant_id AND e.id = q.event_id
 JOIN venues v ON v.tenant_id = e.tenant_id AND v.id = e.venue_id

@@ -1,3 +1,8 @@
+-- fragment: dispute_columns
+id, payment_id, provider, provider_account, livemode, object_id, provider_dispute_id,
+amount_cents, currency, fee_cents, reason, state, created_at, venue_cents, fees_cents,
+taxes_cents, tickets, version
+
 -- name: add
 INSERT INTO disputes (tenant_id, id, payment_id, provider, provider_account, livemode, object_id,
     provider_dispute_id, amount_cents, currency, fee_cents, reason, state, created_at, updated_at, version)
@@ -6,26 +11,20 @@ VALUES (%(tenant)s, %(id)s, %(payment)s, %(provider)s, %(account)s, %(livemode)s
     %(created_at)s, %(version)s)
 
 -- name: of_payment
-SELECT id, payment_id, provider, provider_account, livemode, object_id, provider_dispute_id,
-       amount_cents, currency, fee_cents, reason, state, created_at, venue_cents, fees_cents,
-       taxes_cents, tickets, version
+SELECT {dispute_columns}
 FROM disputes
 WHERE tenant_id = %(tenant)s AND payment_id = %(payment)s
 ORDER BY created_at, id
 
 -- name: undecided
-SELECT id, payment_id, provider, provider_account, livemode, object_id, provider_dispute_id,
-       amount_cents, currency, fee_cents, reason, state, created_at, venue_cents, fees_cents,
-       taxes_cents, tickets, version
+SELECT {dispute_columns}
 FROM disputes
 WHERE tenant_id = %(tenant)s AND state IN ('inquiry', 'open')
 ORDER BY created_at, id
 LIMIT %(limit)s
 
 -- name: lock
-SELECT id, payment_id, provider, provider_account, livemode, object_id, provider_dispute_id,
-       amount_cents, currency, fee_cents, reason, state, created_at, venue_cents, fees_cents,
-       taxes_cents, tickets, version
+SELECT {dispute_columns}
 FROM disputes
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 FOR UPDATE

@@ -7,21 +7,6 @@ WHERE tenant_id = %(tenant)s AND id < %(before)s
 ORDER BY id DESC
 LIMIT %(limit)s
 
--- name: payments
-SELECT p.id, p.order_id, p.user_id, p.event_id, p.venue_id, p.state, p.currency, p.amount_cents,
-       p.received_cents, o.tickets_cents, o.fees_cents, o.taxes_cents,
-       (SELECT coalesce(sum(r.amount_cents), 0)::bigint FROM refunds r
-        WHERE r.tenant_id = %(tenant)s AND r.payment_id = p.id AND r.state = 'completed'),
-       p.ticket_count, p.created_at, o.state
-FROM (
-    SELECT * FROM payments
-    WHERE tenant_id = %(tenant)s AND id < %(before)s
-    ORDER BY id DESC
-    LIMIT %(limit)s
-) p
-JOIN orders o ON o.tenant_id = %(tenant)s AND o.id = p.order_id
-ORDER BY p.id DESC
-
 -- name: postings
 SELECT p.key, p.posted_at, a.kind, a.party, a.subject, a.currency, a.bucket, e.cents
 FROM (

@@ -1,3 +1,11 @@
+-- fragment: event_columns
+provider, account, event_id, event_type, object_id, tenant_id, payment_id, status, attempts,
+note, received_at, processed_at
+
+-- fragment: stream_columns
+tenant_id, aggregate_type, aggregate_id, next_seq - 1 AS messages, delivered_seq, attempts,
+parked_at IS NOT NULL AS parked, last_error
+
 -- name: claim_key
 WITH claimed AS (
     INSERT INTO idempotency_keys AS k (tenant_id, user_id, key, request_hash, epoch, locked_until, created_at)
@@ -182,8 +190,7 @@ WHERE provider = %(provider)s AND account = %(account)s AND event_id = %(event_i
   AND epoch = %(epoch)s
 
 -- name: list_events
-SELECT provider, account, event_id, event_type, object_id, tenant_id, payment_id, status, attempts,
-       note, received_at, processed_at
+SELECT {event_columns}
 FROM webhook_inbox
 WHERE (%(status)s = '' OR status = %(status)s)
   AND (received_at, provider, account, event_id)
@@ -192,16 +199,14 @@ ORDER BY received_at DESC, provider DESC, account DESC, event_id DESC
 LIMIT %(limit)s
 
 -- name: event
-SELECT provider, account, event_id, event_type, object_id, tenant_id, payment_id, status, attempts,
-       note, received_at, processed_at
+SELECT {event_columns}
 FROM webhook_inbox
 WHERE event_id = %(event_id)s
 ORDER BY provider, account
 LIMIT 1
 
 -- name: events_about
-SELECT provider, account, event_id, event_type, object_id, tenant_id, payment_id, status, attempts,
-       note, received_at, processed_at
+SELECT {event_columns}
 FROM webhook_inbox
 WHERE (payment_id = %(payment)s AND payment_id <> '')
    OR (object_id = %(object)s AND %(object)s <> '')
@@ -218,14 +223,12 @@ WITH freed AS (
 SELECT count(*) FROM freed
 
 -- name: stream
-SELECT tenant_id, aggregate_type, aggregate_id, next_seq - 1, delivered_seq, attempts,
-       parked_at IS NOT NULL, last_error
+SELECT {stream_columns}
 FROM outbox_streams
 WHERE tenant_id = %(tenant)s AND aggregate_type = %(kind)s AND aggregate_id = %(id)s
 
 -- name: list_streams
-SELECT tenant_id, aggregate_type, aggregate_id, next_seq - 1, delivered_seq, attempts,
-       parked_at IS NOT NULL, last_error
+SELECT {stream_columns}
 FROM outbox_streams
 WHERE tenant_id = %(tenant)s AND (aggregate_type, aggregate_id) > (%(kind)s, %(id)s)
   AND (%(only)s = '' OR aggregate_type = %(only)s)

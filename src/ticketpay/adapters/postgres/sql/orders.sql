@@ -1,3 +1,8 @@
+-- fragment: order_columns
+id, user_id, event_id, venue_id, state, currency, tickets_cents, fees_cents, taxes_cents,
+ticket_count, tax_jurisdiction, tax_date, created_at, expires_at, version,
+base_currency, rate_numerator, rate_denominator, rate_source, rate_day
+
 -- name: add_quote
 INSERT INTO quotes (tenant_id, id, user_id, event_id, type_ids, seat_types, seats, document, expires_at)
 VALUES (%(tenant)s, %(id)s, %(user)s, %(event)s, %(types)s, %(seat_types)s, %(seats)s, %(document)s,
@@ -23,9 +28,7 @@ FROM unnest(%(numbers)s::integer[], %(types)s::uuid[], %(seats)s::text[], %(pric
             %(charges)s::json[]) AS t
 
 -- name: order
-SELECT id, user_id, event_id, venue_id, state, currency, tickets_cents, fees_cents, taxes_cents,
-       ticket_count, tax_jurisdiction, tax_date, created_at, expires_at, version, charges,
-       base_currency, rate_numerator, rate_denominator, rate_source, rate_day
+SELECT {order_columns}, charges
 FROM orders
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 
@@ -42,18 +45,14 @@ ORDER BY created_at, id
 LIMIT %(limit)s
 
 -- name: lock_order
-SELECT id, user_id, event_id, venue_id, state, currency, tickets_cents, fees_cents, taxes_cents,
-       ticket_count, tax_jurisdiction, tax_date, created_at, expires_at, version, NULL,
-       base_currency, rate_numerator, rate_denominator, rate_source, rate_day
+SELECT {order_columns}, NULL AS charges
 FROM orders
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 FOR UPDATE
 
 -- name: lock_order_of_payment
 -- A key look-up, not a join: a plan made while the tables are small must not scan them for ever.
-SELECT id, user_id, event_id, venue_id, state, currency, tickets_cents, fees_cents, taxes_cents,
-       ticket_count, tax_jurisdiction, tax_date, created_at, expires_at, version, NULL,
-       base_currency, rate_numerator, rate_denominator, rate_source, rate_day
+SELECT {order_columns}, NULL AS charges
 FROM orders
 WHERE tenant_id = %(tenant)s
   AND id = (SELECT order_id FROM payments WHERE tenant_id = %(tenant)s AND id = %(payment)s)

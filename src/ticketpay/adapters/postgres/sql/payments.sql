@@ -1,3 +1,14 @@
+-- fragment: payment_columns
+id, order_id, share, state, amount_cents, received_cents, currency, capture_method, user_id,
+event_id, venue_id, ticket_count, method_type, device_fingerprint, provider, provider_account,
+livemode, object_id, provider_status, failure_code, decline_code, failure_message,
+last_fact_at, created_at, sent_at, confirmed_at, version, last_try_at
+
+-- fragment: refund_columns
+id, payment_id, provider, provider_account, livemode, object_id, amount_cents, currency,
+reason, state, created_at, version, provider_refund_id, venue_cents, fees_cents, taxes_cents,
+tickets, requested_by, approved_by, needs_approval
+
 -- name: add
 WITH added AS (
     INSERT INTO payments (tenant_id, id, order_id, share, state, amount_cents, received_cents,
@@ -12,27 +23,18 @@ INSERT INTO payment_attempts (tenant_id, payment_id, number, key, sent_at)
 SELECT %(tenant)s, id, 1, %(key)s, %(sent_at)s FROM added
 
 -- name: payment
-SELECT id, order_id, share, state, amount_cents, received_cents, currency, capture_method, user_id,
-       event_id, venue_id, ticket_count, method_type, device_fingerprint, provider, provider_account,
-       livemode, object_id, provider_status, failure_code, decline_code, failure_message,
-       last_fact_at, created_at, sent_at, confirmed_at, version, last_try_at
+SELECT {payment_columns}
 FROM payments
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 
 -- name: lock_payment
-SELECT id, order_id, share, state, amount_cents, received_cents, currency, capture_method, user_id,
-       event_id, venue_id, ticket_count, method_type, device_fingerprint, provider, provider_account,
-       livemode, object_id, provider_status, failure_code, decline_code, failure_message,
-       last_fact_at, created_at, sent_at, confirmed_at, version, last_try_at
+SELECT {payment_columns}
 FROM payments
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 FOR UPDATE
 
 -- name: of_order
-SELECT id, order_id, share, state, amount_cents, received_cents, currency, capture_method, user_id,
-       event_id, venue_id, ticket_count, method_type, device_fingerprint, provider, provider_account,
-       livemode, object_id, provider_status, failure_code, decline_code, failure_message,
-       last_fact_at, created_at, sent_at, confirmed_at, version, last_try_at
+SELECT {payment_columns}
 FROM payments
 WHERE tenant_id = %(tenant)s AND order_id = %(order)s
 ORDER BY created_at, id
@@ -88,33 +90,25 @@ VALUES (%(tenant)s, %(id)s, %(payment)s, %(provider)s, %(account)s, %(livemode)s
     %(needs_approval)s, %(provider_refund_id)s)
 
 -- name: refund
-SELECT id, payment_id, provider, provider_account, livemode, object_id, amount_cents, currency,
-       reason, state, created_at, version, provider_refund_id, venue_cents, fees_cents, taxes_cents,
-       tickets, requested_by, approved_by, needs_approval
+SELECT {refund_columns}
 FROM refunds
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 
 -- name: refunds_of_payment
-SELECT id, payment_id, provider, provider_account, livemode, object_id, amount_cents, currency,
-       reason, state, created_at, version, provider_refund_id, venue_cents, fees_cents, taxes_cents,
-       tickets, requested_by, approved_by, needs_approval
+SELECT {refund_columns}
 FROM refunds
 WHERE tenant_id = %(tenant)s AND payment_id = %(payment)s
 ORDER BY created_at, id
 
 -- name: waiting_refunds
-SELECT id, payment_id, provider, provider_account, livemode, object_id, amount_cents, currency,
-       reason, state, created_at, version, provider_refund_id, venue_cents, fees_cents, taxes_cents,
-       tickets, requested_by, approved_by, needs_approval
+SELECT {refund_columns}
 FROM refunds
 WHERE tenant_id = %(tenant)s AND needs_approval AND state = 'pending'
 ORDER BY created_at, id
 LIMIT %(limit)s
 
 -- name: lock_refund
-SELECT id, payment_id, provider, provider_account, livemode, object_id, amount_cents, currency,
-       reason, state, created_at, version, provider_refund_id, venue_cents, fees_cents, taxes_cents,
-       tickets, requested_by, approved_by, needs_approval
+SELECT {refund_columns}
 FROM refunds
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 FOR UPDATE

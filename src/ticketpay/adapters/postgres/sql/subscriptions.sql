@@ -1,34 +1,33 @@
+-- fragment: subscription_columns
+s.id, s.venue_id, s.plan_id, s.provider_id, s.state, s.current_period_end, s.version,
+s.customer_id, s.cancels_at, s.wish_number, s.wish_plan, s.wish_ends, s.wish_method,
+s.wish_asked_at, s.wish_key, s.wish_state, s.wish_failure_code, s.wish_decline_code,
+s.wish_failure_text
+
+-- fragment: invoice_columns
+id, plan_id, amount_cents, currency, paid_at
+
 -- name: of_venue
-SELECT id, venue_id, plan_id, provider_id, state, current_period_end, version, customer_id,
-    cancels_at, wish_number, wish_plan, wish_ends, wish_method, wish_asked_at, wish_key,
-    wish_state, wish_failure_code, wish_decline_code, wish_failure_text
-FROM venue_subscriptions
+SELECT {subscription_columns}
+FROM venue_subscriptions s
 WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s
 
 -- name: of_event
-SELECT s.id, s.venue_id, s.plan_id, s.provider_id, s.state, s.current_period_end, s.version,
-    s.customer_id, s.cancels_at, s.wish_number, s.wish_plan, s.wish_ends, s.wish_method,
-    s.wish_asked_at, s.wish_key, s.wish_state, s.wish_failure_code, s.wish_decline_code,
-    s.wish_failure_text
+SELECT {subscription_columns}
 FROM events e
 JOIN venue_subscriptions s ON s.tenant_id = e.tenant_id AND s.venue_id = e.venue_id
 WHERE e.tenant_id = %(tenant)s AND e.id = %(event)s
 
 -- name: of_quote
-SELECT s.id, s.venue_id, s.plan_id, s.provider_id, s.state, s.current_period_end, s.version,
-    s.customer_id, s.cancels_at, s.wish_number, s.wish_plan, s.wish_ends, s.wish_method,
-    s.wish_asked_at, s.wish_key, s.wish_state, s.wish_failure_code, s.wish_decline_code,
-    s.wish_failure_text
+SELECT {subscription_columns}
 FROM quotes q
 JOIN events e ON e.tenant_id = q.tenant_id AND e.id = q.event_id
 JOIN venue_subscriptions s ON s.tenant_id = e.tenant_id AND s.venue_id = e.venue_id
 WHERE q.tenant_id = %(tenant)s AND q.id = %(quote)s
 
 -- name: lock_subscription
-SELECT id, venue_id, plan_id, provider_id, state, current_period_end, version, customer_id,
-    cancels_at, wish_number, wish_plan, wish_ends, wish_method, wish_asked_at, wish_key,
-    wish_state, wish_failure_code, wish_decline_code, wish_failure_text
-FROM venue_subscriptions
+SELECT {subscription_columns}
+FROM venue_subscriptions s
 WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s
 FOR UPDATE
 
@@ -65,13 +64,13 @@ WITH saved AS (
 SELECT tp_expect(count(*), 1, 'subscription_version') FROM saved
 
 -- name: invoices_of_venue
-SELECT id, plan_id, amount_cents, currency, paid_at
+SELECT {invoice_columns}
 FROM plan_invoices
 WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s
 ORDER BY paid_at, id
 
 -- name: invoices_of_tenant
-SELECT id, plan_id, amount_cents, currency, paid_at
+SELECT {invoice_columns}
 FROM plan_invoices
 WHERE tenant_id = %(tenant)s
 

@@ -1,15 +1,31 @@
+-- fragment: account_columns
+venue_id, currency, provider_account, postings, reserved_at
+
+-- fragment: due_balances
+FROM ledger_balances b
+JOIN events e ON e.tenant_id = %(tenant)s AND e.id = b.subject::uuid
+WHERE b.tenant_id = %(tenant)s AND b.kind = 'venue_payable' AND b.bucket = 'pending' AND b.cents <> 0
+  AND (b.cents > 0 OR (e.starts_at < %(over_before)s AND NOT EXISTS (
+    SELECT 1 FROM event_cancellations c
+    WHERE c.tenant_id = %(tenant)s AND c.event_id = e.id AND c.finished_at IS NULL
+  )))
+
+-- fragment: payout_columns
+id, venue_id, amount_cents, fee_cents, currency, speed, state, requested_by,
+provider_account, provider_payout_id, sent, failure_code, failure_message, created_at, version
+
 -- name: ensure_account
 INSERT INTO venue_accounts (tenant_id, venue_id, currency)
 VALUES (%(tenant)s, %(venue)s, %(currency)s)
 ON CONFLICT DO NOTHING
 
 -- name: account
-SELECT venue_id, currency, provider_account, postings, reserved_at
+SELECT {account_columns}
 FROM venue_accounts
 WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND currency = %(currency)s
 
 -- name: lock_account
-SELECT venue_id, currency, provider_account, postings, reserved_at
+SELECT {account_columns}
 FROM venue_accounts
 WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND currency = %(currency)s
 FOR UPDATE
@@ -21,13 +37,7 @@ WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND currency = %(currency)
 
 -- name: due
 SELECT b.party::uuid, e.id, b.currency, -b.cents
-FROM ledger_balances b
-JOIN events e ON e.tenant_id = %(tenant)s AND e.id = b.subject::uuid
-WHERE b.tenant_id = %(tenant)s AND b.kind = 'venue_payable' AND b.bucket = 'pending' AND b.cents <> 0
-  AND (b.cents > 0 OR (e.starts_at < %(over_before)s AND NOT EXISTS (
-    SELECT 1 FROM event_cancellations c
-    WHERE c.tenant_id = %(tenant)s AND c.event_id = e.id AND c.finished_at IS NULL
-  )))
+{due_balances}
   AND (%(venue)s::text IS NULL OR b.party = %(venue)s)
   AND (%(currency)s::text IS NULL OR b.currency = %(currency)s)
 ORDER BY b.cents < 0, b.party, b.currency, b.subject
@@ -36,13 +46,7 @@ LIMIT %(limit)s
 -- name: waiting
 WITH due AS (
     SELECT b.party, b.currency
-    FROM ledger_balances b
-    JOIN events e ON e.tenant_id = %(tenant)s AND e.id = b.subject::uuid
-    WHERE b.tenant_id = %(tenant)s AND b.kind = 'venue_payable' AND b.bucket = 'pending' AND b.cents <> 0
-      AND (b.cents > 0 OR (e.starts_at < %(over_before)s AND NOT EXISTS (
-        SELECT 1 FROM event_cancellations c
-        WHERE c.tenant_id = %(tenant)s AND c.event_id = e.id AND c.finished_at IS NULL
-      )))
+    {due_balances}
     UNION
     SELECT venue_id::text, currency FROM venue_accounts
     WHERE tenant_id = %(tenant)s AND reserved_at < %(reserved_before)s
@@ -86,14 +90,12 @@ VALUES (%(tenant)s, %(id)s, %(venue)s, %(amount)s, %(fee)s, %(currency)s, %(spee
     %(requested_by)s, %(account)s, %(created_at)s, %(created_at)s, %(version)s)
 
 -- name: payout
-SELECT id, venue_id, amount_cents, fee_cents, currency, speed, state, requested_by,
-       provider_account, provider_payout_id, sent, failure_code, failure_message, created_at, version
+SELECT {payout_columns}
 FROM payouts
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 
 -- name: lock_payout
-SELECT id, venue_id, amount_cents, fee_cents, currency, speed, state, requested_by,
-       provider_account, provider_payout_id, sent, failure_code, failure_message, created_at, version
+SELECT {payout_columns}
 FROM payouts
 WHERE tenant_id = %(tenant)s AND id = %(id)s
 FOR UPDATE
@@ -106,8 +108,7 @@ WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND currency = %(currency)
   AND state NOT IN ('failed', 'cancelled')
 
 -- name: payouts_of_venue
-SELECT id, venue_id, amount_cents, fee_cents, currency, speed, state, requested_by,
-       provider_account, provider_payout_id, sent, failure_code, failure_message, created_at, version
+SELECT {payout_columns}
 FROM payouts
 WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND created_at >= %(since)s
 ORDER BY created_at DESC, id DESC
