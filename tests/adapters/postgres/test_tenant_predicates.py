@@ -84,7 +84,6 @@ NOTHING_TO_CUT: Final = {
     "orders.add_order": "an insert names its tenant",
     "orders.add_tickets": "an insert names its tenant",
     "payments.add": "an insert names its tenant",
-    "payments.add_move": "an insert names its tenant",
     "payments.add_refund": "an insert names its tenant",
     "retries.add_retry": "an insert names its tenant",
     "subscriptions.add_invoice": "an insert names its tenant",

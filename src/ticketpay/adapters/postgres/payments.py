@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ticketpay.adapters.postgres.moves import record_move
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId, UserId
@@ -253,11 +252,10 @@ class PostgresRefunds:
                 "id": refund.id,
                 "version": refund.version,
                 "before": step.before.value,
+                "event": step.event.value,
                 "state": step.after.value,
                 "provider_refund_id": refund.provider_refund_id,
                 "at": at,
             },
         )
-        saved = attrs.evolve(refund, state=step.after, version=refund.version + 1)
-        record_move(self.session, "refund", refund.id, saved.version, step, at)
-        return saved
+        return attrs.evolve(refund, state=step.after, version=refund.version + 1)

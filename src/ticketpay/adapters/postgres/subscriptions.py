@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ticketpay.adapters.postgres.moves import record_move
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import EventId, QuoteId, VenueId
@@ -115,12 +114,14 @@ class PostgresSubscriptions:
         step: Step[SubscriptionState, SubscriptionEvent] | None = None,
         at: datetime | None = None,
     ) -> Subscription:
-        self.session.write(_SQL["save_subscription"], self._row(subscription))
-        saved = attrs.evolve(subscription, version=subscription.version + 1)
-        if step is not None:
-            assert at is not None, "a step has its time"
-            record_move(self.session, "subscription", saved.id, saved.version, step, at)
-        return saved
+        assert step is None or at is not None, "a step has its time"
+        move = {
+            "before": step and step.before.value,
+            "event": step and step.event.value,
+            "at": at,
+        }
+        self.session.write(_SQL["save_subscription"], self._row(subscription) | move)
+        return attrs.evolve(subscription, version=subscription.version + 1)
 
     def _of(self, venue_id: VenueId) -> dict[str, object]:
         return {"tenant": self.session.tenant_id, "venue": venue_id}

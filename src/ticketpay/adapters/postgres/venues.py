@@ -9,7 +9,6 @@ from uuid import UUID
 
 import attrs
 
-from ticketpay.adapters.postgres.moves import record_move
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import PayoutId, VenueId
@@ -209,6 +208,7 @@ class PostgresPayouts:
                 "id": payout.id,
                 "version": payout.version,
                 "before": step.before.value,
+                "event": step.event.value,
                 "state": step.after.value,
                 "provider_payout_id": payout.provider_payout_id,
                 "sent": payout.sent,
@@ -217,9 +217,7 @@ class PostgresPayouts:
                 "at": at,
             },
         )
-        saved = attrs.evolve(payout, state=step.after, version=payout.version + 1)
-        record_move(self.session, "payout", payout.id, saved.version, step, at)
-        return saved
+        return attrs.evolve(payout, state=step.after, version=payout.version + 1)
 
     def day_cents(self, venue_id: VenueId, currency: Currency, now: datetime) -> Later[int]:
         values = {

@@ -76,10 +76,6 @@ SELECT tp_expect((SELECT count(*) FROM saved), 1, 'payment_version'),
        tp_expect((SELECT count(*) FROM known),
                  CASE WHEN %(object_id)s::text IS NULL THEN 0 ELSE 1 END, 'provider_ref_owner')
 
--- name: add_move
-INSERT INTO state_moves (tenant_id, machine, subject_id, version, from_state, event, to_state, at)
-VALUES (%(tenant)s, %(machine)s, %(id)s, %(version)s, %(before)s, %(event)s, %(after)s, %(at)s)
-
 -- name: add_refund
 INSERT INTO refunds (tenant_id, id, payment_id, provider, provider_account, livemode, object_id,
     amount_cents, currency, reason, state, created_at, updated_at, version, venue_cents, fees_cents,
@@ -123,6 +119,7 @@ WITH saved AS (
 SELECT tp_expect(count(*), 1, 'refund_version') FROM saved
 
 -- name: move_refund
+-- The move is recorded with the version that it made.
 WITH saved AS (
     UPDATE refunds
     SET state = %(state)s, provider_refund_id = %(provider_refund_id)s, updated_at = %(at)s,
@@ -130,5 +127,8 @@ WITH saved AS (
         version = version + 1
     WHERE tenant_id = %(tenant)s AND id = %(id)s AND version = %(version)s AND state = %(before)s
     RETURNING 1
+), said AS (
+    INSERT INTO state_moves (tenant_id, machine, subject_id, version, from_state, event, to_state, at)
+    VALUES (%(tenant)s, 'refund', %(id)s, %(version)s + 1, %(before)s, %(event)s, %(state)s, %(at)s)
 )
 SELECT tp_expect(count(*), 1, 'refund_version') FROM saved

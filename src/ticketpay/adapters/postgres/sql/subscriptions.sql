@@ -49,6 +49,7 @@ VALUES (%(tenant)s, %(venue)s, %(id)s, %(plan)s, %(provider_id)s, %(state)s, %(p
     %(wish_decline_code)s, %(wish_failure_text)s)
 
 -- name: save_subscription
+-- A move, if there was one, is recorded with the version that it made.
 WITH saved AS (
     UPDATE venue_subscriptions
     SET id = %(id)s, plan_id = %(plan)s, provider_id = %(provider_id)s, state = %(state)s,
@@ -60,6 +61,11 @@ WITH saved AS (
         wish_failure_text = %(wish_failure_text)s, version = version + 1
     WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND version = %(version)s
     RETURNING 1
+), said AS (
+    INSERT INTO state_moves (tenant_id, machine, subject_id, version, from_state, event, to_state, at)
+    SELECT %(tenant)s, 'subscription', %(id)s, %(version)s + 1, %(before)s, %(event)s, %(state)s,
+           %(at)s::timestamptz
+    WHERE %(event)s::text IS NOT NULL
 )
 SELECT tp_expect(count(*), 1, 'subscription_version') FROM saved
 

@@ -115,6 +115,7 @@ ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s
 
 -- name: move_payout
+-- The move is recorded with the version that it made.
 WITH saved AS (
     UPDATE payouts
     SET state = %(state)s, provider_payout_id = %(provider_payout_id)s, sent = %(sent)s,
@@ -122,5 +123,8 @@ WITH saved AS (
         updated_at = %(at)s, version = version + 1
     WHERE tenant_id = %(tenant)s AND id = %(id)s AND version = %(version)s AND state = %(before)s
     RETURNING 1
+), said AS (
+    INSERT INTO state_moves (tenant_id, machine, subject_id, version, from_state, event, to_state, at)
+    VALUES (%(tenant)s, 'payout', %(id)s, %(version)s + 1, %(before)s, %(event)s, %(state)s, %(at)s)
 )
 SELECT tp_expect(count(*), 1, 'payout_version') FROM saved
