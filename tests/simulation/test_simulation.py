@@ -13,9 +13,9 @@ import pytest
 from tests.simulation.actors import CHOICES
 from tests.simulation.faults import FAULTS
 from tests.simulation.history import CALLS_MIN, SimulationFailed, play
+from ticketpay.adapters.memory.inventory import MemoryStock
 from ticketpay.adapters.memory.ledger import MemoryLedger
 from ticketpay.adapters.memory.messaging import MemoryTimers
-from ticketpay.adapters.memory.stock import MemoryStock
 from ticketpay.domain.ledger import Posting
 from ticketpay.domain.payments import Payment
 

@@ -26,16 +26,18 @@ CONTEXTS: Final = (
     "cancellations",
     "catalog",
     "disputes",
+    "inventory",
     "ledger",
     "listings",
     "messaging",
     "orders",
     "payments",
+    "payouts",
+    "quotes",
+    "refunds",
     "retries",
     "sales",
-    "stock",
     "subscriptions",
-    "venues",
 )
 # Comparisons with ``excluded`` guard a row of the platform's directory, not a tenant's rows.
 _PREDICATE: Final = re.compile(

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from tests.support.leaks import CONTEXTS
+from ticketpay.adapters.postgres.inventory import PostgresStock
 from ticketpay.adapters.postgres.statements import load
-from ticketpay.adapters.postgres.stock import PostgresStock
 from ticketpay.domain.kernel.ids import OrderId, TenantId
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ ONE_ROW: Final = {
     "orders.lock_order": "a whole primary key",
     "orders.lock_order_of_payment": "a payment has one order",
     "payments.lock_payment": "a whole primary key",
-    "payments.lock_refund": "a whole primary key",
+    "payouts.lock_account": "a whole primary key",
+    "payouts.lock_payout": "a whole primary key",
+    "refunds.lock": "a whole primary key",
     "subscriptions.lock_subscription": "a whole primary key",
-    "venues.lock_account": "a whole primary key",
-    "venues.lock_payout": "a whole primary key",
 }
 
 
@@ -65,7 +65,7 @@ class Noting:
 @pytest.mark.spec("S14")
 def test_a_release_takes_the_types_before_it_changes_them() -> None:
     """The update of a release has no order of its own, so the ordered lock comes first."""
-    session, sql = Noting(), load("stock")
+    session, sql = Noting(), load("inventory")
     PostgresStock(cast("Session", session)).release(OrderId(uuid4()))
     assert session.noted == [sql["lock_held_types"], sql["release"]]
 
@@ -73,5 +73,5 @@ def test_a_release_takes_the_types_before_it_changes_them() -> None:
 @pytest.mark.spec("S14")
 def test_the_lint_finds_a_lock_without_an_order() -> None:
     """A lock whose ORDER BY is taken away is reported."""
-    broken = load("stock")["lock_held_types"].replace("ORDER BY type_id\n", "")
+    broken = load("inventory")["lock_held_types"].replace("ORDER BY type_id\n", "")
     assert unordered({"broken": broken}) == {"broken"}

@@ -80,16 +80,16 @@ NOTHING_TO_CUT: Final = {
     "disputes.add": "an insert names its tenant",
     "ledger.post": "an insert names its tenant",
     "messaging.emit": "an insert names its tenant",
-    "orders.add_quote": "an insert names its tenant",
     "orders.add_order": "an insert names its tenant",
     "orders.add_tickets": "an insert names its tenant",
     "payments.add": "an insert names its tenant",
-    "payments.add_refund": "an insert names its tenant",
+    "payouts.add_payout": "an insert names its tenant",
+    "payouts.ensure_account": "an insert names its tenant",
+    "quotes.add": "an insert names its tenant",
+    "refunds.add": "an insert names its tenant",
     "retries.add_retry": "an insert names its tenant",
     "subscriptions.add_invoice": "an insert names its tenant",
     "subscriptions.add_subscription": "an insert names its tenant",
-    "venues.add_payout": "an insert names its tenant",
-    "venues.ensure_account": "an insert names its tenant",
 }
 """Statements without a comparison: their rows carry the tenant, and the policy's check refuses another."""
 

@@ -12,7 +12,7 @@ import pytest
 from tests.support.sandboxed import Sandboxed, place_order
 from tests.support.scenery import audit_entry
 from ticketpay.adapters.memory import Transaction
-from ticketpay.adapters.memory.stock import MemoryStock
+from ticketpay.adapters.memory.inventory import MemoryStock
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Unavailable
 from ticketpay.domain.kernel.ids import EventId, OrderId, PaymentId
 from ticketpay.domain.kernel.time import rfc3339

@@ -20,6 +20,7 @@ from ticketpay.adapters.memory.catalog import MemoryCatalogReader
 from ticketpay.adapters.memory.disputes import MemoryDisputes
 from ticketpay.adapters.memory.exchange import MemoryExchangeRates
 from ticketpay.adapters.memory.idempotency import MemoryIdempotencyKeys
+from ticketpay.adapters.memory.inventory import MemoryStock
 from ticketpay.adapters.memory.ledger import MemoryLedger
 from ticketpay.adapters.memory.listings import MemoryListings
 from ticketpay.adapters.memory.messaging import (
@@ -28,15 +29,15 @@ from ticketpay.adapters.memory.messaging import (
     MemoryStreams,
     MemoryTimers,
 )
-from ticketpay.adapters.memory.orders import MemoryOrders, MemoryQuotes
+from ticketpay.adapters.memory.orders import MemoryOrders
 from ticketpay.adapters.memory.payments import MemoryPayments
+from ticketpay.adapters.memory.payouts import MemoryPayouts, MemoryVenueAccounts
+from ticketpay.adapters.memory.quotes import MemoryQuotes
 from ticketpay.adapters.memory.refunds import MemoryRefunds
 from ticketpay.adapters.memory.retries import MemoryRetries
 from ticketpay.adapters.memory.sales import MemorySales
-from ticketpay.adapters.memory.stock import MemoryStock
 from ticketpay.adapters.memory.store import SerializationFailure, Store, Transaction
 from ticketpay.adapters.memory.subscriptions import MemoryPlanInvoices, MemorySubscriptions
-from ticketpay.adapters.memory.venues import MemoryPayouts, MemoryVenueAccounts
 from ticketpay.domain.kernel.errors import Conflict
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.domain.messaging.idempotency import TAKEOVER_SECONDS

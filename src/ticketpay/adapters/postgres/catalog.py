@@ -10,7 +10,6 @@ import attrs
 import psycopg
 
 from ticketpay.adapters.postgres.audit import RECORD, entry_values
-from ticketpay.adapters.postgres.documents import quote_from, quote_to
 from ticketpay.adapters.postgres.errors import as_owner, connect, translate
 from ticketpay.adapters.postgres.places import place_of
 from ticketpay.adapters.postgres.statements import load
@@ -19,16 +18,14 @@ from ticketpay.domain.catalog import Catalog, Event, Offer, Place, StockedType, 
 from ticketpay.domain.kernel.ids import EventId, QuoteId, TenantId, TicketTypeId, VenueId
 from ticketpay.domain.money import Currency, Money
 from ticketpay.domain.parties import Tenant
-from ticketpay.domain.pricing import Quote
 
 if TYPE_CHECKING:
     from ticketpay.adapters.postgres.session import Session
     from ticketpay.ports.later import Later
 
-__all__ = ["PostgresCatalog", "PostgresCatalogWriter", "PostgresQuotes"]
+__all__ = ["PostgresCatalog", "PostgresCatalogWriter"]
 
 _SQL: Final = load("catalog")
-_ORDERS: Final = load("orders")
 _CANCELLATIONS: Final = load("cancellations")
 
 
@@ -94,37 +91,6 @@ class PostgresCatalog:
     def volume(self, venue_id: VenueId, since: datetime) -> Later[tuple[Money, ...]]:
         values = {"tenant": self.session.tenant_id, "venue": venue_id, "since": since}
         return self.session.read(_SQL["volume"], values, _sums)
-
-
-@attrs.frozen
-class PostgresQuotes:
-    """Fulfils ``Quotes``."""
-
-    session: Session
-
-    def add(self, quote: Quote) -> None:
-        demand = quote.demand()
-        seats = demand.seats
-        self.session.write(
-            _ORDERS["add_quote"],
-            {
-                "tenant": self.session.tenant_id,
-                "id": quote.id,
-                "user": quote.user_id,
-                "event": quote.event_id,
-                "types": list(demand.type_ids),
-                "seat_types": [type_id for type_id, _ in seats],
-                "seats": [label for _, label in seats],
-                "document": quote_to(quote),
-                "expires_at": quote.expires_at,
-            },
-        )
-
-    def get(self, quote_id: QuoteId) -> Later[Quote | None]:
-        values = {"tenant": self.session.tenant_id, "id": quote_id}
-        return self.session.read(
-            _ORDERS["quote"], values, lambda rows: quote_from(rows[0][0]) if rows else None
-        )
 
 
 def _several(dsns: str | Sequence[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ticketpay.adapters.postgres.payments import split_of
+from ticketpay.adapters.postgres.refunds import split_of
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.fsm import Step
 from ticketpay.domain.kernel.ids import DisputeId, PaymentId

@@ -1,4 +1,4 @@
-"""Payments and refunds in PostgreSQL."""
+"""Payments in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.fsm import Step
-from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId, UserId
+from ticketpay.domain.kernel.ids import OrderId, PaymentId
 from ticketpay.domain.money import Currency, Money
 from ticketpay.domain.payments import (
     CaptureMethod,
@@ -20,13 +20,12 @@ from ticketpay.domain.payments import (
     PaymentState,
     ProviderRef,
 )
-from ticketpay.domain.refunds import Refund, RefundEvent, RefundState, Split
 
 if TYPE_CHECKING:
     from ticketpay.adapters.postgres.session import Session
     from ticketpay.ports.later import Later
 
-__all__ = ["PostgresPayments", "PostgresRefunds", "split_of"]
+__all__ = ["PostgresPayments"]
 
 _SQL: Final = load("payments")
 
@@ -146,116 +145,3 @@ class PostgresPayments:
             },
         )
         return attrs.evolve(payment, version=payment.version + 1)
-
-
-def _first(rows: Sequence[Any]) -> Refund | None:
-    return _refund(rows[0]) if rows else None
-
-
-def split_of(row: Any) -> Split | None:
-    """How the amount of a refund or a dispute is split; None as long as it is not."""
-    if row.venue_cents is None:
-        return None
-    return Split(
-        venue_cents=row.venue_cents, fees_cents=row.fees_cents, taxes_cents=row.taxes_cents
-    )
-
-
-def _refund(row: Any) -> Refund:
-    return Refund(
-        id=row.id,
-        payment_id=row.payment_id,
-        ref=ProviderRef(row.provider, row.provider_account, row.livemode, row.object_id),
-        amount=Money(row.amount_cents, Currency(row.currency)),
-        reason=row.reason,
-        state=RefundState(row.state),
-        created_at=row.created_at.astimezone(UTC),
-        version=row.version,
-        provider_refund_id=row.provider_refund_id,
-        split=split_of(row),
-        tickets=tuple(row.tickets),
-        requested_by=row.requested_by,
-        approved_by=row.approved_by,
-        needs_approval=row.needs_approval,
-    )
-
-
-@attrs.frozen
-class PostgresRefunds:
-    """Fulfils ``Refunds``."""
-
-    session: Session
-
-    def add(self, refund: Refund) -> None:
-        split = refund.split
-        self.session.write(
-            _SQL["add_refund"],
-            {
-                "tenant": self.session.tenant_id,
-                "id": refund.id,
-                "payment": refund.payment_id,
-                "provider": refund.ref.provider,
-                "account": refund.ref.account,
-                "livemode": refund.ref.livemode,
-                "object_id": refund.ref.object_id,
-                "amount": refund.amount.cents,
-                "currency": refund.amount.currency.code,
-                "reason": refund.reason,
-                "state": refund.state.value,
-                "created_at": refund.created_at,
-                "version": refund.version,
-                "venue_cents": split.venue_cents if split else None,
-                "fees_cents": split.fees_cents if split else None,
-                "taxes_cents": split.taxes_cents if split else None,
-                "tickets": list(refund.tickets),
-                "requested_by": refund.requested_by,
-                "approved_by": refund.approved_by,
-                "needs_approval": refund.needs_approval,
-                "provider_refund_id": refund.provider_refund_id,
-            },
-        )
-
-    def get(self, refund_id: RefundId) -> Later[Refund | None]:
-        values = {"tenant": self.session.tenant_id, "id": refund_id}
-        return self.session.read_named(_SQL["refund"], values, _first)
-
-    def of_payment(self, payment_id: PaymentId) -> Later[tuple[Refund, ...]]:
-        values = {"tenant": self.session.tenant_id, "payment": payment_id}
-        return self.session.read_named(
-            _SQL["refunds_of_payment"], values, lambda rows: tuple(map(_refund, rows))
-        )
-
-    def waiting(self, limit: int) -> Later[tuple[Refund, ...]]:
-        values = {"tenant": self.session.tenant_id, "limit": limit}
-        return self.session.read_named(
-            _SQL["waiting_refunds"], values, lambda rows: tuple(map(_refund, rows))
-        )
-
-    def lock(self, refund_id: RefundId) -> Later[Refund | None]:
-        values = {"tenant": self.session.tenant_id, "id": refund_id}
-        return self.session.read_named(_SQL["lock_refund"], values, _first)
-
-    def approve(self, refund: Refund, by: UserId | None, at: datetime) -> Refund:
-        values = {"tenant": self.session.tenant_id, "id": refund.id, "version": refund.version}
-        self.session.write(
-            _SQL["approve_refund"], values | {"by": by, "tickets": list(refund.tickets), "at": at}
-        )
-        return attrs.evolve(
-            refund, needs_approval=False, approved_by=by, version=refund.version + 1
-        )
-
-    def move(self, refund: Refund, step: Step[RefundState, RefundEvent], at: datetime) -> Refund:
-        self.session.write(
-            _SQL["move_refund"],
-            {
-                "tenant": self.session.tenant_id,
-                "id": refund.id,
-                "version": refund.version,
-                "before": step.before.value,
-                "event": step.event.value,
-                "state": step.after.value,
-                "provider_refund_id": refund.provider_refund_id,
-                "at": at,
-            },
-        )
-        return attrs.evolve(refund, state=step.after, version=refund.version + 1)

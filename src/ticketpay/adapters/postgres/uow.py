@@ -21,11 +21,12 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ticketpay.adapters.postgres.audit import PostgresAudit
 from ticketpay.adapters.postgres.cancellations import PostgresCancellations
-from ticketpay.adapters.postgres.catalog import PostgresCatalog, PostgresQuotes
+from ticketpay.adapters.postgres.catalog import PostgresCatalog
 from ticketpay.adapters.postgres.disputes import PostgresDisputes
 from ticketpay.adapters.postgres.errors import is_retryable, translate
 from ticketpay.adapters.postgres.exchange import PostgresExchangeRates
 from ticketpay.adapters.postgres.idempotency import PostgresIdempotencyKeys
+from ticketpay.adapters.postgres.inventory import PostgresStock
 from ticketpay.adapters.postgres.ledger import PostgresLedger
 from ticketpay.adapters.postgres.listings import PostgresListings
 from ticketpay.adapters.postgres.messaging import (
@@ -35,14 +36,15 @@ from ticketpay.adapters.postgres.messaging import (
     PostgresTimers,
 )
 from ticketpay.adapters.postgres.orders import PostgresOrders
-from ticketpay.adapters.postgres.payments import PostgresPayments, PostgresRefunds
+from ticketpay.adapters.postgres.payments import PostgresPayments
+from ticketpay.adapters.postgres.payouts import PostgresPayouts, PostgresVenueAccounts
 from ticketpay.adapters.postgres.places import place_of
+from ticketpay.adapters.postgres.quotes import PostgresQuotes
+from ticketpay.adapters.postgres.refunds import PostgresRefunds
 from ticketpay.adapters.postgres.retries import PostgresRetries
 from ticketpay.adapters.postgres.sales import PostgresSales
 from ticketpay.adapters.postgres.session import RoundTrips, Session
-from ticketpay.adapters.postgres.stock import PostgresStock
 from ticketpay.adapters.postgres.subscriptions import PostgresPlanInvoices, PostgresSubscriptions
-from ticketpay.adapters.postgres.venues import PostgresPayouts, PostgresVenueAccounts
 from ticketpay.domain.kernel.errors import Conflict, OutcomeUnknown, Unavailable
 from ticketpay.domain.kernel.ids import TenantId
 

@@ -3,14 +3,6 @@ id, user_id, event_id, venue_id, state, currency, tickets_cents, fees_cents, tax
 ticket_count, tax_jurisdiction, tax_date, created_at, expires_at, version,
 base_currency, rate_numerator, rate_denominator, rate_source, rate_day
 
--- name: add_quote
-INSERT INTO quotes (tenant_id, id, user_id, event_id, type_ids, seat_types, seats, document, expires_at)
-VALUES (%(tenant)s, %(id)s, %(user)s, %(event)s, %(types)s, %(seat_types)s, %(seats)s, %(document)s,
-        %(expires_at)s)
-
--- name: quote
-SELECT document FROM quotes WHERE tenant_id = %(tenant)s AND id = %(id)s
-
 -- name: add_order
 INSERT INTO orders (tenant_id, id, user_id, event_id, venue_id, state, currency, tickets_cents,
     fees_cents, taxes_cents, ticket_count, tax_jurisdiction, tax_date, charges, created_at,

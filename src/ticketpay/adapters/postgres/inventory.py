@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgresStock"]
 
-_SQL: Final = load("stock")
+_SQL: Final = load("inventory")
 
 
 def _view(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgresPayouts", "PostgresVenueAccounts"]
 
-_SQL: Final = load("venues")
+_SQL: Final = load("payouts")
 
 
 @attrs.frozen
