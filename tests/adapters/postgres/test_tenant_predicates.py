@@ -319,9 +319,8 @@ class Loading:
 
     noted: list[Recorded] = attrs.field(factory=list)
 
-    def execute(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
-        if isinstance(values, dict):
-            self.noted.append(Recorded(statement, values))
+    def execute(self, statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        self.noted.append(Recorded(statement, values))
         return []
 
 

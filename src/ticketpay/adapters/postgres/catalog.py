@@ -27,6 +27,7 @@ __all__ = ["PostgresCatalog", "PostgresCatalogWriter"]
 
 _SQL: Final = load("catalog")
 _CANCELLATIONS: Final = load("cancellations")
+_TRANSACTIONS: Final = load("transactions")
 
 
 def _offer(rows: Sequence[tuple[Any, ...]]) -> Offer | None:
@@ -135,7 +136,7 @@ class PostgresCatalogWriter:
 
 def _load(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
     tenant = catalog.tenant
-    connection.execute("SELECT set_config('app.tenant_id', %s, true)", [str(tenant.id)])
+    connection.execute(_TRANSACTIONS["act_for"], {"tenant": str(tenant.id)})
     connection.execute(
         _SQL["put_tenant"],
         {

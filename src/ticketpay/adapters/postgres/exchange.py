@@ -25,6 +25,7 @@ __all__ = ["PostgresExchangeRates", "PostgresRateLoader"]
 
 _SQL: Final = load("exchange")
 _CATALOG: Final = load("catalog")
+_TRANSACTIONS: Final = load("transactions")
 
 
 def _tables(rows: Sequence[tuple[Any, ...]]) -> tuple[RateTable, ...]:
@@ -96,5 +97,5 @@ def _load(dsn: str, table: RateTable, at: datetime, entry: AuditEntry | None) ->
 def _record(connection: psycopg.Connection[Any], entry: AuditEntry) -> None:
     """Rates are everybody's: the trail of every tenant tells of them."""
     for (tenant,) in connection.execute(_CATALOG["tenants"]).fetchall():
-        connection.execute("SELECT set_config('app.tenant_id', %s, true)", [str(tenant)])
+        connection.execute(_TRANSACTIONS["act_for"], {"tenant": str(tenant)})
         connection.execute(RECORD, entry_values(tenant, entry))

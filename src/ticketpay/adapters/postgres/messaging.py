@@ -38,7 +38,8 @@ __all__ = ["PostgresInbox", "PostgresOutbox", "PostgresStreams", "PostgresTimers
 _SQL: Final = load("messaging")
 
 
-def _count_is_one(rows: Sequence[tuple[Any, ...]]) -> bool:
+def _is_true(rows: Sequence[tuple[Any, ...]]) -> bool:
+    """Whether there is a row, and what it says is true, or a count of at least one."""
     return bool(rows and rows[0][0])
 
 
@@ -142,7 +143,7 @@ class PostgresStreams:
         self.session.write(_SQL["failed"], values)
 
     def replay(self, key: StreamKey, now: datetime) -> Later[bool]:
-        return self.session.read(_SQL["replay"], _stream(key) | {"now": now}, _count_is_one)
+        return self.session.read(_SQL["replay"], _stream(key) | {"now": now}, _is_true)
 
     def parked(self) -> Later[tuple[tuple[StreamKey, str], ...]]:
         def parse(rows: Sequence[tuple[Any, ...]]) -> tuple[tuple[StreamKey, str], ...]:
@@ -251,7 +252,7 @@ class PostgresInbox:
             "status": event.status.value,
             "received_at": event.received_at,
         }
-        return self.session.read(_SQL["store_event"], values, _count_is_one)
+        return self.session.read(_SQL["store_event"], values, _is_true)
 
     def owner(self, event: StoredEvent) -> Later[tuple[str, str] | None]:
         values = {"provider": event.provider, "account": event.account, "object": event.object_id}
@@ -269,7 +270,7 @@ class PostgresInbox:
         )
 
     def lock(self, claim: InboxClaim) -> Later[bool]:
-        return self.session.read(_SQL["lock_event"], self._event(claim), _count_is_one)
+        return self.session.read(_SQL["lock_event"], self._event(claim), _is_true)
 
     def finish(self, claim: InboxClaim, status: InboxStatus, note: str, now: datetime) -> None:
         values = {"status": status.value, "note": note[:500], "now": now}
@@ -305,7 +306,7 @@ class PostgresInbox:
 
     def replay(self, event_id: str, tenant: TenantId, now: datetime) -> Later[bool]:
         values = {"event_id": event_id, "tenant_text": str(tenant), "now": now}
-        return self.session.read(_SQL["replay_event"], values, _count_is_one)
+        return self.session.read(_SQL["replay_event"], values, _is_true)
 
     def _event(self, claim: InboxClaim) -> dict[str, object]:
         event = claim.event
@@ -349,7 +350,7 @@ class PostgresTimers:
         return self.session.read(_SQL["claim_timers"], _lease(now, lease_seconds, limit), parse)
 
     def lock(self, claim: TimerClaim) -> Later[bool]:
-        return self.session.read(_SQL["lock_timer"], self._timer(claim), _count_is_one)
+        return self.session.read(_SQL["lock_timer"], self._timer(claim), _is_true)
 
     def postpone(self, claim: TimerClaim, due_at: datetime, error: str) -> None:
         values = self._timer(claim) | {"due_at": due_at, "error": error[:500]}

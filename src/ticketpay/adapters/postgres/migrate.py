@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from ticketpay.adapters.postgres.errors import as_owner, connect
+from ticketpay.adapters.postgres.statements import load
 from ticketpay.domain.kernel.errors import Conflict
 
 __all__ = ["APP_ROLE", "WORKER_ROLE", "apply_migrations", "check_role", "set_password"]
@@ -17,15 +18,7 @@ __all__ = ["APP_ROLE", "WORKER_ROLE", "apply_migrations", "check_role", "set_pas
 APP_ROLE: Final = "ticketpay_app"
 WORKER_ROLE: Final = "ticketpay_worker"
 
-# Two migrators at once: the second waits here and then finds nothing to do.
-_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(7_305_010)"
-_HISTORY: Final = """
-CREATE TABLE IF NOT EXISTS schema_migrations (
-    name       text PRIMARY KEY,
-    sha256     text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT now()
-)
-"""
+_SQL: Final = load("migrate")
 
 
 def apply_migrations(dsn: str) -> list[str]:
@@ -35,8 +28,8 @@ def apply_migrations(dsn: str) -> list[str]:
     """
     applied = []
     with as_owner(dsn, autocommit=True) as connection, connection.transaction():
-        connection.execute(_ONE_AT_A_TIME)
-        connection.execute(_HISTORY)
+        connection.execute(_SQL["one_at_a_time"])
+        connection.execute(_SQL["make_history"])
         for name, text in _migrations():
             if _is_new(connection, name, text):
                 connection.execute(text.encode())
@@ -52,13 +45,9 @@ def _migrations() -> list[tuple[str, str]]:
 
 def _is_new(connection: psycopg.Connection[Any], name: str, text: str) -> bool:
     digest = hashlib.sha256(text.encode()).hexdigest()
-    row = connection.execute(
-        "SELECT sha256 FROM schema_migrations WHERE name = %s", [name]
-    ).fetchone()
+    row = connection.execute(_SQL["applied"], {"name": name}).fetchone()
     if row is None:
-        connection.execute(
-            "INSERT INTO schema_migrations (name, sha256) VALUES (%s, %s)", [name, digest]
-        )
+        connection.execute(_SQL["add_applied"], {"name": name, "sha256": digest})
         return True
     if row[0] != digest:
         raise Conflict(f"migration {name} was changed after it was applied")
@@ -68,7 +57,7 @@ def _is_new(connection: psycopg.Connection[Any], name: str, text: str) -> bool:
 def set_password(dsn: str, role: str, password: str) -> None:
     """Let ``role`` log in with ``password``."""
     with as_owner(dsn, autocommit=True) as connection, connection.transaction():
-        connection.execute(_ONE_AT_A_TIME)
+        connection.execute(_SQL["one_at_a_time"])
         connection.execute(
             sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
                 sql.Identifier(role), sql.Literal(password)
@@ -82,12 +71,7 @@ def check_role(dsn: str) -> None:
     Raises ``Conflict`` with what to do.
     """
     with connect(dsn) as connection:
-        row = connection.execute(
-            "SELECT rolsuper OR rolbypassrls OR EXISTS ("
-            " SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE n.nspname = 'public' AND pg_has_role(c.relowner, 'USAGE')), current_user"
-            " FROM pg_roles WHERE rolname = current_user"
-        ).fetchone()
+        row = connection.execute(_SQL["role"]).fetchone()
     if row is None or row[0]:
         who = "unknown" if row is None else row[1]
         raise Conflict(

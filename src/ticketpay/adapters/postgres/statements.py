@@ -1,7 +1,8 @@
-"""Loads the named statements of the ``.sql`` files, once, as the only SQL there is.
+"""Loads the named statements of the ``.sql`` files, once.
 
-A file has blocks. ``-- name: get`` begins a statement; ``-- fragment: columns`` begins a text that
-several statements of the file share, each where it says ``{columns}``.
+There is no other SQL but BEGIN and COMMIT, the migrations, and ALTER ROLE, which takes no
+parameters. A file has blocks: ``-- name: get`` begins a statement; ``-- fragment: columns`` begins
+a text that several statements of the file share, each where it says ``{columns}``.
 """
 
 from __future__ import annotations

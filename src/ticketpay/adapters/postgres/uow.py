@@ -44,6 +44,7 @@ from ticketpay.adapters.postgres.refunds import PostgresRefunds
 from ticketpay.adapters.postgres.retries import PostgresRetries
 from ticketpay.adapters.postgres.sales import PostgresSales
 from ticketpay.adapters.postgres.session import RoundTrips, Session
+from ticketpay.adapters.postgres.statements import load
 from ticketpay.adapters.postgres.subscriptions import PostgresPlanInvoices, PostgresSubscriptions
 from ticketpay.domain.kernel.errors import Conflict, OutcomeUnknown, Unavailable
 from ticketpay.domain.kernel.ids import TenantId
@@ -59,11 +60,7 @@ PREPARED_AFTER: Final = 2
 RECONNECT_SECONDS: Final = 5
 """The pool doubles its waits until it gives up; then whoever needs a connection begins anew."""
 
-_LOCALS: Final = """
-SELECT set_config('app.tenant_id', %(tenant)s, true), set_config('statement_timeout', '10s', true),
-       set_config('idle_in_transaction_session_timeout', '60s', true)
-"""
-"""For the transaction alone: what a session is told would be lost, or found by others."""
+_SQL: Final = load("transactions")
 
 _LOG: Final = logging.getLogger("ticketpay.postgres")
 
@@ -276,7 +273,7 @@ class PostgresUnitOfWork:
         try:
             with connection.pipeline():
                 connection.execute("BEGIN")
-                connection.execute(_LOCALS, {"tenant": str(tenant or "")})
+                connection.execute(_SQL["locals"], {"tenant": str(tenant or "")})
                 result = fn(PostgresTx(session, self.takeover_seconds))
                 connection.execute("COMMIT")
                 session.queued, committing = True, True
@@ -294,7 +291,7 @@ class PostgresUnitOfWork:
 def _answers(pool: ConnectionPool[Connection[Any]]) -> bool:
     try:
         with pool.connection(timeout=1) as connection:
-            connection.execute("SELECT 1")
+            connection.execute(_SQL["ping"])
     except (psycopg.Error, PoolTimeout):
         return False
     return True
