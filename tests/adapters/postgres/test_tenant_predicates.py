@@ -218,7 +218,8 @@ def after_the_sale(payment: Any) -> Iterator[Op]:
         id=RefundId(uuid4()),
         payment_id=payment.id,
         ref=payment.ref,
-        amount=payment.amount,
+        # Something is left, so that a cancellation still looks at it.
+        amount=attrs.evolve(payment.amount, cents=payment.amount.cents - 1),
         reason="late_success",
         state=REFUND_MACHINE.initial,
         created_at=START,
