@@ -127,10 +127,16 @@ def test_a_key_belongs_to_user_and_tenant(backend: Backend) -> None:
 
 @pytest.mark.spec("S11")
 def test_old_keys_are_purged(backend: Backend) -> None:
-    """Keys from before an instant are deleted, younger ones stay."""
-    old, young, now = scope(), scope(), backend.now()
+    """Keys from before an instant are deleted, the oldest first and so many; younger ones stay."""
+    old, older, young, now = scope(), scope(), scope(), backend.now()
     claim(backend, old, now - timedelta(hours=73))
+    claim(backend, older, now - timedelta(hours=74))
     claim(backend, young, now)
-    assert backend.run(lambda tx: tx.idempotency.purge(now - timedelta(hours=72))()) == 1
+    ago = now - timedelta(hours=72)
+    assert backend.run_as_other(lambda tx: tx.idempotency.purge(ago, 9)()) == 0
+    assert backend.run(lambda tx: tx.idempotency.purge(ago, 1)()) == 1
+    assert claim(backend, old, now).status is not ClaimStatus.NEW
+    assert backend.run(lambda tx: tx.idempotency.purge(ago, 9)()) == 1
+    assert backend.run(lambda tx: tx.idempotency.purge(ago, 9)()) == 0
     assert claim(backend, old, now).status is ClaimStatus.NEW
     assert claim(backend, young, now).status is ClaimStatus.IN_FLIGHT

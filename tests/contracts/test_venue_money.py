@@ -31,7 +31,9 @@ from ticketpay.ports.transactions import Tx
 
 
 def stored(backend: Backend, **changes: object) -> Payout:
-    payout = attrs.evolve(a_payout(backend.home.venue_id, backend.now()), **changes)  # type: ignore[arg-type] # typed by whoever asks
+    fresh = a_payout(backend.home.venue_id, backend.now())
+    at = changes.get("created_at", fresh.created_at)
+    payout = attrs.evolve(fresh, moved_at=at, **changes)  # type: ignore[arg-type] # typed by whoever asks
     backend.run(lambda tx: tx.payouts.add(payout))
     return payout
 

@@ -21,7 +21,9 @@ from tests.simulation.world import World
 __all__ = ["End", "boundaries", "end_of"]
 
 SEED = 1
-_OF_THE_WORKER = ("process_inbox", "relay_outbox", "janitor", "roll_up_ledger", "chain_audit")
+_OF_THE_WORKER = (
+    *("process_inbox", "relay_outbox", "janitor", "roll_up_ledger", "chain_audit", "purge_keys"),
+)
 End = dict[str, object]
 PASSING = ("answers", "told", "said")
 AGAIN_SECONDS = 200

@@ -781,7 +781,7 @@ def _check_deliveries(world: World, tables: TenantTables) -> None:
 
 def _check_audit(world: World, tables: TenantTables) -> None:
     """Every act of a buyer who cancelled is in the chain once, and the chain is whole."""
-    report = world.processes[0].app.verify_audit(world.scenery.tenant)
+    report = world.processes[0].app.audit.verify(world.scenery.tenant)
     assert report.ok, f"the audit trail is not whole: {report.differences}"
     assert report.waiting == 0, f"{report.waiting} audit entries were never chained"
     links = sorted(tables.audit_chain.items())

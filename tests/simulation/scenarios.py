@@ -22,7 +22,7 @@ from tests.support.scenery import audit_entry
 from ticketpay.domain.audit import ActorKind, AuditEntry
 from ticketpay.domain.catalog import EventCancelled
 from ticketpay.domain.kernel.errors import OutcomeUnknown, Rejected, Unavailable
-from ticketpay.domain.messaging import InboxStatus, KeyScope, Outcome, request_hash
+from ticketpay.domain.messaging import KEPT_SECONDS, InboxStatus, KeyScope, Outcome, request_hash
 from ticketpay.domain.money import USD, Currency, Money
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import PaymentMethod
@@ -514,11 +514,16 @@ def chain(world: World, process: Process) -> str:
     return str(process.app.chain_audit(world.scenery.tenant))
 
 
+def forget(world: World, process: Process) -> str:
+    """A worker forgets old keys."""
+    return str(process.app.purge_keys(world.scenery.tenant))
+
+
 def prove(world: World, process: Process) -> str:
     """Somebody looks at the audit trail."""
     tenant = world.scenery.tenant
-    process.app.show_audit.latest(tenant, 10)
-    return str(process.app.verify_audit(tenant).ok)
+    process.app.audit.show.latest(tenant, 10)
+    return str(process.app.audit.verify(tenant).ok)
 
 
 def done(task: Task) -> Prepare:
@@ -800,5 +805,6 @@ SCENARIOS: Final = (
         "janitor", "a payout that failed", janitor, (*ON_ITS_WAY, venues_bank("fail"), later(700))
     ),
     Scenario("chain_audit", "a cancellation", chain, (*WAITING, done(cancel))),
-    Scenario("verify_audit", "and a look at it", prove, (*WAITING, done(cancel), done(chain))),
+    Scenario("purge_keys", "72 hours later", forget, (*WAITING, later(KEPT_SECONDS + 1))),
+    Scenario("audit", "and a look at it", prove, (*WAITING, done(cancel), done(chain))),
 )

@@ -15,7 +15,6 @@ SHOWN_TOGETHER = {
     "estimate_fees": "show_payment",
     "trial_balance": "verify_ledger",
     "show_stats": "verify_ledger",
-    "show_audit": "verify_audit",
 }
 
 

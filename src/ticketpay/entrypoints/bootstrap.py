@@ -19,7 +19,7 @@ from ticketpay.domain.money import DEVELOPMENT_RATES
 from ticketpay.domain.payouts import PayoutRules
 from ticketpay.domain.pricing import ExchangeRules, FeeSchedule, tax_table
 from ticketpay.domain.processes.admission import AdmitRequest, OneAtATime
-from ticketpay.domain.processes.auditing import ChainAudit, ShowAudit, VerifyAudit
+from ticketpay.domain.processes.auditing import AuditDesk, ChainAudit
 from ticketpay.domain.processes.bookkeeping import RollUpLedger, TrialBalance, VerifyLedger
 from ticketpay.domain.processes.cancelling import CancelEvent
 from ticketpay.domain.processes.checkout import Checkout
@@ -27,6 +27,7 @@ from ticketpay.domain.processes.estimating import EstimateFees
 from ticketpay.domain.processes.exchange_rates import ShowRates
 from ticketpay.domain.processes.inbox import ProcessInbox, ReceiveWebhook
 from ticketpay.domain.processes.janitor import Janitor
+from ticketpay.domain.processes.keyed import PurgeKeys
 from ticketpay.domain.processes.listing import ListSales, ShowStats
 from ticketpay.domain.processes.operating import InboxDesk, PaymentDesk
 from ticketpay.domain.processes.order_events import ApplyOrderEvent
@@ -70,7 +71,6 @@ if TYPE_CHECKING:
 
     from ticketpay.adapters.postgres.uow import PostgresUnitOfWork, TenantMap
     from ticketpay.adapters.redis import RedisClient
-    from ticketpay.domain.audit import AuditEntry
     from ticketpay.domain.kernel.ids import TenantId
     from ticketpay.domain.parties import Tenant
     from ticketpay.entrypoints.metrics import Metrics
@@ -88,7 +88,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "App",
-    "AuditDesk",
     "Parts",
     "assemble",
     "audit_desk",
@@ -167,8 +166,8 @@ class App:
     order_event: ApplyOrderEvent
     inbox_desk: InboxDesk
     chain_audit: ChainAudit
-    show_audit: ShowAudit
-    verify_audit: VerifyAudit
+    purge_keys: PurgeKeys
+    audit: AuditDesk
     metrics: Metrics | None = None
     admit: AdmitRequest | None = None
     ready: Callable[[], bool] = attrs.field(default=lambda: True)
@@ -221,8 +220,8 @@ def assemble(
         order_event=ApplyOrderEvent(uow=uow, gateway=gateway, desk=desk, clock=clock),
         inbox_desk=InboxDesk(uow=uow, clock=clock),
         chain_audit=ChainAudit(uow=uow, clock=clock, keys=parts.audit_keys),
-        show_audit=ShowAudit(uow=uow),
-        verify_audit=VerifyAudit(uow=uow, keys=parts.audit_keys),
+        purge_keys=PurgeKeys(uow=uow, clock=clock),
+        audit=AuditDesk.of(uow, parts.audit_keys),
     )
 
 
@@ -626,28 +625,14 @@ def scraped(app: App, host: str, port: int) -> AbstractContextManager[None]:
     return nullcontext() if app.metrics is None else app.metrics.served(host, port)
 
 
-@attrs.frozen(kw_only=True)
-class AuditDesk:
-    """What the command line needs of the audit trail."""
-
-    uow: UnitOfWork
-    show: ShowAudit
-    verify: VerifyAudit
-
-    def record(self, tenant: TenantId, entry: AuditEntry) -> None:
-        """Record what has no transaction of its own."""
-        self.uow.run(tenant, lambda tx: tx.audit.record(entry))
-
-
 @contextmanager
 def audit_desk(settings: Settings) -> Iterator[AuditDesk]:
     """The audit trail alone: DATABASE_URL is all that it takes."""
     from ticketpay.adapters.postgres.uow import PostgresUnitOfWork
 
     uow = PostgresUnitOfWork(_databases(settings, worker=False))
-    keys = _audit_keys(settings)
     try:
-        yield AuditDesk(uow=uow, show=ShowAudit(uow=uow), verify=VerifyAudit(uow=uow, keys=keys))
+        yield AuditDesk.of(uow, _audit_keys(settings))
     finally:
         uow.close()
 

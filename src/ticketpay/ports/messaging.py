@@ -66,8 +66,8 @@ class IdempotencyKeys(Protocol):
         """Give the claim back and keep the recovery point; nothing if it was taken over."""
         ...
 
-    def purge(self, before: datetime) -> Later[int]:
-        """Delete keys created before then (72 h are kept); how many."""
+    def purge(self, before: datetime, limit: int) -> Later[int]:
+        """Delete keys created before then, the oldest first and so many at most; how many."""
         ...
 
 

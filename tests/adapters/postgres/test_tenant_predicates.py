@@ -165,7 +165,7 @@ def keys(home: Scenery) -> Iterator[Op]:
     yield lambda tx: tx.idempotency.advance(mine, home.payment(home.order(START), START).id)
     yield lambda tx: tx.idempotency.release(mine, START)
     yield lambda tx: tx.idempotency.finish(mine, answer, START)
-    yield lambda tx: tx.idempotency.purge(START + timedelta(days=9))()
+    yield lambda tx: tx.idempotency.purge(START + timedelta(days=9), 99)()
 
 
 def trail() -> Iterator[Op]:

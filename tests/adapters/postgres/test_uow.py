@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import psycopg
@@ -11,9 +12,13 @@ from psycopg_pool.base import AttemptWithBackoff
 
 from tests.support.databases import Database, Shop, make_shop
 from ticketpay.adapters.embedded.process import free_port
+from ticketpay.adapters.memory import VirtualClock
 from ticketpay.adapters.postgres.session import RoundTrips, Session
 from ticketpay.adapters.postgres.uow import PostgresTx, PostgresUnitOfWork, TenantMap, open_pool
 from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.ids import UserId
+from ticketpay.domain.messaging import KeyScope
+from ticketpay.domain.processes.keyed import PurgeKeys
 
 pytestmark = pytest.mark.server
 
@@ -35,6 +40,20 @@ def test_no_tenant_no_rows(database: Database, shop: Shop, setting: str | None) 
             connection.execute("SELECT set_config('app.tenant_id', %s, true)", [setting])
         for table in ("venues", "events", "ticket_types", "stock", "seats", "orders", "payments"):
             assert connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() == (0,)  # noqa: S608 - fixed names
+
+
+@pytest.mark.spec("S04", "S11")
+def test_the_worker_may_forget_keys(database: Database, shop: Shop) -> None:
+    """It claims none and changes none; it deletes what the API has written and is old enough."""
+    now, key = datetime.now(UTC), KeyScope(UserId(uuid4()), uuid4())
+    app, worker = (database.unit_of_work(worker=which) for which in (False, True))
+    try:
+        app.run(shop.tenant.id, lambda tx: tx.idempotency.claim(key, "hash", now)())
+        forget = PurgeKeys(uow=worker, clock=VirtualClock(now + timedelta(hours=73)))
+        assert [forget(shop.tenant.id) for _ in range(2)] == [1, 0]
+    finally:
+        app.close()
+        worker.close()
 
 
 @pytest.mark.spec("S04 D2")

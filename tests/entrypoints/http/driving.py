@@ -134,8 +134,8 @@ class World:
             verify_ledger=unused,
             admit=self.admit,
             chain_audit=unused,
-            show_audit=unused,
-            verify_audit=unused,
+            purge_keys=unused,
+            audit=unused,
             close=self.close,
         )
         logger = structlog.wrap_logger(None, processors=[self._log])

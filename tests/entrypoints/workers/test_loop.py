@@ -43,6 +43,8 @@ def worker(tenants: list[TenantId] | None = None, **steps: Callable[..., int]) -
             **idle,
             "roll_up_ledger": lambda _: 0,
             "chain_audit": lambda _: 0,
+            "purge_keys": lambda _: 0,
+            "venue_money": SimpleNamespace(release=lambda _: 0),
             "metrics": None,
             **steps,
         }

@@ -12,7 +12,7 @@ from tests.support.scenery import Scenery
 from ticketpay.adapters.memory import MemoryCatalog
 from ticketpay.domain.kernel.errors import OutcomeUnknown
 from ticketpay.domain.kernel.ids import TenantId
-from ticketpay.domain.messaging import IdempotencyKeyReused, Outcome
+from ticketpay.domain.messaging import KEPT_SECONDS, IdempotencyKeyReused, Outcome
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.payments import PaymentState, ProviderStatus
 from ticketpay.domain.payments.history import Source
@@ -228,3 +228,19 @@ def test_a_venue_pays_the_tier_of_its_own_sales(
         system.app.checkout(place_order(mine.actor(), uuid4(), mine.demand(100)))
     system.clock.advance(quoting.VOLUME_SECONDS_CACHED)
     assert (fee(mine), fee(theirs)) == (375, 410)
+
+
+@pytest.mark.spec("S11")
+def test_a_key_is_forgotten_after_72_hours(system: Sandboxed) -> None:
+    """Until then its answer is replayed; afterwards it is as good as new, and the sale stays."""
+    buyer, key, demand = system.scenery.actor(), uuid4(), system.scenery.demand(1)
+    command = place_order(buyer, key, demand)
+    first = system.app.checkout(command)
+    system.clock.advance(KEPT_SECONDS)
+    assert system.app.purge_keys(system.scenery.tenant) == 0
+    assert system.app.checkout(command) == attrs.evolve(first, replayed=True)
+    system.clock.advance(1)
+    assert system.app.purge_keys(system.scenery.tenant) == 1
+    again = system.app.checkout(place_order(buyer, key, demand))
+    assert again.body["orderId"] != first.body["orderId"]
+    assert len(system.payments()) == 2

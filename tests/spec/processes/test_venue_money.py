@@ -174,7 +174,7 @@ def test_a_payout_from_request_to_bank(system: Sandboxed) -> None:
     (payout,) = payouts(system)
     assert (payout.state, payout.sent) == (PayoutState.PROCESSING, True)
     verify(system)
-    work(system, *[DAY] * 12)
+    work(system, *[DAY] * 13)
     (payout,) = payouts(system)
     assert payout.state is PayoutState.PAID
     assert balance(system)["inTransit"] == 0
@@ -324,6 +324,25 @@ def at_provider(system: Sandboxed, verb: str) -> None:
     ident = payouts(system)[0].provider_payout_id
     path = f"/_sandbox/payouts/{ident}/{verb}"
     assert system.model.request("POST", path, {}, b"{}").status == 200
+
+
+@pytest.mark.spec("S21")
+def test_a_payout_that_is_paid_late_is_looked_at_for_as_long(system: Sandboxed) -> None:
+    """Ten days begin when it is heard of as paid: what its bank returns then is the venue's again."""
+    rich(system)
+    ask(system, 100_000)
+    work(system)
+    system.clock.advance(11 * DAY)
+    while system.app.janitor():
+        pass
+    assert payouts(system)[0].state is PayoutState.PAID
+    at_provider(system, "fail")
+    for _ in range(2):
+        system.clock.advance(DAY)
+        system.app.janitor()
+    assert payouts(system)[0].state is PayoutState.FAILED
+    assert balance(system)["available"] == 500_000 - 75_000
+    verify(system)
 
 
 @pytest.mark.spec("S21", "S27")

@@ -58,8 +58,9 @@ class MemoryIdempotencyKeys:
         if row is not None and row.epoch == claim.epoch and row.answer is None:
             self.tables.keys.put(claim.scope, attrs.evolve(row, claimed_until=None))
 
-    def purge(self, before: datetime) -> Later[int]:
-        old = [scope for scope, row in self.tables.keys.items() if row.created_at < before]
+    def purge(self, before: datetime, limit: int) -> Later[int]:
+        rows = [(row.created_at, scope) for scope, row in self.tables.keys.items()]
+        old = [scope for at, scope in sorted(rows, key=lambda one: one[0]) if at < before][:limit]
         for scope in old:
             self.tables.keys.drop(scope)
         return known(len(old))

@@ -167,7 +167,7 @@ class MemoryPayouts:
         stored = self.tables.payouts.lock_found(payout.id)
         if stored is None or (stored.state, stored.version) != (step.before, payout.version):
             raise Conflict(f"payout {payout.id} has been moved by somebody else")
-        moved = attrs.evolve(payout, state=step.after, version=payout.version + 1)
+        moved = attrs.evolve(payout, state=step.after, version=payout.version + 1, moved_at=at)
         self.tables.payouts.put(payout.id, moved)
         self.tables.moves.put(self.store.number(), Move(subject=payout.id, step=step, at=at))
         return moved

@@ -70,8 +70,8 @@ class PostgresIdempotencyKeys:
     def release(self, claim: Claim, now: datetime) -> None:
         self._write("release_key", claim, now=now)
 
-    def purge(self, before: datetime) -> Later[int]:
-        values = {"tenant": self.session.tenant_id, "before": before}
+    def purge(self, before: datetime, limit: int) -> Later[int]:
+        values = {"tenant": self.session.tenant_id, "before": before, "limit": limit}
         return self.session.read(_SQL["purge_keys"], values, lambda rows: int(rows[0][0]))
 
     def _key(self, scope: KeyScope) -> dict[str, object]:

@@ -158,6 +158,7 @@ def _payout(row: Any) -> Payout:
         if row.failure_code is None
         else Failure(row.failure_code, message=row.failure_message),
         created_at=row.created_at.astimezone(UTC),
+        moved_at=row.updated_at.astimezone(UTC),
         version=row.version,
     )
 
@@ -217,7 +218,7 @@ class PostgresPayouts:
                 "at": at,
             },
         )
-        return attrs.evolve(payout, state=step.after, version=payout.version + 1)
+        return attrs.evolve(payout, state=step.after, version=payout.version + 1, moved_at=at)
 
     def day_cents(self, venue_id: VenueId, currency: Currency, now: datetime) -> Later[int]:
         values = {

@@ -12,6 +12,7 @@ from __future__ import annotations
 from ticketpay.domain.messaging.backoff import backoff_seconds
 from ticketpay.domain.messaging.envelope import AggregateType, Message, envelope
 from ticketpay.domain.messaging.idempotency import (
+    KEPT_SECONDS,
     Answer,
     Claim,
     ClaimStatus,
@@ -35,6 +36,7 @@ from ticketpay.domain.messaging.timers import TimerClaim, TimerKind
 
 __all__ = [
     "EMITTED",
+    "KEPT_SECONDS",
     "ROUTES",
     "AggregateType",
     "Answer",

@@ -159,6 +159,7 @@ class Payout:
     """A payout: ``amount`` leaves the venue's balance, ``net`` arrives, ``fee`` is what speed costs.
 
     ``account`` is where the provider sends it; ``sent`` says that it is known to have done so.
+    ``moved_at`` is when it came to its state.
 
     Raises ``PayoutAmountInvalid`` unless 0 <= fee < amount, and ``CurrencyMismatch``.
     """
@@ -176,6 +177,9 @@ class Payout:
     provider_payout_id: str = ""
     sent: bool = False
     failure: Failure | None = None
+    moved_at: datetime = attrs.field(
+        default=attrs.Factory(lambda payout: payout.created_at, takes_self=True)
+    )
 
     def __attrs_post_init__(self) -> None:
         if not Money.zero(self.amount.currency) <= self.fee < self.amount:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ticketpay.ports.system import Clock
     from ticketpay.ports.transactions import Tx, UnitOfWork
 
-__all__ = ["CHAIN_ENTRIES_MAX", "ChainAudit", "ShowAudit", "VerifyAudit"]
+__all__ = ["CHAIN_ENTRIES_MAX", "AuditDesk", "ChainAudit", "ShowAudit", "VerifyAudit"]
 
 CHAIN_ENTRIES_MAX: Final = 500
 PAGE: Final = 1_000
@@ -104,3 +104,21 @@ class VerifyAudit:
             # While the head stands still, nobody chains, and all of this was read of one state.
             if tx.audit.head()() == head:
                 return check.report(head, checkpoints, findings)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class AuditDesk:
+    """Everything about the audit trail that people ask for."""
+
+    uow: UnitOfWork
+    show: ShowAudit
+    verify: VerifyAudit
+
+    @classmethod
+    def of(cls, uow: UnitOfWork, keys: Sequence[bytes]) -> AuditDesk:
+        """The desk over a unit of work; ``keys`` are those that seals are made with."""
+        return cls(uow=uow, show=ShowAudit(uow=uow), verify=VerifyAudit(uow=uow, keys=tuple(keys)))
+
+    def record(self, tenant: TenantId, entry: AuditEntry) -> None:
+        """Record what has no transaction of its own."""
+        self.uow.run(tenant, lambda tx: tx.audit.record(entry))

@@ -1,19 +1,25 @@
-"""What is done once per idempotency key, in one transaction (S11)."""
+"""What is done once per idempotency key, in one transaction, and how long a key is kept (S11)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, Protocol
+
+import attrs
 
 from ticketpay.domain.kernel.errors import Conflict, NotFound, Rejected
-from ticketpay.domain.messaging import Answer, ClaimStatus, KeyScope
+from ticketpay.domain.messaging import KEPT_SECONDS, Answer, ClaimStatus, KeyScope
 from ticketpay.domain.processes.answers import refusal
 
 if TYPE_CHECKING:
-    from ticketpay.ports.transactions import Tx
+    from ticketpay.domain.kernel.ids import TenantId
+    from ticketpay.ports.system import Clock
+    from ticketpay.ports.transactions import Tx, UnitOfWork
 
-__all__ = ["Keyed", "answered_once"]
+__all__ = ["KEYS_PURGED", "Keyed", "PurgeKeys", "answered_once"]
+
+KEYS_PURGED: Final = 1_000
 
 
 class Keyed(Protocol):
@@ -46,3 +52,16 @@ def answered_once(
         answer = do()
     tx.idempotency.finish(claim, answer, now)
     return answer
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class PurgeKeys:
+    """The worker's step: forget keys, and the answers under them, 72 hours after they came (S11)."""
+
+    uow: UnitOfWork
+    clock: Clock
+
+    def __call__(self, tenant: TenantId) -> int:
+        """Forget the oldest of a tenant that are due, ``KEYS_PURGED`` at most; how many."""
+        before = self.clock.now() - timedelta(seconds=KEPT_SECONDS)
+        return self.uow.run(tenant, lambda tx: tx.idempotency.purge(before, KEYS_PURGED)())

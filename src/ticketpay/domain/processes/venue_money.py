@@ -84,9 +84,9 @@ UNAVAILABLE_MAX: Final = 3
 LISTED: Final = 100
 PREVIEWED: Final = 100_000
 LOOK_SECONDS: Final = 600
-LATE_LOOK_SECONDS: Final = 24 * 3600
-LATE_LOOKS_SECONDS: Final = 10 * 24 * 3600
-"""For so long after its request a payout that was paid is asked about once a day."""
+PAID_LOOK_SECONDS: Final = 24 * 3600
+LOOKS_END_SECONDS: Final = 10 * 24 * 3600
+"""For so long after a payout was heard of as paid it is asked about once a day."""
 
 _READERS: Final = (Role.SUPPORT, Role.ADMIN)
 
@@ -525,12 +525,12 @@ class PayoutCourier:
         if not tx.timers.lock(claim)():
             return
         payout = self._apply(tx, payout, fact, now)
-        late = payout.created_at + timedelta(seconds=LATE_LOOKS_SECONDS)
+        late = payout.moved_at + timedelta(seconds=LOOKS_END_SECONDS)
         if payout.state.is_undone or (payout.state is PayoutState.PAID and now >= late):
             tx.timers.clear(tx.tenant_id, TimerKind.PAYOUT, payout_id)
             return
         paid = payout.state is PayoutState.PAID
-        wait = LATE_LOOK_SECONDS if paid else LOOK_SECONDS
+        wait = PAID_LOOK_SECONDS if paid else LOOK_SECONDS
         tx.timers.postpone(claim, now + timedelta(seconds=wait), "on its way")
 
     def _apply(self, tx: Tx, payout: Payout, fact: PayoutFact, now: datetime) -> Payout:

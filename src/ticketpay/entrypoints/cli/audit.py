@@ -20,7 +20,7 @@ from ticketpay.entrypoints.cli.shell import Group, emit, emit_table, judged, set
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry, Detail, KeptHead
-    from ticketpay.entrypoints.bootstrap import AuditDesk
+    from ticketpay.domain.processes.auditing import AuditDesk
 
 __all__ = ["audit", "operator_entry", "read_kept"]
 

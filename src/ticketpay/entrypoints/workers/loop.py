@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ticketpay.domain.kernel.frames import frames_of
+from ticketpay.domain.processes.keyed import KEYS_PURGED
 
 if TYPE_CHECKING:
     from ticketpay.domain.kernel.ids import TenantId
@@ -35,6 +36,7 @@ _ROLL_UP_SECONDS: Final = 5.0
 _CHECK_SECONDS: Final = 600.0
 _RELEASE_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.5
+_PURGE_SECONDS: Final = 600.0
 _BATCH: Final = 100
 _INBOX_BATCH: Final = 20
 JANITORS: Final = 4
@@ -103,7 +105,7 @@ class Worker:
     _threads: list[threading.Thread] = attrs.field(factory=list, init=False)
 
     def loops(self) -> tuple[Loop, ...]:
-        """The loops: the inbox, two relays, four janitors, the roll-up, venue money, the audit."""
+        """The loops: the inbox, two relays, four janitors, and what keeps the house from time to time."""
         app = self.app
         relays = (
             Loop(name=f"relay-{n}", step=app.relay_outbox, full=_BATCH, idle_seconds_max=1.0)
@@ -114,24 +116,17 @@ class Worker:
             *relays,
             *(self._janitor(n) for n in range(1, JANITORS + 1)),
             # Nobody waits for a checkpoint: a short tail is as good as none.
-            Loop(
-                name="roll-up",
-                step=lambda: self._each("roll-up", app.roll_up_ledger),
-                full=_POSTINGS,
-                idle_seconds_max=_ROLL_UP_SECONDS,
-                partial_seconds=_ROLL_UP_SECONDS,
+            self._of_tenants(
+                "roll-up", app.roll_up_ledger, _POSTINGS, _ROLL_UP_SECONDS, pause=_ROLL_UP_SECONDS
             ),
-            Loop(
-                name="venue-money",
-                step=lambda: self._each("venue-money", app.venue_money.release),
-                full=_BATCH,
-                idle_seconds_max=_RELEASE_SECONDS,
-            ),
-            Loop(
-                name="audit",
-                step=lambda: self._each("audit", app.chain_audit),
-                full=_ENTRIES,
-                idle_seconds_max=_ROLL_UP_SECONDS,
+            self._of_tenants("venue-money", app.venue_money.release, _BATCH, _RELEASE_SECONDS),
+            self._of_tenants("audit", app.chain_audit, _ENTRIES, _ROLL_UP_SECONDS),
+            self._of_tenants(
+                "idempotency-keys",
+                app.purge_keys,
+                KEYS_PURGED,
+                _PURGE_SECONDS,
+                pause=_PURGE_SECONDS,
             ),
             Loop(
                 name="ledger-check",
@@ -139,6 +134,23 @@ class Worker:
                 full=1,
                 idle_seconds_max=_CHECK_SECONDS,
             ),
+        )
+
+    def _of_tenants(
+        self,
+        name: str,
+        step: Callable[[TenantId], int],
+        full: int,
+        idle_seconds_max: float,
+        *,
+        pause: float = _PARTIAL_SECONDS,
+    ) -> Loop:
+        return Loop(
+            name=name,
+            step=lambda: self._each(name, step),
+            full=full,
+            idle_seconds_max=idle_seconds_max,
+            partial_seconds=pause,
         )
 
     def _janitor(self, number: int) -> Loop:

@@ -54,7 +54,13 @@ WHERE tenant_id = %(tenant)s AND user_id = %(user)s AND key = %(key)s AND epoch 
 
 -- name: purge_keys
 WITH gone AS (
-    DELETE FROM idempotency_keys WHERE tenant_id = %(tenant)s AND created_at < %(before)s RETURNING 1
+    DELETE FROM idempotency_keys
+    WHERE tenant_id = %(tenant)s
+      AND (user_id, key) IN (SELECT user_id, key FROM idempotency_keys
+                             WHERE tenant_id = %(tenant)s AND created_at < %(before)s
+                             ORDER BY created_at
+                             LIMIT %(limit)s)
+    RETURNING 1
 )
 SELECT count(*) FROM gone
 

@@ -12,7 +12,8 @@ WHERE b.tenant_id = %(tenant)s AND b.kind = 'venue_payable' AND b.bucket = 'pend
 
 -- fragment: payout_columns
 id, venue_id, amount_cents, fee_cents, currency, speed, state, requested_by,
-provider_account, provider_payout_id, sent, failure_code, failure_message, created_at, version
+provider_account, provider_payout_id, sent, failure_code, failure_message, created_at, updated_at,
+version
 
 -- name: ensure_account
 INSERT INTO venue_accounts (tenant_id, venue_id, currency)
