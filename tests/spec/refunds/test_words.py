@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.spec.refunds.sales import paid, refund, sold
 from tests.spec.refunds.test_disputes import dispute
@@ -26,6 +28,7 @@ from ticketpay.domain.refunds import (
     Split,
     check_amount,
     is_suspended,
+    lost_of_suspense,
     refundable_of,
     split_of_any,
     staying,
@@ -70,17 +73,30 @@ def test_an_amount_is_checked() -> None:
     with pytest.raises(InvalidInput) as wrong:
         check_amount(0, 100)
     assert wrong.value.errors == (FieldError("amountCents", "must be a positive integer"),)
-    with pytest.raises(RefundTooLarge):
-        check_amount(101, 100)
-    for tickets, named in ((False, "amountCents"), (True, "tickets")):
+    most = FieldError("amountCents", "must be at most 100")
+    come = FieldError("tickets", "come to 101 cents, and 100 are left")
+    for asked, named in (({}, most), ({"tickets": False}, most), ({"tickets": True}, come)):
         with pytest.raises(RefundTooLarge) as refused:
-            check_amount(101, 100, tickets=tickets)
-        assert [error.field for error in refused.value.errors] == [named]
+            check_amount(101, 100, **asked)
+        assert refused.value.errors == (named,)
     with pytest.raises(AlreadyRefunded) as gone:
         check_amount(1, 0)
     assert not isinstance(gone.value, ChargedBack)
     with pytest.raises(ChargedBack):
         check_amount(1, 0, disputed=True)
+
+
+@pytest.mark.spec("S24")
+def test_what_is_too_much_is_named_as_it_was_asked_for() -> None:
+    """By amount the amount is wrong, by tickets the tickets are; the whole is neither."""
+    order = sold([5_000], 2)
+    left = refundable_of(paid(order), order, [refund(Split(venue_cents=6_000))])
+    with pytest.raises(RefundTooLarge) as amount:
+        left.of_amount(5_946)
+    with pytest.raises(RefundTooLarge) as tickets:
+        left.of_tickets((1, 2))
+    fields = [error.field for one in (amount, tickets) for error in one.value.errors]
+    assert fields == ["amountCents", "tickets"]
 
 
 @pytest.mark.spec("S24")
@@ -115,6 +131,25 @@ def test_money_in_suspense() -> None:
     taken = [dispute(300), dispute(50, DisputeState.WON, number=2)]
     assert suspended_cents(late, [back], taken) == total - 1_000
     assert suspended_cents(late, [refund(Split(venue_cents=total))], taken) == 0
+
+
+@pytest.mark.spec("S27", "S30")
+@given(st.integers(0, 300), st.integers(0, 300), st.integers(0, 300), st.integers(0, 300))
+def test_who_bears_what_a_bank_takes_of_money_in_suspense(
+    back: int, failed: int, one: int, two: int
+) -> None:
+    """What lies there is taken first, and the rest from the platform; only lost disputes count."""
+    late = attrs.evolve(paid(sold([5_000], 2), PaymentState.CANCELLED), received_cents=200)
+    refunds = [
+        refund(Split(venue_cents=back)),
+        refund(Split(venue_cents=failed), state=RefundState.FAILED, number=2),
+    ]
+    lost = [dispute(cents, DisputeState.LOST, number=n) for n, cents in enumerate((one, two), 1)]
+    others = [dispute(50, s, number=9) for s in DisputeState if s is not DisputeState.LOST]
+    held, platform = lost_of_suspense(late, refunds, [*lost, *others])
+    assert held + platform == one + two
+    assert held <= max(0, 200 - back)
+    assert platform == 0 or held == max(0, 200 - back)
 
 
 @pytest.mark.spec("S24")
