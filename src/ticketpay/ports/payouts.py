@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -48,17 +48,21 @@ class VenueAccounts(Protocol):
         ...
 
     def due(
-        self,
-        over_before: datetime,
-        venue_id: VenueId | None,
-        limit: int,
-        currency: Currency | None = None,
+        self, over_before: datetime, venue_id: VenueId, currency: Currency, limit: int
     ) -> Later[tuple[Due, ...]]:
-        """What is pending under events that began before then, of one venue or currency, or of all.
+        """What a venue has pending under events that began before then, in cents of either sign.
 
         A debt is due whenever its event is, and comes first; money of an event whose cancellation is
         not finished is not due.
         """
+        ...
+
+    def due_cents(self, over_before: datetime, venue_id: VenueId, currency: Currency) -> Later[int]:
+        """The sum of all that is due."""
+        ...
+
+    def debts(self, venue_id: VenueId) -> Later[Mapping[str, int]]:
+        """The cents per currency that the venue owes under its events, until they are released."""
         ...
 
     def waiting(

@@ -12,7 +12,7 @@ import pytest
 from tests.support.sandboxed import Sandboxed, place_order
 from tests.support.scenery import audit_entry
 from ticketpay.domain.kernel.errors import Conflict, NotFound
-from ticketpay.domain.kernel.ids import PaymentId, PayoutId, VenueId
+from ticketpay.domain.kernel.ids import EventId, PaymentId, PayoutId, VenueId
 from ticketpay.domain.ledger import VenueBooks
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome, request_hash
 from ticketpay.domain.money import USD, Currency, Money
@@ -155,6 +155,27 @@ def test_a_refund_after_the_release_is_the_venues_debt(system: Sandboxed) -> Non
     assert balance(system)["available"] == 0
     work(system)
     verify(system)
+
+
+@pytest.mark.spec("S20 D4")
+def test_a_debt_counts_before_it_is_taken(system: Sandboxed) -> None:
+    """From the refund on the balance says what can be paid out; the release changes nothing in it.
+
+    Other events' pending money does not hide a debt.
+    """
+    first, _ = sell(system), sell(system)
+    system.clock.advance(OVER)
+    release(system)
+    now = system.clock.now()
+    other = VenueBooks(venue_id=system.scenery.venue_id, currency=USD)
+    coming = other.released(EventId(UUID(int=77)), -90_000, 1_000, now)
+    system.uow.run(system.scenery.tenant, lambda tx: tx.ledger.post(coming))
+    refund(system, first)
+    seen = balance(system)
+    assert (seen["available"], seen["pending"]) == (-40_000, 90_000)
+    assert seen["payable"] == 0
+    release(system)
+    assert balance(system) == seen
 
 
 @pytest.mark.spec("S21 D6")

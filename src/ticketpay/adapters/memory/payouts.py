@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from ticketpay.ports.payouts import Due
 
 CHARGEBACKS: Final = (DisputeState.OPEN, DisputeState.WON, DisputeState.LOST)
 COUNTED_PER_DISPUTE: Final = 1_000
+LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 __all__ = ["MemoryPayouts", "MemoryVenueAccounts"]
 
@@ -58,37 +60,40 @@ class MemoryVenueAccounts:
         self.tables.guards.put((account.venue_id, account.currency), account)
 
     def due(
-        self,
-        over_before: datetime,
-        venue_id: VenueId | None,
-        limit: int,
-        currency: Currency | None = None,
+        self, over_before: datetime, venue_id: VenueId, currency: Currency, limit: int
     ) -> Later[tuple[Due, ...]]:
+        whose = (venue_id, currency)
+        found = [d for d in self._due(over_before) if (d.venue_id, d.currency) == whose]
+        return known(tuple(found[:limit]))
+
+    def due_cents(self, over_before: datetime, venue_id: VenueId, currency: Currency) -> Later[int]:
+        due = self.due(over_before, venue_id, currency, len(self.tables.events))()
+        return known(sum(one.cents for one in due))
+
+    def debts(self, venue_id: VenueId) -> Later[Mapping[str, int]]:
+        found: dict[str, int] = {}
+        for one in self._due(LONG_AGO):
+            if one.venue_id == venue_id and one.cents < 0:
+                found[one.currency.code] = found.get(one.currency.code, 0) - one.cents
+        return known(found)
+
+    def _due(self, over_before: datetime) -> list[Due]:
         found = []
         for balance in MemoryLedger(self.store, self.tables).balances()():
             account = balance.account
             pending = account.bucket is Bucket.PENDING and balance.cents
             if account.kind is not AccountKind.VENUE_PAYABLE or not pending:
                 continue
-            venue, event_id = VenueId(UUID(account.party)), EventId(UUID(account.subject))
-            over = balance.cents > 0 or self._is_over(event_id, over_before)
-            if over and venue_id in (None, venue) and currency in (None, account.currency):
+            event_id = EventId(UUID(account.subject))
+            if balance.cents > 0 or self._is_over(event_id, over_before):
                 due = Due(
-                    venue_id=venue,
+                    venue_id=VenueId(UUID(account.party)),
                     event_id=event_id,
                     currency=account.currency,
                     cents=-balance.cents,
                 )
                 found.append(due)
-        found.sort(
-            key=lambda one: (
-                one.cents > 0,
-                str(one.venue_id),
-                one.currency.code,
-                str(one.event_id),
-            )
-        )
-        return known(tuple(found[:limit]))
+        return sorted(found, key=lambda one: (one.cents > 0, str(one.event_id)))
 
     def waiting(
         self,
@@ -97,8 +102,7 @@ class MemoryVenueAccounts:
         after: tuple[VenueId, Currency] | None,
         limit: int,
     ) -> Later[tuple[tuple[VenueId, Currency], ...]]:
-        due = self.due(over_before, None, len(self.tables.events) + limit)()
-        found = {(one.venue_id, one.currency) for one in due}
+        found = {(one.venue_id, one.currency) for one in self._due(over_before)}
         for guard in self.tables.guards.values():
             if guard.reserved_at is not None and guard.reserved_at < reserved_before:
                 found.add((guard.venue_id, guard.currency))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -67,20 +67,28 @@ class PostgresVenueAccounts:
         return {"tenant": tenant, "venue": venue_id, "currency": currency.code}
 
     def due(
-        self,
-        over_before: datetime,
-        venue_id: VenueId | None,
-        limit: int,
-        currency: Currency | None = None,
+        self, over_before: datetime, venue_id: VenueId, currency: Currency, limit: int
     ) -> Later[tuple[Due, ...]]:
-        values = {
+        values = self._due(over_before, venue_id, currency) | {"limit": limit}
+        return self.session.read(_SQL["due"], values, lambda rows: tuple(map(_due, rows)))
+
+    def due_cents(self, over_before: datetime, venue_id: VenueId, currency: Currency) -> Later[int]:
+        values = self._due(over_before, venue_id, currency)
+        return self.session.read(_SQL["due_cents"], values, lambda rows: int(rows[0][0]))
+
+    def _due(
+        self, over_before: datetime, venue_id: VenueId, currency: Currency
+    ) -> dict[str, object]:
+        return {
             "tenant": self.session.tenant_id,
             "over_before": over_before,
-            "venue": str(venue_id) if venue_id else None,
-            "currency": currency.code if currency else None,
-            "limit": limit,
+            "venue": str(venue_id),
+            "currency": currency.code,
         }
-        return self.session.read(_SQL["due"], values, lambda rows: tuple(map(_due, rows)))
+
+    def debts(self, venue_id: VenueId) -> Later[Mapping[str, int]]:
+        values = {"tenant": self.session.tenant_id, "venue": str(venue_id)}
+        return self.session.read(_SQL["debts"], values, lambda rows: {r[0]: r[1] for r in rows})
 
     def waiting(
         self,

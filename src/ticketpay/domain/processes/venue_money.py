@@ -6,7 +6,7 @@ The provider is called by the worker alone, never inside a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +32,7 @@ from ticketpay.domain.messaging import (
     TimerClaim,
     TimerKind,
 )
-from ticketpay.domain.money import Currency, CurrencyMismatch, Money
+from ticketpay.domain.money import USD, Currency, CurrencyMismatch, Money
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payouts import (
     PAYOUT_MACHINE,
@@ -43,6 +43,7 @@ from ticketpay.domain.payouts import (
     PayoutSpeed,
     PayoutState,
     Portion,
+    RiskLevel,
     VenueAccount,
     VenueNotConnected,
     check_payout,
@@ -82,7 +83,6 @@ RELEASED_AT_ONCE: Final = 200
 UNAVAILABLE_MAX: Final = 3
 """So many venues in a row that cannot be released: then it is the database, and not a venue."""
 LISTED: Final = 100
-PREVIEWED: Final = 100_000
 LOOK_SECONDS: Final = 600
 PAID_LOOK_SECONDS: Final = 24 * 3600
 LOOKS_END_SECONDS: Final = 10 * 24 * 3600
@@ -177,7 +177,7 @@ class ReleaseVenueMoney:
         account = tx.venue_accounts.lock(venue_id, currency)()
         before = self.rules.over_before(now)
         books, count = VenueBooks(venue_id=venue_id, currency=currency), 0
-        while due := tx.venue_accounts.due(before, venue_id, RELEASED_AT_ONCE, currency)():
+        while due := tx.venue_accounts.due(before, venue_id, currency, RELEASED_AT_ONCE)():
             for one in due:
                 account = attrs.evolve(account, postings=account.postings + 1)
                 tx.ledger.post(books.released(one.event_id, one.cents, account.postings, now))
@@ -204,11 +204,16 @@ def _recover(tx: Tx, account: VenueAccount, books: VenueBooks, now: datetime) ->
 def _balances(tx: Tx, account: VenueAccount) -> Balances:
     """What the venue has, read under its guard."""
     held = tx.ledger.venue_balances(account.venue_id)().get(account.currency.code, {})
+    return _without(account.currency, held)
+
+
+def _without(currency: Currency, held: Mapping[str, int], debt_cents: int = 0) -> Balances:
+    """A venue's balances when ``debt_cents``, owed under events, are taken from what is available."""
     return Balances(
-        currency=account.currency,
-        available_cents=held.get(Bucket.AVAILABLE, 0),
+        currency=currency,
+        available_cents=held.get(Bucket.AVAILABLE, 0) - debt_cents,
         reserved_cents=held.get(Bucket.RESERVED, 0),
-        pending_cents=max(0, held.get(Bucket.PENDING, 0)),
+        pending_cents=max(0, held.get(Bucket.PENDING, 0) + debt_cents),
         in_transit_cents=held.get(Bucket.IN_TRANSIT, 0),
     )
 
@@ -285,9 +290,8 @@ class AskPayout:
             _require_currency(tx, wish)
             account = tx.venue_accounts.get(wish.venue_id, wish.amount.currency)()
             before = self.release.rules.over_before(now)
-            due = tx.venue_accounts.due(before, wish.venue_id, PREVIEWED, account.currency)()
-            coming = sum(one.cents for one in due)
-            limit = _limit(tx, account, self.rules, now, coming)
+            coming = tx.venue_accounts.due_cents(before, wish.venue_id, account.currency)
+            limit = _limit(tx, account, self.rules, now, coming())
             return payout_view(self._checked(tx, order, account, limit, now))
 
         return self.uow.run(order.actor.tenant_id, look)
@@ -433,23 +437,28 @@ class ShowVenue:
     rules: PayoutRules
 
     def balance(self, actor: Actor, venue_id: VenueId) -> dict[str, object]:
-        """What the venue has per currency and what is payable, in cents; raises ``NotFound``."""
+        """What the venue has per currency and what is payable, in cents; raises ``NotFound``.
+
+        A debt under an event counts at once, though it is taken at the next release.
+        """
 
         def show(tx: Tx) -> dict[str, object]:
             _require_venue(tx, actor, venue_id, paying=False)
-            held = tx.ledger.venue_balances(venue_id)()
-            codes = sorted(held) or [Currency("USD").code]
-            rows = [self._row(tx, venue_id, Currency(code)) for code in codes]
+            balances, owed = tx.ledger.venue_balances(venue_id), tx.venue_accounts.debts(venue_id)
+            level = _risk(tx, venue_id, self.rules, self.clock.now())
+            held, debts = balances() or {USD.code: {}}, owed()
+            rows = [
+                self._row(_without(Currency(code), held[code], debts.get(code, 0)), level)
+                for code in sorted(held)
+            ]
             return {"venueId": str(venue_id), "balances": rows}
 
         return self.uow.run(actor.tenant_id, show)
 
-    def _row(self, tx: Tx, venue_id: VenueId, currency: Currency) -> dict[str, object]:
-        account = VenueAccount(venue_id=venue_id, currency=currency)
-        held = _balances(tx, account)
-        limit = _limit(tx, account, self.rules, self.clock.now())
+    def _row(self, held: Balances, level: RiskLevel) -> dict[str, object]:
+        limit = payable(held, level, self.rules)
         return {
-            "currency": currency.code,
+            "currency": held.currency.code,
             "availableCents": held.available_cents,
             "pendingCents": held.pending_cents,
             "reservedCents": held.reserved_cents,
@@ -590,11 +599,14 @@ def _limit(
     tx: Tx, account: VenueAccount, rules: PayoutRules, now: datetime, coming_cents: int = 0
 ) -> Payable:
     """What is payable; ``coming_cents`` are due to be released."""
-    since = now - timedelta(days=rules.history_days)
-    level = risk_level(tx.venue_accounts.history(account.venue_id, since, now)(), rules)
-    held = _balances(tx, account)
+    level, held = _risk(tx, account.venue_id, rules, now), _balances(tx, account)
     with_due = attrs.evolve(held, available_cents=held.available_cents + coming_cents)
     return payable(with_due, level, rules)
+
+
+def _risk(tx: Tx, venue_id: VenueId, rules: PayoutRules, now: datetime) -> RiskLevel:
+    since = now - timedelta(days=rules.history_days)
+    return risk_level(tx.venue_accounts.history(venue_id, since, now)(), rules)
 
 
 def _require_venue(tx: Tx, actor: Actor, venue_id: VenueId, *, paying: bool) -> None:

@@ -72,7 +72,9 @@ def _by_venue(found: Iterable[Balance]) -> list[dict[str, Any]]:
         account = balance.account
         if account.kind is AccountKind.VENUE_PAYABLE:
             held = sums[account.party, account.currency.code]
-            held[names[account.bucket]] -= balance.cents
+            # A debt under an event counts at once, though it is taken at the next release.
+            owed = account.bucket is Bucket.PENDING and balance.cents > 0
+            held[names[Bucket.AVAILABLE if owed else account.bucket]] -= balance.cents
     views = [
         {"venueId": venue, "currency": currency}
         | {f"{name}Cents": cents for name, cents in held.items()}

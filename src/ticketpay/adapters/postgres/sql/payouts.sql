@@ -39,10 +39,21 @@ WHERE tenant_id = %(tenant)s AND venue_id = %(venue)s AND currency = %(currency)
 -- name: due
 SELECT b.party::uuid, e.id, b.currency, -b.cents
 {due_balances}
-  AND (%(venue)s::text IS NULL OR b.party = %(venue)s)
-  AND (%(currency)s::text IS NULL OR b.currency = %(currency)s)
-ORDER BY b.cents < 0, b.party, b.currency, b.subject
+  AND b.party = %(venue)s AND b.currency = %(currency)s
+ORDER BY b.cents < 0, b.subject
 LIMIT %(limit)s
+
+-- name: due_cents
+SELECT coalesce(sum(-b.cents), 0)::bigint
+{due_balances}
+  AND b.party = %(venue)s AND b.currency = %(currency)s
+
+-- name: debts
+SELECT currency, sum(cents)::bigint
+FROM ledger_balances
+WHERE tenant_id = %(tenant)s AND kind = 'venue_payable' AND bucket = 'pending'
+  AND party = %(venue)s AND cents > 0
+GROUP BY currency
 
 -- name: waiting
 WITH due AS (
