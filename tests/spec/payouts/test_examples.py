@@ -204,8 +204,25 @@ def test_the_currency_is_that_of_the_balance() -> None:
 def test_no_more_than_is_payable() -> None:
     """All that is payable can be asked for, and not a cent more."""
     check_payout(Money(920_000), limit(920_000), today_cents=0)
-    with pytest.raises(InsufficientFunds, match="920000 cents are payable, not 920001"):
+    with pytest.raises(
+        InsufficientFunds, match=r"^920000 cents are payable, not 920001$"
+    ) as caught:
         check_payout(Money(920_001), limit(920_000), today_cents=0)
+    assert caught.value.errors == (FieldError("amountCents", "must be at most 920000"),)
+
+
+@pytest.mark.spec("S21 D3")
+@pytest.mark.parametrize("available", [1, 9_999])
+def test_what_is_below_the_minimum_says_so(available: int) -> None:
+    """There is money, and none of it is payable: the answer tells why; without money there is no why."""
+    rules = PayoutRules()
+    little = payable(balances(available, reserved_cents=10**6), LOW)
+    told = rf"^0 cents are payable, not 1: the {available} that .* below the minimum of 10000$"
+    with pytest.raises(InsufficientFunds, match=told):
+        check_payout(Money(1), little, today_cents=0, rules=rules)
+    check_payout(Money(1), payable(balances(10_000, reserved_cents=10**6), LOW), today_cents=0)
+    with pytest.raises(InsufficientFunds, match=r"^0 cents are payable, not 1$"):
+        check_payout(Money(1), payable(balances(0), LOW), today_cents=0)
 
 
 @pytest.mark.spec("S21", "S20 D3")
@@ -226,8 +243,11 @@ def test_nothing_while_the_balance_is_negative(owed: int) -> None:
 def test_the_day_has_a_limit(today: int, most: int) -> None:
     """50,000.00 may leave in a day, today's earlier payouts included, and not a cent more."""
     check_payout(Money(most), limit(10**9), today_cents=today)
-    with pytest.raises(DailyLimitExceeded, match=f"^{most} cents are left of today's 5000000"):
+    with pytest.raises(
+        DailyLimitExceeded, match=f"^{most} cents are left of today's 5000000"
+    ) as no:
         check_payout(Money(most + 1), limit(10**9), today_cents=today)
+    assert no.value.errors == (FieldError("amountCents", f"must be at most {most}"),)
 
 
 @pytest.mark.spec("S21 D2")

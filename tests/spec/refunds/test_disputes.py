@@ -106,7 +106,7 @@ def test_what_a_dispute_takes_beside_others() -> None:
         whole - half.split + Split(fees_cents=1)
     )
     won = attrs.evolve(half, state=DisputeState.WON)
-    assert lost_split(paid(order), order, [], [won], 4_000) == half.split
+    assert lost_split(paid(order), order, [], [won], 11_945) == whole
     kept = sold([5_000], 2, kept=(ChargeKind.STATE_TAX, ChargeKind.LOCAL_TAX))
     assert lost_split(paid(kept), kept, [], [], 4_000) == half.split
     unsent = refund(refundable_of(paid(kept), kept, []).of_amount(9_000), state=RefundState.PENDING)

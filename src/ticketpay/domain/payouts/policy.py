@@ -104,7 +104,7 @@ def check_payout(
         raise BalanceNegative(f"the venue owes {-limit.available_cents} cents")
     if amount.cents > limit.payable_cents:
         raise InsufficientFunds(
-            f"{limit.payable_cents} cents are payable, not {amount.cents}",
+            f"{limit.payable_cents} cents are payable, not {amount.cents}{_why(limit, rules)}",
             errors=_at_most(limit.payable_cents),
         )
     if today_cents + amount.cents > rules.daily_max_cents:
@@ -112,6 +112,13 @@ def check_payout(
         raise DailyLimitExceeded(
             f"{left} cents are left of today's {rules.daily_max_cents}", errors=_at_most(left)
         )
+
+
+def _why(limit: Payable, rules: PayoutRules) -> str:
+    rest = limit.available_cents - limit.additional_cents
+    if not 0 < rest < rules.minimum_cents:
+        return ""
+    return f": the {rest} that the reserve leaves are below the minimum of {rules.minimum_cents}"
 
 
 def _at_most(cents: int) -> tuple[FieldError]:
