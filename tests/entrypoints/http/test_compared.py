@@ -68,6 +68,28 @@ def test_a_replayed_refusal_names_its_fields(shop: Shop) -> None:
     assert again.headers["idempotent-replayed"] == "true"
 
 
+@pytest.mark.spec("S12 D3")
+def test_a_sent_price_is_named_by_its_field(shop: Shop) -> None:
+    """A ticket's price or a total that is not ours says which it should be, with a quote and without."""
+    token, line = shop.token(), shop.purchase()["tickets"][0]
+    price = {"field": "tickets.0.priceCents", "message": "must be 5000"}
+    wish = {"eventId": str(shop.scenery.event_id), "tickets": [line]}
+    quote = shop.send("POST", "/api/v1/quotes", token, body=wish).json()
+    tickets = [{**line, "priceCents": 4_999}]
+    total = {"field": "totalCents", "message": f"must be {quote['totalCents']}"}
+    more = [{**line, "quantity": 2}]
+    others = {"field": "tickets", "message": "are not those of the quote"}
+    for changes, named in (
+        ({"tickets": tickets}, price),
+        ({"tickets": tickets, "quoteId": quote["id"]}, price),
+        ({"totalCents": 1}, total),
+        ({"tickets": more, "quoteId": quote["id"]}, others),
+    ):
+        body = shop.purchase(**changes)
+        answer = shop.send("POST", "/api/v1/payments", token, body=body)
+        assert said(answer) == (409, "PRICE_CHANGED", [named])
+
+
 @pytest.mark.spec("S24", "S23")
 def test_a_refund_is_in_the_currency_of_its_payment(shop: Shop) -> None:
     """Another currency is refused by its field before anything is refunded; the right one is not."""

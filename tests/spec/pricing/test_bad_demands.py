@@ -7,8 +7,9 @@ from typing import cast
 import pytest
 
 from tests.spec.pricing.offers import EVENT, NOW, QUOTE, USER, offer, type_id
-from ticketpay.domain.kernel.errors import InvalidInput
+from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.pricing import (
+    TICKETS_MAX,
     Demand,
     DemandLine,
     FeeSchedule,
@@ -39,6 +40,20 @@ def test_a_quantity_is_a_positive_integer(quantity: object) -> None:
     with pytest.raises(InvalidInput) as caught:
         priced(DemandLine(type_id(0), 1), DemandLine(type_id(0), cast("int", quantity)))
     assert [error.field for error in caught.value.errors] == ["tickets.1.quantity"]
+
+
+@pytest.mark.spec("S12", "S18")
+def test_a_quote_has_so_many_tickets() -> None:
+    """Each ticket is a line of its own: a number from outside is refused before it is made of it."""
+    most = priced(DemandLine(type_id(0), TICKETS_MAX - 1), DemandLine(type_id(0), 1))
+    assert len(most.tickets) == TICKETS_MAX
+    for lines in (
+        (DemandLine(type_id(0), TICKETS_MAX), DemandLine(type_id(0), 1)),
+        (DemandLine(type_id(0), 10**9),),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            priced(*lines)
+        assert caught.value.errors == (FieldError("tickets", "must be 1000 at most"),)
 
 
 @pytest.mark.spec("S12", "S18")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import attrs
 import pytest
@@ -104,6 +105,22 @@ def test_the_calculator_says_what_it_was_asked() -> None:
     assert (fees.ticket_cents, fees.platform_rate) == (10_000, Rate(79_000))
     assert (fees.state_tax_cents, fees.local_tax_cents) == (100, 200)
     assert (standard.state_tax_cents, standard.local_tax_cents) == (70_000, 22_500)
+
+
+@pytest.mark.spec("S18")
+@pytest.mark.parametrize("wrong", [100.5, 100.0, -1, True, "100", None])
+def test_the_calculator_takes_whole_numbers(wrong: Any) -> None:
+    """A float would stay one in every sum: each wrong argument is named, all at once."""
+    assert calculate_fees(0, 0, Tier.STARTER).platform_cents == 0
+    for arguments, named in (
+        ((wrong, 1, Tier.PRO), ["ticket_cents"]),
+        ((1, wrong, Tier.PRO), ["ticket_count"]),
+        ((wrong, wrong, "STARTER"), ["ticket_cents", "ticket_count", "tier"]),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            calculate_fees(*arguments)
+        assert [error.field for error in caught.value.errors] == named
+    assert caught.value.errors[-1].message == "must be one of starter, pro, enterprise"
 
 
 @pytest.mark.spec("S18", "S58")

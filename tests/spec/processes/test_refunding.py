@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from tests.support.sandboxed import Sandboxed, place_order, refund_at_provider
-from ticketpay.domain.kernel.errors import Forbidden, InvalidInput, NotFound
+from ticketpay.domain.kernel.errors import FieldError, Forbidden, InvalidInput, NotFound
 from ticketpay.domain.kernel.ids import PaymentId, RefundId, UserId
 from ticketpay.domain.ledger import AccountKind
 from ticketpay.domain.messaging import (
@@ -198,10 +198,12 @@ def test_wrong_wishes_leave_the_key(system: Sandboxed, wish: dict[str, Any]) -> 
 
 
 def test_tickets_with_an_amount(system: Sandboxed) -> None:
-    """Named beside an amount, tickets are refunded if that is what they were charged."""
+    """Named beside an amount, tickets are refunded if that is what they were charged; else it is named."""
     payment = sell(system)
     cents = payment.amount.cents // 2 - KEPT
-    assert ask(system, payment, tickets=(2,), amount_cents=1).body["code"] == "PRICE_CHANGED"
+    with pytest.raises(InvalidInput) as caught:
+        ask(system, payment, tickets=(2,), amount_cents=1)
+    assert caught.value.errors == (FieldError("amountCents", f"the tickets come to {cents}"),)
     asked = ask(system, payment, tickets=(2,), amount_cents=cents)
     assert (asked.outcome, len(refunds(system))) == (Outcome.COMPLETED, 1)
 
@@ -282,6 +284,8 @@ def test_two_people_for_much_money(system: Sandboxed) -> None:
         decide(system, str(much.body["id"]), one)
     rejected = decide(system, str(much.body["id"]), other, approve=False)
     assert (rejected.body["status"], rejected.body["needsApproval"]) == ("failed", False)
+    assert rejected.body["failureCode"] == "not_approved"
+    assert "failureCode" not in much.body
     again = ask(system, payment, one, amount_cents=1_001)
     decide(system, str(again.body["id"]), other)
     work(system)

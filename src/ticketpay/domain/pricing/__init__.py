@@ -33,13 +33,19 @@ from ticketpay.domain.pricing.model import (
     Quote,
     TicketLine,
 )
-from ticketpay.domain.pricing.quote import QUOTE_SECONDS_VALID, price_demand
+from ticketpay.domain.pricing.quote import (
+    QUOTE_SECONDS_VALID,
+    TICKETS_MAX,
+    check_price,
+    price_demand,
+)
 from ticketpay.domain.pricing.tax_data import STATES, read_table, tax_table
 from ticketpay.domain.pricing.taxes import TaxRule, TaxTable
 
 __all__ = [
     "QUOTE_SECONDS_VALID",
     "STATES",
+    "TICKETS_MAX",
     "Address",
     "Charge",
     "ChargeKind",
@@ -68,6 +74,7 @@ __all__ = [
     "WrongCurrency",
     "WrongVenue",
     "calculate_fees",
+    "check_price",
     "in_dollars",
     "price_demand",
     "read_table",

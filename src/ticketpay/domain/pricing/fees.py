@@ -7,6 +7,7 @@ from typing import Final
 
 import attrs
 
+from ticketpay.domain.kernel.errors import FieldError, InvalidInput
 from ticketpay.domain.money import Rate
 
 __all__ = ["FeeBreakdown", "FeeSchedule", "Tier", "calculate_fees"]
@@ -84,8 +85,10 @@ def calculate_fees(
 ) -> FeeBreakdown:
     """The pure calculator of S18: fees and taxes on ``ticket_cents`` for ``ticket_count`` tickets.
 
-    Each part is rounded by itself, half-up to the cent.
+    Each part is rounded by itself, half-up to the cent. Raises ``InvalidInput`` that names each
+    argument that is no whole number of cents or tickets, or no tier.
     """
+    _check_arguments(ticket_cents, ticket_count, tier)
     rate = schedule.rate(tier)
     return FeeBreakdown(
         ticket_cents=ticket_cents,
@@ -95,3 +98,16 @@ def calculate_fees(
         state_tax_cents=state_tax.of_cents(ticket_cents),
         local_tax_cents=local_tax.of_cents(ticket_cents),
     )
+
+
+def _check_arguments(ticket_cents: object, ticket_count: object, tier: object) -> None:
+    wrong = []
+    # Whoever calls may not check types, and a float would stay one in every sum.
+    if type(ticket_cents) is not int or ticket_cents < 0:
+        wrong.append(FieldError("ticket_cents", "must be an integer, at least 0"))
+    if type(ticket_count) is not int or ticket_count < 0:
+        wrong.append(FieldError("ticket_count", "must be an integer, at least 0"))
+    if tier not in list(Tier):
+        wrong.append(FieldError("tier", f"must be one of {', '.join(Tier)}"))
+    if wrong:
+        raise InvalidInput(errors=tuple(wrong))

@@ -25,9 +25,11 @@ from ticketpay.domain.pricing.inquiry import TaxInquiry, inquired
 from ticketpay.domain.pricing.model import Charge, ChargeKind, Demand, DemandLine, Quote, TicketLine
 from ticketpay.domain.pricing.taxes import TaxTable
 
-__all__ = ["QUOTE_SECONDS_VALID", "price_demand"]
+__all__ = ["QUOTE_SECONDS_VALID", "TICKETS_MAX", "check_price", "price_demand"]
 
 QUOTE_SECONDS_VALID: Final = 15 * 60
+TICKETS_MAX: Final = 1_000
+"""Of one quote: each is a line of its own, so a number from outside must not name millions."""
 
 
 def price_demand(
@@ -46,14 +48,16 @@ def price_demand(
     """Price ``demand`` against ``offer``; see the module docstring.
 
     With ``exchange`` the buyer pays in its target, and sent prices are compared in it (S23).
-    Raises ``InvalidInput`` (a quantity that is no positive integer, or differs from its seats), ``TicketTypeUnknown``, ``EventNotOnSale``, ``PriceChanged`` (a sent price differs),
-    ``WrongCurrency``, ``TaxJurisdictionUnknown``, and ``TaxNeeded`` when the ``inquiry`` has no fitting answer yet.
+    Raises ``InvalidInput`` (a quantity that is no positive integer, or differs from its seats, or
+    more than ``TICKETS_MAX`` tickets), ``TicketTypeUnknown``, ``EventNotOnSale``, ``PriceChanged`` (a
+    sent price differs), ``WrongCurrency``, ``TaxJurisdictionUnknown``, and ``TaxNeeded`` when the
+    ``inquiry`` has no fitting answer yet.
     """
     _check_demand(demand)
     if not offer.event.on_sale:
         raise EventNotOnSale(f"event {offer.event.id} is not on sale")
     offer, fees = exchanged(offer, fees, demand.currency, exchange)
-    wanted = [(offer_type(offer, line), line) for line in demand.lines]
+    wanted = [(_type_of(offer, index, line), line) for index, line in enumerate(demand.lines)]
     faces = [(t, seat) for t, line in wanted for seat in _seats(line)]
     prices = [ticket_type.price.cents for ticket_type, _ in faces]
     tax_day = day_in(now, offer.venue.time_zone)
@@ -77,16 +81,20 @@ def price_demand(
     )
 
 
-def offer_type(offer: Offer, line: DemandLine) -> TicketType:
-    """The ticket type that a line asks for, with its sent price compared."""
+def check_price(index: int, line: DemandLine, cents: int) -> None:
+    """A sent price is only ever compared; raises ``PriceChanged`` that names the field (S12 D3)."""
+    if line.price_cents is not None and line.price_cents != cents:
+        raise PriceChanged(
+            f"ticket type {line.type_id} costs {cents} cents, not {line.price_cents}",
+            errors=(FieldError(f"tickets.{index}.priceCents", f"must be {cents}"),),
+        )
+
+
+def _type_of(offer: Offer, index: int, line: DemandLine) -> TicketType:
     ticket_type = offer.types.get(line.type_id)
     if ticket_type is None:
         raise TicketTypeUnknown(f"event {offer.event.id} has no ticket type {line.type_id}")
-    if line.price_cents is not None and line.price_cents != ticket_type.price.cents:
-        raise PriceChanged(
-            f"ticket type {line.type_id} costs {ticket_type.price.cents} cents,"
-            f" not {line.price_cents}"
-        )
+    check_price(index, line, ticket_type.price.cents)
     return ticket_type
 
 
@@ -98,6 +106,8 @@ def _check_demand(demand: Demand) -> None:
             errors.append(wrong)
         elif line.seats and len(line.seats) != line.quantity:
             errors.append(FieldError(f"tickets.{index}.seats", "must name one seat per ticket"))
+    if not errors and sum(line.quantity for line in demand.lines) > TICKETS_MAX:
+        errors = [FieldError("tickets", f"must be {TICKETS_MAX} at most")]
     if errors:
         raise InvalidInput(errors=tuple(errors))
 

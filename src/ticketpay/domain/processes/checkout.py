@@ -375,4 +375,7 @@ def _check_method(method: PaymentMethod) -> None:
 
 def _check_total(quote: Quote, expected_cents: int | None) -> None:
     if expected_cents is not None and expected_cents != quote.total.cents:
-        raise PriceChanged(f"the order costs {quote.total.cents} cents, not {expected_cents}")
+        wrong = FieldError("totalCents", f"must be {quote.total.cents}")
+        raise PriceChanged(
+            f"the order costs {quote.total.cents} cents, not {expected_cents}", errors=(wrong,)
+        )

@@ -22,6 +22,7 @@ from ticketpay.domain.pricing import (
     TicketTypeUnknown,
     WrongCurrency,
     WrongVenue,
+    check_price,
     in_dollars,
     price_demand,
     sale_currency,
@@ -157,14 +158,11 @@ def _check_same(quote: Quote, demand: Demand) -> None:
     quoted = quote.demand()
     same = demand.event_id == quoted.event_id and demand.seats == quoted.seats
     if not same or _quantities(demand) != _quantities(quoted):
-        raise PriceChanged(f"quote {quote.id} is for other tickets")
+        other = FieldError("tickets", "are not those of the quote")
+        raise PriceChanged(f"quote {quote.id} is for other tickets", errors=(other,))
     prices = {ticket.type_id: ticket.price_cents for ticket in quote.tickets}
-    for line in demand.lines:
-        if line.price_cents is not None and line.price_cents != prices[line.type_id]:
-            raise PriceChanged(
-                f"ticket type {line.type_id} is quoted at {prices[line.type_id]} cents,"
-                f" not {line.price_cents}"
-            )
+    for index, line in enumerate(demand.lines):
+        check_price(index, line, prices[line.type_id])
 
 
 def check_venue(quote: Quote, venue_id: VenueId | None) -> None:

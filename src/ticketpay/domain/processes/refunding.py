@@ -31,6 +31,7 @@ from ticketpay.domain.payments import Payment
 from ticketpay.domain.processes.keyed import answered_once
 from ticketpay.domain.processes.provider_facts import Case, open_case, open_order
 from ticketpay.domain.refunds import (
+    NOT_APPROVED,
     REFUND_MACHINE,
     Dispute,
     NothingCaptured,
@@ -128,6 +129,7 @@ def refund_view(refund: Refund, order_id: OrderId) -> dict[str, object]:
         "reason": str(refund.reason),
         "tickets": list(refund.tickets),
         "createdAt": rfc3339(refund.created_at),
+        **({} if refund.counts or not refund.needs_approval else {"failureCode": NOT_APPROVED}),
     }
 
 
@@ -488,10 +490,8 @@ def _wanted(request: RefundRequest, left: Refundable) -> tuple[Split, tuple[int,
     if request.tickets is not None:
         split = left.of_tickets(request.tickets)
         if request.amount_cents not in (None, split.cents):
-            raise Conflict(
-                f"these tickets are {split.cents} cents, not {request.amount_cents}",
-                code="PRICE_CHANGED",
-            )
+            wrong = FieldError("amountCents", f"the tickets come to {split.cents}")
+            raise InvalidInput(errors=(wrong,))
         return split, request.tickets
     if request.amount_cents is not None:
         return left.of_amount(request.amount_cents), ()

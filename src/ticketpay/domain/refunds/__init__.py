@@ -26,7 +26,7 @@ from ticketpay.domain.refunds.errors import (
     SamePerson,
     TicketsRefunded,
 )
-from ticketpay.domain.refunds.model import ASKED_REASONS, Refund, RefundReason, Split
+from ticketpay.domain.refunds.model import ASKED_REASONS, NOT_APPROVED, Refund, RefundReason, Split
 from ticketpay.domain.refunds.policy import (
     Refundable,
     RefundRules,
@@ -47,6 +47,7 @@ from ticketpay.domain.refunds.states import REFUND_MACHINE, RefundEvent, RefundS
 __all__ = [
     "ASKED_REASONS",
     "DISPUTE_MACHINE",
+    "NOT_APPROVED",
     "REFUND_MACHINE",
     "AlreadyRefunded",
     "ChargedBack",

@@ -13,7 +13,7 @@ from ticketpay.domain.money import Money
 from ticketpay.domain.payments.facts import ProviderRef
 from ticketpay.domain.refunds.states import RefundState
 
-__all__ = ["ASKED_REASONS", "Refund", "RefundReason", "Split"]
+__all__ = ["ASKED_REASONS", "NOT_APPROVED", "Refund", "RefundReason", "Split"]
 
 
 class RefundReason(StrEnum):
@@ -35,6 +35,9 @@ ASKED_REASONS: Final = (
     RefundReason.OTHER,
 )
 """Why a person may ask for a refund; the other reasons are the system's own."""
+
+NOT_APPROVED: Final = "not_approved"
+"""Why a refund has failed that was never sent: it was rejected, or gave way, before it was agreed to."""
 
 
 @attrs.frozen(kw_only=True)

@@ -15,7 +15,7 @@ from ticketpay.domain.payments.sales import SaleStatus
 from ticketpay.domain.payouts import PayoutSpeed, PayoutState
 from ticketpay.domain.pricing import Tier
 from ticketpay.domain.pricing.model import ChargeKind
-from ticketpay.domain.refunds import DisputeState, RefundReason, RefundState
+from ticketpay.domain.refunds import NOT_APPROVED, DisputeState, RefundReason, RefundState
 from ticketpay.domain.subscriptions import SubscriptionState
 
 __all__ = ["PROBLEM", "VIEWS", "Schema", "ref"]
@@ -204,7 +204,12 @@ VIEWS: Final[Mapping[str, Schema]] = {
             "reason": _words(RefundReason),
             "tickets": _many({"type": "integer", "minimum": 1}),
             "createdAt": _TIME,
-        }
+            "failureCode": {
+                "const": NOT_APPROVED,
+                "description": "It was rejected, or gave way, before a second person agreed",
+            },
+        },
+        "failureCode",
     ),
     "Refunds": _object({"refunds": _many(ref("Refund"))}),
     "Dispute": _object(
