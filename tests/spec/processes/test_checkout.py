@@ -10,7 +10,7 @@ import pytest
 from tests.support.sandboxed import Sandboxed, place_order
 from tests.support.scenery import Scenery
 from ticketpay.adapters.memory import MemoryCatalog
-from ticketpay.domain.kernel.errors import OutcomeUnknown
+from ticketpay.domain.kernel.errors import InvalidInput, OutcomeUnknown
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.domain.messaging import KEPT_SECONDS, IdempotencyKeyReused, Outcome
 from ticketpay.domain.orders import OrderState
@@ -244,3 +244,12 @@ def test_a_key_is_forgotten_after_72_hours(system: Sandboxed) -> None:
     again = system.app.checkout(place_order(buyer, key, demand))
     assert again.body["orderId"] != first.body["orderId"]
     assert len(system.payments()) == 2
+
+
+@pytest.mark.spec("S12", "S15")
+def test_a_purchase_names_a_quote_or_tickets(system: Sandboxed) -> None:
+    """A command without either is refused when it is made, not in the middle of a sale."""
+    good = place_order(system.scenery.actor(), uuid4(), system.scenery.demand(1))
+    with pytest.raises(InvalidInput) as caught:
+        attrs.evolve(good, demand=None, quote_id=None)
+    assert [error.field for error in caught.value.errors] == ["tickets"]

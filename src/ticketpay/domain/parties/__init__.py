@@ -5,6 +5,6 @@ Vocabulary: a *tenant* owns every row; an *actor* is who calls, as the verified 
 
 from __future__ import annotations
 
-from ticketpay.domain.parties.model import Actor, Role, Tenant
+from ticketpay.domain.parties.model import STAFF, Actor, Role, Tenant
 
-__all__ = ["Actor", "Role", "Tenant"]
+__all__ = ["STAFF", "Actor", "Role", "Tenant"]

@@ -18,6 +18,7 @@ from ticketpay.domain.inventory import check_available
 from ticketpay.domain.kernel.errors import (
     Conflict,
     FieldError,
+    InvalidInput,
     NotFound,
     OutcomeUnknown,
     Rejected,
@@ -80,7 +81,7 @@ __all__ = ["Checkout", "PlaceOrder"]
 class PlaceOrder:
     """The command: who buys what, how it is paid, and the key that makes it happen once.
 
-    Either ``demand`` or ``quote_id`` or both; with both the quote decides and the demand must be
+    Either ``demand`` or ``quote_id`` or both, else it raises ``InvalidInput``; with both the quote decides and the demand must be
     the quoted one. With a quote, ``currency`` is compared with the quote's; ``venue_id``, if it is
     sent, with the event's.
     """
@@ -97,6 +98,10 @@ class PlaceOrder:
     customer: Address | None = attrs.field(default=None, repr=False)
     currency: Currency | None = None
     venue_id: VenueId | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.demand is None and self.quote_id is None:
+            raise InvalidInput(errors=(FieldError("tickets", "or a quoteId is required"),))
 
 
 @attrs.frozen

@@ -26,7 +26,6 @@ __all__ = ["LOOKED_AT_MAX", "ListSales", "SalesPage", "SalesQuery", "ShowStats",
 LOOKED_AT_MAX: Final = 500
 """How many sales a page with a status looks at: a rare status must not read the whole list."""
 
-_ANY_VENUE: Final = (Role.ADMIN, Role.SUPPORT)
 _DAY: Final = timedelta(hours=24)
 
 
@@ -60,7 +59,8 @@ class ListSales:
         With a status a page may hold fewer sales than asked for, even none, and have a next one:
         it looks at no more than ``LOOKED_AT_MAX`` sales.
         """
-        _check_venue(actor, query.venue_id)
+        if query.venue_id is not None and not actor.may_see(query.venue_id):
+            raise Forbidden(f"role {actor.role} may not see the sales of this venue")
         looked_at = LOOKED_AT_MAX if query.status else query.limit
 
         def read(tx: Tx) -> tuple[Sale, ...]:
@@ -69,13 +69,6 @@ class ListSales:
             return tx.sales.of_venue(query.venue_id, query.after, looked_at + 1)()
 
         return _page(self.uow.run(actor.tenant_id, read), query, looked_at)
-
-
-def _check_venue(actor: Actor, venue_id: VenueId | None) -> None:
-    if venue_id is None or actor.role in _ANY_VENUE:
-        return
-    if actor.role is not Role.VENUE_MANAGER or venue_id not in actor.venues:
-        raise Forbidden(f"role {actor.role} may not see the sales of this venue")
 
 
 def _page(found: tuple[Sale, ...], query: SalesQuery, looked_at: int) -> SalesPage:

@@ -14,7 +14,7 @@ from ticketpay.domain.kernel.fsm import InvalidTransition
 from ticketpay.domain.kernel.ids import OrderId, PaymentId
 from ticketpay.domain.messaging import Answer, Claim, ClaimStatus, KeyScope, Outcome
 from ticketpay.domain.orders import OrderState
-from ticketpay.domain.parties import Actor, Role
+from ticketpay.domain.parties import Actor
 from ticketpay.domain.payments import (
     Payment,
     PaymentDeclined,
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from ticketpay.ports.transactions import Tx, UnitOfWork
 
 __all__ = ["CancelPayment", "ConfirmPayment", "PaymentCommand", "ShowOrder", "ShowPayment"]
-
-_READERS = (Role.SUPPORT, Role.ADMIN)
 
 
 @attrs.frozen(kw_only=True)
@@ -311,7 +309,7 @@ class CancelPayment(_PaymentAction):
 
 
 def _may_read(actor: Actor, order: Order) -> bool:
-    return actor.user_id == order.user_id or actor.role in _READERS
+    return actor.user_id == order.user_id or actor.is_staff
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

@@ -26,7 +26,7 @@ from ticketpay.domain.kernel.ids import OrderId, PaymentId, RefundId, TenantId
 from ticketpay.domain.kernel.time import rfc3339
 from ticketpay.domain.messaging import Answer, KeyScope, Outcome
 from ticketpay.domain.money import Currency, CurrencyMismatch, Money
-from ticketpay.domain.parties import Actor, Role
+from ticketpay.domain.parties import STAFF, Actor, Role
 from ticketpay.domain.payments import Payment
 from ticketpay.domain.processes.keyed import answered_once
 from ticketpay.domain.processes.provider_facts import Case, open_case, open_order
@@ -74,8 +74,6 @@ __all__ = [
 
 SENDING_SECONDS: Final = 24 * 3600
 """So long the worker has tried to send a refund before staff may give it up."""
-
-_STAFF: Final = (Role.SUPPORT, Role.ADMIN)
 
 
 @attrs.frozen(kw_only=True)
@@ -354,7 +352,7 @@ class ShowRefund:
 
     def waiting(self, actor: Actor, limit: int) -> list[dict[str, object]]:
         """Refunds of the tenant that wait for a second person, oldest first, for staff only."""
-        actor.require(*_STAFF)
+        actor.require(*STAFF)
 
         def show(tx: Tx) -> list[dict[str, object]]:
             found = tx.refunds.waiting(limit)()
@@ -438,7 +436,7 @@ class ShowDisputes:
 
     def undecided(self, actor: Actor, limit: int) -> list[dict[str, object]]:
         """Inquiries and open disputes of the tenant, oldest first, for staff only."""
-        actor.require(*_STAFF)
+        actor.require(*STAFF)
         found = self.uow.run(actor.tenant_id, lambda tx: tx.disputes.undecided(limit)())
         return [dispute_view(dispute) for dispute in found]
 
@@ -458,7 +456,7 @@ class Refunding:
 def _may_see(actor: Actor, payment: Payment) -> bool:
     if actor.role is Role.VENUE_MANAGER:
         return payment.venue_id in actor.venues
-    return actor.role in _STAFF or actor.user_id == payment.user_id
+    return actor.is_staff or actor.user_id == payment.user_id
 
 
 def _is_buyer(actor: Actor, payment: Payment) -> bool:

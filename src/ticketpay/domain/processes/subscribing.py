@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -25,10 +25,11 @@ from ticketpay.domain.kernel.errors import (
 from ticketpay.domain.kernel.ids import PaymentId, SubscriptionId, VenueId
 from ticketpay.domain.kernel.time import month_start, rfc3339
 from ticketpay.domain.messaging import Answer, Claim, ClaimStatus, KeyScope, Outcome, TimerKind
-from ticketpay.domain.parties import Actor, Role
+from ticketpay.domain.parties import Actor
 from ticketpay.domain.payments import Failure
 from ticketpay.domain.processes.answers import refusal
 from ticketpay.domain.processes.plan_billing import WISH_LOOK_SECONDS, Heard, PlanCourier
+from ticketpay.domain.processes.venues import venue_for
 from ticketpay.domain.subscriptions import (
     BILLING_DAYS,
     SUBSCRIPTION_MACHINE,
@@ -64,8 +65,6 @@ __all__ = [
     "VenuePlans",
     "check_tickets_left",
 ]
-
-_READERS: Final = (Role.SUPPORT, Role.ADMIN)
 
 
 @attrs.frozen(kw_only=True)
@@ -135,7 +134,7 @@ class Subscribe:
 
         def look(tx: Tx) -> dict[str, object]:
             now = self.clock.now()
-            _venue_for(tx, order.actor, order.venue_id, changing=True)
+            venue_for(tx, order.actor, order.venue_id, changing=True)
             held = tx.subscriptions.get(order.venue_id)()
             wanted = self._wanted(order, held, now)
             wish = wanted.pending_wish
@@ -154,7 +153,7 @@ class Subscribe:
         finished = claim.status is ClaimStatus.FINISHED
         try:
             # Once more for every replay: who manages the venue no longer is told nothing about it.
-            _venue_for(tx, order.actor, order.venue_id, changing=True)
+            venue_for(tx, order.actor, order.venue_id, changing=True)
             if finished:
                 return _Opened(claim, answer=claim.answer)
             held = tx.subscriptions.lock(order.venue_id)()
@@ -319,7 +318,7 @@ class ShowSubscription:
 
         def show(tx: Tx) -> dict[str, object]:
             now = self.clock.now()
-            venue = _venue_for(tx, actor, venue_id, changing=False)
+            venue = venue_for(tx, actor, venue_id, changing=False)
             held = tx.subscriptions.get(venue_id)()
             if held is None or held.is_over:
                 raise NotFound(f"venue {venue_id} has no subscription")
@@ -396,16 +395,6 @@ def _known(held: Subscription | None, venue_id: VenueId) -> Subscription:
     if held is None:
         raise NotFound(f"venue {venue_id} has no subscription")
     return held
-
-
-def _venue_for(tx: Tx, actor: Actor, venue_id: VenueId, *, changing: bool) -> Venue:
-    """The venue, if the actor may see it, or change its plan; raises ``NotFound``."""
-    mine = actor.role is Role.VENUE_MANAGER and venue_id in actor.venues
-    allowed = mine or actor.role is Role.ADMIN or (not changing and actor.role in _READERS)
-    place = tx.catalog.place(venue_id)() if allowed else None
-    if place is None:
-        raise NotFound(f"there is no venue {venue_id}")
-    return place.venue
 
 
 def _with(answer: Answer, heard: Heard) -> Answer:

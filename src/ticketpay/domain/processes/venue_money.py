@@ -33,7 +33,7 @@ from ticketpay.domain.messaging import (
     TimerKind,
 )
 from ticketpay.domain.money import USD, Currency, CurrencyMismatch, Money
-from ticketpay.domain.parties import Actor, Role
+from ticketpay.domain.parties import Actor
 from ticketpay.domain.payouts import (
     PAYOUT_MACHINE,
     Balances,
@@ -55,6 +55,7 @@ from ticketpay.domain.payouts import (
 )
 from ticketpay.domain.processes.keyed import answered_once
 from ticketpay.domain.processes.telling import message_about
+from ticketpay.domain.processes.venues import venue_for
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import Detail
@@ -87,8 +88,6 @@ LOOK_SECONDS: Final = 600
 PAID_LOOK_SECONDS: Final = 24 * 3600
 LOOKS_END_SECONDS: Final = 10 * 24 * 3600
 """For so long after a payout was heard of as paid it is asked about once a day."""
-
-_READERS: Final = (Role.SUPPORT, Role.ADMIN)
 
 
 @attrs.frozen(kw_only=True)
@@ -285,7 +284,7 @@ class AskPayout:
         """What would be paid out now; nothing is kept. Raises what it would be refused for."""
 
         def look(tx: Tx) -> dict[str, object]:
-            _require_venue(tx, order.actor, order.wish.venue_id, paying=True)
+            venue_for(tx, order.actor, order.wish.venue_id, changing=True)
             now, wish = self.clock.now(), order.wish
             _require_currency(tx, wish)
             account = tx.venue_accounts.get(wish.venue_id, wish.amount.currency)()
@@ -297,7 +296,7 @@ class AskPayout:
         return self.uow.run(order.actor.tenant_id, look)
 
     def _decide(self, tx: Tx, order: PayoutOrder, now: datetime) -> Callable[[], Answer]:
-        _require_venue(tx, order.actor, order.wish.venue_id, paying=True)
+        venue_for(tx, order.actor, order.wish.venue_id, changing=True)
         _require_currency(tx, order.wish)
         # Released money is the venue's whatever becomes of the wish.
         account, limit = self._limit(tx, order.wish)
@@ -443,7 +442,7 @@ class ShowVenue:
         """
 
         def show(tx: Tx) -> dict[str, object]:
-            _require_venue(tx, actor, venue_id, paying=False)
+            venue_for(tx, actor, venue_id, changing=False)
             balances, owed = tx.ledger.venue_balances(venue_id), tx.venue_accounts.debts(venue_id)
             level = _risk(tx, venue_id, self.rules, self.clock.now())
             held, debts = balances() or {USD.code: {}}, owed()
@@ -470,7 +469,7 @@ class ShowVenue:
         """Where the venue's money goes; raises ``NotFound``."""
 
         def show(tx: Tx) -> VenueAccount:
-            _require_venue(tx, actor, venue_id, paying=False)
+            venue_for(tx, actor, venue_id, changing=False)
             return tx.venue_accounts.get(venue_id, currency)()
 
         return self.uow.run(actor.tenant_id, show)
@@ -480,7 +479,7 @@ class ShowVenue:
 
         def show(tx: Tx) -> dict[str, object]:
             payout = _found(tx.payouts.get(payout_id)(), payout_id)
-            _require_venue(tx, actor, payout.venue_id, paying=False)
+            venue_for(tx, actor, payout.venue_id, changing=False)
             return payout_view(payout)
 
         return self.uow.run(actor.tenant_id, show)
@@ -489,7 +488,7 @@ class ShowVenue:
         """The newest payouts, newest first; raises ``NotFound``."""
 
         def show(tx: Tx) -> list[dict[str, object]]:
-            _require_venue(tx, actor, venue_id, paying=False)
+            venue_for(tx, actor, venue_id, changing=False)
             long_ago = self.clock.now() - timedelta(days=3650)
             found = tx.payouts.of_venue(venue_id, long_ago, LISTED)()
             return [payout_view(payout) for payout in found]
@@ -607,14 +606,6 @@ def _limit(
 def _risk(tx: Tx, venue_id: VenueId, rules: PayoutRules, now: datetime) -> RiskLevel:
     since = now - timedelta(days=rules.history_days)
     return risk_level(tx.venue_accounts.history(venue_id, since, now)(), rules)
-
-
-def _require_venue(tx: Tx, actor: Actor, venue_id: VenueId, *, paying: bool) -> None:
-    """Raise ``NotFound`` unless the actor may see, or pay out, this venue of the tenant."""
-    mine = actor.role is Role.VENUE_MANAGER and venue_id in actor.venues
-    allowed = mine or actor.role is Role.ADMIN or (not paying and actor.role in _READERS)
-    if not allowed or tx.catalog.place(venue_id)() is None:
-        raise NotFound(f"there is no venue {venue_id}")
 
 
 def _require_currency(tx: Tx, wish: PayoutWish) -> None:
