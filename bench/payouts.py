@@ -22,7 +22,7 @@ from ticketpay.domain.ledger import capture_posting
 from ticketpay.domain.messaging import KeyScope, Outcome
 from ticketpay.domain.money import USD, Money
 from ticketpay.domain.parties import Role
-from ticketpay.domain.processes.venue_money import PayoutOrder, PayoutWish
+from ticketpay.domain.processes.payout_requests import PayoutOrder, PayoutWish
 
 VENUES = 200
 PAYOUTS = 800

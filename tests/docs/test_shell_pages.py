@@ -26,7 +26,7 @@ from ticketpay.adapters.embedded.postgres import EmbeddedPostgres
 from ticketpay.adapters.embedded.process import free_port
 from ticketpay.adapters.sandbox.delivery import sign
 from ticketpay.domain.kernel.ids import TenantId
-from ticketpay.domain.processes.venue_money import HoldRules
+from ticketpay.domain.processes.releasing import HoldRules
 from ticketpay.entrypoints.bootstrap import build
 from ticketpay.entrypoints.catalog_file import read_catalog
 from ticketpay.entrypoints.demo import CATALOG

@@ -25,9 +25,10 @@ from ticketpay.domain.payments import Payment, PaymentMethod, PaymentState
 from ticketpay.domain.payouts import PayoutSpeed
 from ticketpay.domain.pricing import Tier
 from ticketpay.domain.processes.payment_actions import PaymentCommand
+from ticketpay.domain.processes.payout_requests import PayoutOrder, PayoutWish
 from ticketpay.domain.processes.refunding import Decision, RefundRequest
+from ticketpay.domain.processes.releasing import HoldRules
 from ticketpay.domain.processes.subscribing import SubscribeOrder
-from ticketpay.domain.processes.venue_money import HoldRules, PayoutOrder, PayoutWish
 
 __all__ = [
     "CHOICES",

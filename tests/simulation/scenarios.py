@@ -28,9 +28,9 @@ from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import PaymentMethod
 from ticketpay.domain.processes.listing import SalesQuery
 from ticketpay.domain.processes.payment_actions import PaymentCommand
+from ticketpay.domain.processes.payout_requests import PayoutOrder, PayoutWish
 from ticketpay.domain.processes.refunding import Decision, RefundRequest
 from ticketpay.domain.processes.subscribing import SubscribeOrder
-from ticketpay.domain.processes.venue_money import PayoutOrder, PayoutWish
 from ticketpay.ports.transactions import PlatformTx
 
 __all__ = ["SCENARIOS", "Scenario"]

@@ -37,6 +37,8 @@ from ticketpay.domain.processes.payment_actions import (
     ShowOrder,
     ShowPayment,
 )
+from ticketpay.domain.processes.payout_courier import PayoutCourier, SyncPayout
+from ticketpay.domain.processes.payout_requests import AskPayout, CancelPayout
 from ticketpay.domain.processes.plan_billing import PlanCourier, PlanDesk
 from ticketpay.domain.processes.provider_facts import FactDesk
 from ticketpay.domain.processes.quoting import GiveQuote, PriceBook
@@ -50,19 +52,10 @@ from ticketpay.domain.processes.refunding import (
     SyncRefund,
 )
 from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
+from ticketpay.domain.processes.releasing import HoldRules, ReleaseVenueMoney
 from ticketpay.domain.processes.subscribing import ShowSubscription, Subscribe, SyncPlan, VenuePlans
 from ticketpay.domain.processes.taxing import ListEstimatedTaxes, TaxDesk
-from ticketpay.domain.processes.venue_money import (
-    AskPayout,
-    CancelPayout,
-    ConnectVenue,
-    HoldRules,
-    PayoutCourier,
-    ReleaseVenueMoney,
-    ShowVenue,
-    SyncPayout,
-    VenueMoney,
-)
+from ticketpay.domain.processes.venue_money import ConnectVenue, ShowVenue, VenueMoney
 from ticketpay.domain.refunds import RefundRules
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ from ticketpay.domain.ledger import (
 from ticketpay.domain.messaging import Answer, KeyScope
 from ticketpay.domain.money import USD, Money
 from ticketpay.domain.parties import Actor, Role
+from ticketpay.domain.processes.payout_requests import PayoutOrder, PayoutWish
 from ticketpay.domain.processes.refunding import RefundRequest
-from ticketpay.domain.processes.venue_money import PayoutOrder, PayoutWish
 
 pytestmark = pytest.mark.server
 

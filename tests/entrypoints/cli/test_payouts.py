@@ -11,7 +11,7 @@ from tests.entrypoints.cli.desk import Desk
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.domain.ledger import VenueBooks
 from ticketpay.domain.money import USD
-from ticketpay.domain.processes.venue_money import HoldRules
+from ticketpay.domain.processes.releasing import HoldRules
 
 pytestmark = [pytest.mark.server, pytest.mark.spec("S20", "S21")]
 

@@ -25,7 +25,7 @@ from ticketpay.domain.kernel.ids import PaymentId
 from ticketpay.domain.money import USD
 from ticketpay.domain.parties import Role
 from ticketpay.domain.processes.answers import order_view
-from ticketpay.domain.processes.venue_money import HoldRules
+from ticketpay.domain.processes.releasing import HoldRules
 from ticketpay.entrypoints.cli.main import cli
 from ticketpay.entrypoints.http.errors import STATUS_OF_CODE
 from ticketpay.entrypoints.http.openapi import document, document_text

@@ -27,8 +27,8 @@ from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import Payment
 from ticketpay.domain.payouts import PayoutRules, PayoutState
 from ticketpay.domain.pricing import ExchangeRules, RateUnavailable, WrongCurrency
+from ticketpay.domain.processes.payout_requests import PayoutOrder, PayoutWish
 from ticketpay.domain.processes.refunding import RefundRequest
-from ticketpay.domain.processes.venue_money import PayoutOrder, PayoutWish
 
 ALL = frozenset(Currency)
 

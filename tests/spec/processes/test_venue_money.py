@@ -18,9 +18,9 @@ from ticketpay.domain.messaging import Answer, KeyScope, Outcome, request_hash
 from ticketpay.domain.money import USD, Currency, Money
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payouts import Payout, PayoutAmountInvalid, PayoutSpeed, PayoutState
-from ticketpay.domain.processes import venue_money
+from ticketpay.domain.processes import releasing
+from ticketpay.domain.processes.payout_requests import PayoutOrder, PayoutWish
 from ticketpay.domain.processes.refunding import RefundRequest
-from ticketpay.domain.processes.venue_money import PayoutOrder, PayoutWish
 
 pytestmark = pytest.mark.spec("S20", "S21")
 
@@ -488,7 +488,7 @@ def test_one_venues_trouble_is_told_and_keeps_nobody(
     system: Sandboxed, page: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What cannot be released is an alert, and the others are released, on its page or behind it."""
-    monkeypatch.setattr(venue_money, "RELEASED_AT_ONCE", page)
+    monkeypatch.setattr(releasing, "RELEASED_AT_ONCE", page)
     sell(system)
     scenery = system.scenery
     books = VenueBooks(venue_id=scenery.venue_id, currency=Currency("EUR"))

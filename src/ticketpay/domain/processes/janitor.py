@@ -34,8 +34,8 @@ from ticketpay.domain.refunds import DISPUTE_MACHINE, Refund, RefundState
 
 if TYPE_CHECKING:
     from ticketpay.domain.orders import Order
+    from ticketpay.domain.processes.payout_courier import PayoutCourier
     from ticketpay.domain.processes.plan_billing import PlanCourier
-    from ticketpay.domain.processes.venue_money import PayoutCourier
     from ticketpay.ports.payments import PaymentGateway, RefundFact
     from ticketpay.ports.system import Alerts, Clock, Ids, Random
     from ticketpay.ports.transactions import Tx, UnitOfWork

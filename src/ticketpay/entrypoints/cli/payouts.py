@@ -29,7 +29,7 @@ from ticketpay.entrypoints.cli.shell import Group, amount, emit_table
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry
-    from ticketpay.domain.processes.venue_money import PayoutOrder
+    from ticketpay.domain.processes.payout_requests import PayoutOrder
 
 __all__ = ["payouts"]
 
@@ -164,7 +164,7 @@ def _order(
 ) -> PayoutOrder:
     from ticketpay.domain.parties import Role
     from ticketpay.domain.payouts import PayoutSpeed
-    from ticketpay.domain.processes.venue_money import PayoutOrder, PayoutWish
+    from ticketpay.domain.processes.payout_requests import PayoutOrder, PayoutWish
 
     who = attrs.evolve(operator_of(tenant, entry), role=Role.ADMIN)
     speed = PayoutSpeed.INSTANT if instant else PayoutSpeed.STANDARD

@@ -14,7 +14,7 @@ from ticketpay.domain.kernel.errors import TicketpayError
 from ticketpay.domain.kernel.ids import EventId, PaymentId, PayoutId, TenantId, UserId, VenueId
 from ticketpay.domain.money import USD
 from ticketpay.domain.parties import Actor, Role
-from ticketpay.domain.processes.venue_money import HoldRules
+from ticketpay.domain.processes.releasing import HoldRules
 from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.demo.shop import Buyer, Shop
 from ticketpay.entrypoints.demo.stories import Result

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from ticketpay.domain.kernel.ids import VenueId
 from ticketpay.domain.messaging import request_hash
-from ticketpay.domain.processes.venue_money import PayoutOrder, PayoutWish
+from ticketpay.domain.processes.payout_requests import PayoutOrder, PayoutWish
 from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http.answers import respond
 from ticketpay.entrypoints.http.calls import id_of, json_of, key_of, request_id_of
