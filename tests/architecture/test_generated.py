@@ -115,7 +115,11 @@ def test_the_specification_is_current() -> None:
 
 
 def test_sentences_are_collected(tmp_path: Path) -> None:
-    """The specification holds the sentence of each marked test, once per section."""
+    """The specification holds the sentence of each marked test, once per section, and of no helper."""
+    (tmp_path / "test_two.py").write_text(
+        'import pytest\n\npytestmark = pytest.mark.spec("S03")\n\n\n'
+        'def helper() -> None:\n    """It helps."""\n'
+    )
     (tmp_path / "test_one.py").write_text(
         "import pytest\n\n\n"
         '@pytest.mark.spec("S01 D1", "check:S18")\n'
