@@ -25,7 +25,7 @@ from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import PaymentMethod
 from ticketpay.domain.pricing import Demand, DemandLine
 from ticketpay.domain.processes.checkout import PlaceOrder
-from ticketpay.domain.processes.refunding import RefundRequest
+from ticketpay.domain.processes.refund_commands import RefundRequest
 
 EVENTS = 50
 REFUNDS = 500

@@ -26,7 +26,7 @@ from ticketpay.domain.payouts import PayoutSpeed
 from ticketpay.domain.pricing import Tier
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 from ticketpay.domain.processes.payout_requests import PayoutOrder, PayoutWish
-from ticketpay.domain.processes.refunding import Decision, RefundRequest
+from ticketpay.domain.processes.refund_commands import Decision, RefundRequest
 from ticketpay.domain.processes.releasing import HoldRules
 from ticketpay.domain.processes.subscribing import SubscribeOrder
 

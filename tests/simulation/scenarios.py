@@ -29,7 +29,7 @@ from ticketpay.domain.payments import PaymentMethod
 from ticketpay.domain.processes.listing import SalesQuery
 from ticketpay.domain.processes.payment_actions import PaymentCommand
 from ticketpay.domain.processes.payout_requests import PayoutOrder, PayoutWish
-from ticketpay.domain.processes.refunding import Decision, RefundRequest
+from ticketpay.domain.processes.refund_commands import Decision, RefundRequest
 from ticketpay.domain.processes.subscribing import SubscribeOrder
 from ticketpay.ports.transactions import PlatformTx
 

@@ -42,9 +42,9 @@ from ticketpay.domain.processes.payout_requests import AskPayout, CancelPayout
 from ticketpay.domain.processes.plan_billing import PlanCourier, PlanDesk
 from ticketpay.domain.processes.provider_facts import FactDesk
 from ticketpay.domain.processes.quoting import GiveQuote, PriceBook
+from ticketpay.domain.processes.refund_requests import AskRefund
 from ticketpay.domain.processes.refund_sync import RefundSync
 from ticketpay.domain.processes.refunding import (
-    AskRefund,
     DecideRefund,
     Refunding,
     ShowDisputes,

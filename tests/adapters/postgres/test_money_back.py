@@ -30,7 +30,7 @@ from ticketpay.domain.messaging import Answer, KeyScope
 from ticketpay.domain.money import USD, Money
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.processes.payout_requests import PayoutOrder, PayoutWish
-from ticketpay.domain.processes.refunding import RefundRequest
+from ticketpay.domain.processes.refund_commands import RefundRequest
 
 pytestmark = pytest.mark.server
 

@@ -28,7 +28,7 @@ from ticketpay.domain.payments import Payment
 from ticketpay.domain.payouts import PayoutRules, PayoutState
 from ticketpay.domain.pricing import ExchangeRules, RateUnavailable, WrongCurrency
 from ticketpay.domain.processes.payout_requests import PayoutOrder, PayoutWish
-from ticketpay.domain.processes.refunding import RefundRequest
+from ticketpay.domain.processes.refund_commands import RefundRequest
 
 ALL = frozenset(Currency)
 

@@ -27,7 +27,7 @@ from ticketpay.domain.parties import Role
 from ticketpay.domain.payments import Payment, PaymentState
 from ticketpay.domain.pricing import EventNotOnSale
 from ticketpay.domain.processes import cancelling
-from ticketpay.domain.processes.refunding import RefundRequest
+from ticketpay.domain.processes.refund_commands import RefundRequest
 from ticketpay.domain.refunds import Refund, RefundReason, RefundState
 
 pytestmark = pytest.mark.spec("S24")

@@ -25,7 +25,7 @@ from ticketpay.domain.messaging import (
 from ticketpay.domain.orders import OrderState
 from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import Payment
-from ticketpay.domain.processes.refunding import Decision, RefundRequest
+from ticketpay.domain.processes.refund_commands import Decision, RefundRequest
 from ticketpay.domain.refunds import Refund, RefundReason, RefundState
 
 pytestmark = pytest.mark.spec("S24")

@@ -20,7 +20,7 @@ from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payouts import Payout, PayoutAmountInvalid, PayoutSpeed, PayoutState
 from ticketpay.domain.processes import releasing
 from ticketpay.domain.processes.payout_requests import PayoutOrder, PayoutWish
-from ticketpay.domain.processes.refunding import RefundRequest
+from ticketpay.domain.processes.refund_commands import RefundRequest
 
 pytestmark = pytest.mark.spec("S20", "S21")
 

@@ -104,7 +104,7 @@ def refunds_request(
 ) -> None:
     """Refund a sale: tickets, an amount, or all that is left; the worker sends the money."""
     from ticketpay.domain.parties import Role
-    from ticketpay.domain.processes.refunding import RefundRequest
+    from ticketpay.domain.processes.refund_commands import RefundRequest
     from ticketpay.domain.refunds import RefundReason
 
     if amount_cents and tickets:
@@ -210,7 +210,7 @@ def _print(found: list[dict[str, object]]) -> None:
 def _decide(
     refund: UUID, tenant: UUID, *, approve: bool, yes: bool, name: str, reason: str
 ) -> None:
-    from ticketpay.domain.processes.refunding import Decision
+    from ticketpay.domain.processes.refund_commands import Decision
 
     action = "refund.approve" if approve else "refund.reject"
     entry = _with_login(operator_entry(action, "refund", refund, name=name, reason=reason))

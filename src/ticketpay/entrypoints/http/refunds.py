@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ticketpay.domain.kernel.ids import PaymentId, RefundId
 from ticketpay.domain.messaging import request_hash
-from ticketpay.domain.processes.refunding import Decision, RefundRequest
+from ticketpay.domain.processes.refund_commands import Decision, RefundRequest
 from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http.answers import respond
 from ticketpay.entrypoints.http.calls import id_of, json_of, key_of, request_id_of
