@@ -38,7 +38,7 @@ from ticketpay.domain.parties import Actor, Role
 from ticketpay.domain.payments import ChargeRequest, ProviderFact, ProviderRef, ProviderStatus
 from ticketpay.domain.pricing import Demand, DemandLine
 from ticketpay.domain.refunds import Refund, RefundState
-from ticketpay.entrypoints.bootstrap import App, Parts, assemble
+from ticketpay.entrypoints.wiring import App, Parts, assemble
 from ticketpay.entrypoints.workers.loop import JANITOR_BATCH, JANITORS
 from ticketpay.ports.payments import RefundFact
 

@@ -25,7 +25,7 @@ from ticketpay.domain.catalog import Catalog, Event, StockedType, TicketType, Ve
 from ticketpay.domain.kernel.ids import EventId, TenantId, TicketTypeId, UserId, VenueId
 from ticketpay.domain.money import USD, Money
 from ticketpay.domain.parties import Actor, Role, Tenant
-from ticketpay.entrypoints.bootstrap import App, Parts, assemble
+from ticketpay.entrypoints.wiring import App, Parts, assemble
 from ticketpay.entrypoints.workers import Worker
 
 THREADS = 8

@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.crash_points import boundaries, end_of
 from tests.simulation.scenarios import SCENARIOS, Scenario
-from ticketpay.entrypoints.bootstrap import App
+from ticketpay.entrypoints.wiring import App
 
 HELPERS = {"parts", "ready", "close", "redis_state", "metrics", "admit"}
 SHOWN_TOGETHER = {

@@ -53,7 +53,7 @@ from ticketpay.domain.processes.checkout import PlaceOrder
 from ticketpay.domain.processes.subscribing import SubscribeOrder
 from ticketpay.domain.refunds import Dispute, DisputeState, Refund
 from ticketpay.domain.subscriptions import Subscription
-from ticketpay.entrypoints.bootstrap import App, Parts, assemble
+from ticketpay.entrypoints.wiring import App, Parts, assemble
 from ticketpay.ports.messaging import TicketDelivery
 from ticketpay.ports.payments import PaymentGateway
 

@@ -26,7 +26,7 @@ from ticketpay.domain.payments import PaymentMethod
 from ticketpay.domain.pricing import Demand, DemandLine
 from ticketpay.domain.processes.checkout import PlaceOrder
 from ticketpay.domain.processes.subscribing import SubscribeOrder
-from ticketpay.entrypoints.bootstrap import App, Parts, assemble
+from ticketpay.entrypoints.wiring import App, Parts, assemble
 from ticketpay.ports.messaging import TicketDelivery
 
 SECRET = "whsec_tests"

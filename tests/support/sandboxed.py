@@ -33,8 +33,8 @@ from ticketpay.domain.parties import Actor
 from ticketpay.domain.payments import Payment, PaymentMethod, ProviderFact
 from ticketpay.domain.pricing import Address, Demand, ExchangeRules
 from ticketpay.domain.processes.checkout import PlaceOrder
-from ticketpay.entrypoints.bootstrap import App, Parts, assemble
 from ticketpay.entrypoints.stack import HEARD as STACK_HEARD
+from ticketpay.entrypoints.wiring import App, Parts, assemble
 from ticketpay.ports.tax import TaxRates
 
 __all__ = [

@@ -15,9 +15,10 @@ from tests.support.sandboxed import place_order
 from tests.support.scenery import Scenery
 from ticketpay.domain.kernel.ids import PaymentId
 from ticketpay.domain.payments import Payment
-from ticketpay.entrypoints.bootstrap import App, build
+from ticketpay.entrypoints.bootstrap import build
 from ticketpay.entrypoints.cli.main import cli
 from ticketpay.entrypoints.settings import load_settings
+from ticketpay.entrypoints.wiring import App
 
 __all__ = ["SECRET", "Desk"]
 

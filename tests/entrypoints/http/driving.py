@@ -14,10 +14,10 @@ import httpx
 import structlog
 
 from ticketpay.domain.messaging import Answer, Outcome
-from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http import create_app, issue_token
 from ticketpay.entrypoints.http.pools import Pools
 from ticketpay.entrypoints.settings import Secret, Settings
+from ticketpay.entrypoints.wiring import App
 
 SECRET = "a-secret-of-more-than-thirty-two-characters"
 SETTINGS = Settings(jwt_secrets=(Secret(SECRET),))

@@ -36,10 +36,10 @@ from ticketpay.domain.payments import (
     ProviderUnavailable,
 )
 from ticketpay.domain.pricing import ExchangeRules
-from ticketpay.entrypoints.bootstrap import App, Parts, assemble
 from ticketpay.entrypoints.http import create_app
 from ticketpay.entrypoints.http.operations import Operation
 from ticketpay.entrypoints.settings import Settings
+from ticketpay.entrypoints.wiring import App, Parts, assemble
 from ticketpay.ports.billing import PlanBilling
 
 CLIENT_SECRET = "pi_51_secret_wren"

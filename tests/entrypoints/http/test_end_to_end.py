@@ -26,8 +26,8 @@ from ticketpay.domain.kernel.ids import EventId, TenantId, TicketTypeId, VenueId
 from ticketpay.domain.money import USD, Money
 from ticketpay.domain.parties import Tenant
 from ticketpay.domain.payments import ChargeRequest, ProviderFact, ProviderRef, ProviderStatus
-from ticketpay.entrypoints.bootstrap import Parts, assemble
 from ticketpay.entrypoints.http import create_app
+from ticketpay.entrypoints.wiring import Parts, assemble
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

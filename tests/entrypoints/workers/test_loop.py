@@ -15,8 +15,8 @@ from typing import Any, cast
 import pytest
 
 from ticketpay.domain.kernel.ids import TenantId
-from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.metrics import Metrics
+from ticketpay.entrypoints.wiring import App
 from ticketpay.entrypoints.workers.loop import Loop, Worker
 
 

@@ -13,8 +13,8 @@ from ticketpay.entrypoints.cli.shell import amount
 
 if TYPE_CHECKING:
     from ticketpay.domain.ledger import Balance
-    from ticketpay.entrypoints.bootstrap import App
     from ticketpay.entrypoints.settings import Settings
+    from ticketpay.entrypoints.wiring import App
 
 __all__ = [
     "aligned",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry
     from ticketpay.domain.messaging import Answer
     from ticketpay.domain.parties import Actor
-    from ticketpay.entrypoints.bootstrap import App
+    from ticketpay.entrypoints.wiring import App
 
 __all__ = [
     "acting",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry
     from ticketpay.domain.messaging import Answer
     from ticketpay.domain.processes.subscribing import SubscribeOrder
-    from ticketpay.entrypoints.bootstrap import App
+    from ticketpay.entrypoints.wiring import App
 
 __all__ = ["plans"]
 

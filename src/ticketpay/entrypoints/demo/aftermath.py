@@ -21,7 +21,7 @@ from ticketpay.entrypoints.demo.stories import Result
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry
-    from ticketpay.entrypoints.bootstrap import App
+    from ticketpay.entrypoints.wiring import App
 
 __all__ = ["Aftermath"]
 

@@ -16,7 +16,7 @@ from ticketpay.entrypoints.demo.shop import Shop
 from ticketpay.entrypoints.demo.stories import Purchase
 
 if TYPE_CHECKING:
-    from ticketpay.entrypoints.bootstrap import App
+    from ticketpay.entrypoints.wiring import App
 
 __all__ = ["Audit", "Check", "plant_one_cent"]
 

@@ -11,7 +11,6 @@ from anyio.to_thread import run_sync
 from starlette.routing import Router
 from starlette.types import ASGIApp
 
-from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http.auth import Guard
 from ticketpay.entrypoints.http.endpoints import Endpoints
 from ticketpay.entrypoints.http.health import Health
@@ -27,6 +26,7 @@ from ticketpay.entrypoints.http.routing import routes
 from ticketpay.entrypoints.http.shell import Manners, Shell
 from ticketpay.entrypoints.http.venues import VenueEndpoints
 from ticketpay.entrypoints.settings import Settings
+from ticketpay.entrypoints.wiring import App
 
 __all__ = ["create_app"]
 

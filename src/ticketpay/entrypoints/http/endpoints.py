@@ -24,7 +24,6 @@ from ticketpay.domain.processes.checkout import PlaceOrder
 from ticketpay.domain.processes.estimating import estimate_view
 from ticketpay.domain.processes.exchange_rates import rates_view
 from ticketpay.domain.processes.payment_actions import PaymentCommand
-from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http.answers import respond
 from ticketpay.entrypoints.http.body import read_bytes
 from ticketpay.entrypoints.http.calls import id_of, json_of, key_of, request_id_of
@@ -46,6 +45,7 @@ from ticketpay.entrypoints.http.wire import (
     read_payment,
     read_quote,
 )
+from ticketpay.entrypoints.wiring import App
 
 __all__ = ["Endpoints"]
 

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from ticketpay.domain.kernel.ids import PaymentId, RefundId
 from ticketpay.domain.messaging import request_hash
 from ticketpay.domain.processes.refund_commands import Decision, RefundRequest
-from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http.answers import respond
 from ticketpay.entrypoints.http.calls import id_of, json_of, key_of, request_id_of
 from ticketpay.entrypoints.http.errors import json_response
@@ -25,6 +24,7 @@ from ticketpay.entrypoints.http.refund_shapes import (
 from ticketpay.entrypoints.http.routing import Call
 from ticketpay.entrypoints.http.shapes import known
 from ticketpay.entrypoints.http.wire import read_members
+from ticketpay.entrypoints.wiring import App
 
 __all__ = ["RefundEndpoints"]
 

@@ -8,13 +8,13 @@ from starlette.responses import Response
 from ticketpay.domain.kernel.ids import VenueId
 from ticketpay.domain.messaging import request_hash
 from ticketpay.domain.processes.payout_requests import PayoutOrder, PayoutWish
-from ticketpay.entrypoints.bootstrap import App
 from ticketpay.entrypoints.http.answers import respond
 from ticketpay.entrypoints.http.calls import id_of, json_of, key_of, request_id_of
 from ticketpay.entrypoints.http.errors import json_response
 from ticketpay.entrypoints.http.payout_shapes import read_payout
 from ticketpay.entrypoints.http.pools import Pools
 from ticketpay.entrypoints.http.routing import Call
+from ticketpay.entrypoints.wiring import App
 
 __all__ = ["VenueEndpoints"]
 

@@ -22,8 +22,8 @@ from ticketpay.domain.processes.keyed import KEYS_PURGED
 
 if TYPE_CHECKING:
     from ticketpay.domain.kernel.ids import TenantId
-    from ticketpay.entrypoints.bootstrap import App
     from ticketpay.entrypoints.settings import Settings
+    from ticketpay.entrypoints.wiring import App
 
 __all__ = ["JANITORS", "JANITOR_BATCH", "READY", "STOP_SECONDS", "Loop", "Worker", "run_worker"]
 
