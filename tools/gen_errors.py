@@ -32,6 +32,8 @@ request's id the log has the type of the error and the lines of code that it cam
 """
 _WITHOUT_CLASS: Final[Mapping[str, str]] = {
     "DATABASE_UNAVAILABLE": "Temporarily unavailable",
+    "IDEMPOTENCY_KEY_IN_USE": "The payment provider is at work on the same request",
+    "IDEMPOTENCY_MISMATCH": "The payment provider knows another request by this key",
     "METHOD_NOT_ALLOWED": "Method not allowed",
     "ORDER_EXPIRED": "The order has expired",
     "PAYMENT_CANCELLED": "The payment is cancelled",
@@ -58,6 +60,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "NOT_FOUND": "Check the id. A foreign thing looks like an unknown one.",
     "METHOD_NOT_ALLOWED": "Use a method that `Allow` lists.",
     "BALANCE_NEGATIVE": "Wait for later sales to make the debt good, or settle it.",
+    "CONCURRENT_UPDATE": "Nothing has happened. Repeat with the same Idempotency-Key.",
     "CONFLICT": "Read the state again, then decide.",
     "ALREADY_REFUNDED": "Nothing: the money has gone back, or is on its way.",
     "PLAN_BILLING_OFF": "Start the service with PLAN_BILLING=stripe, or end the plan at the provider.",
@@ -110,6 +113,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "OUTCOME_UNKNOWN": f"{_SAME_KEY} Never use a new key: money may have moved.",
     "DATABASE_UNAVAILABLE": "Try again after Retry-After; a money request under the same key.",
     "EXCHANGE_RATE_UNAVAILABLE": f"{_SAME_KEY} An operator loads rates with `ticketpay rates load`.",
+    "IDEMPOTENCY_KEY_IN_USE": _SAME_KEY,
+    "IDEMPOTENCY_MISMATCH": _OURS,
     "OVERLOADED": _SAME_KEY,
     "PROVIDER_MISMATCH": "Compare the provider's account and keys with the settings.",
     "PROVIDER_UNAVAILABLE": _SAME_KEY,

@@ -127,7 +127,10 @@ def test_a_key_belongs_to_user_and_tenant(backend: Backend) -> None:
 
 @pytest.mark.spec("S11")
 def test_old_keys_are_purged(backend: Backend) -> None:
-    """Keys from before an instant are deleted, the oldest first and so many; younger ones stay."""
+    """Keys that nobody has used since are deleted, the oldest first and so many; the others stay.
+
+    A key is used while it is claimed, also by whoever takes it over, and when it gets its answer.
+    """
     old, older, young, now = scope(), scope(), scope(), backend.now()
     claim(backend, old, now - timedelta(hours=73))
     claim(backend, older, now - timedelta(hours=74))
@@ -135,8 +138,14 @@ def test_old_keys_are_purged(backend: Backend) -> None:
     ago = now - timedelta(hours=72)
     assert backend.run_as_other(lambda tx: tx.idempotency.purge(ago, 9)()) == 0
     assert backend.run(lambda tx: tx.idempotency.purge(ago, 1)()) == 1
-    assert claim(backend, old, now).status is not ClaimStatus.NEW
+    assert claim(backend, older, now).status is ClaimStatus.NEW
     assert backend.run(lambda tx: tx.idempotency.purge(ago, 9)()) == 1
+    taken, answered = scope(), scope()
+    for key in (taken, answered):
+        claim(backend, key, now - timedelta(hours=80))
+    claim(backend, taken, now)
+    late = claim(backend, answered, ago - timedelta(minutes=1))
+    backend.run(lambda tx: tx.idempotency.finish(late, ANSWER, now))
     assert backend.run(lambda tx: tx.idempotency.purge(ago, 9)()) == 0
     assert claim(backend, old, now).status is ClaimStatus.NEW
     assert claim(backend, young, now).status is ClaimStatus.IN_FLIGHT

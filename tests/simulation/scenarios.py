@@ -805,6 +805,6 @@ SCENARIOS: Final = (
         "janitor", "a payout that failed", janitor, (*ON_ITS_WAY, venues_bank("fail"), later(700))
     ),
     Scenario("chain_audit", "a cancellation", chain, (*WAITING, done(cancel))),
-    Scenario("purge_keys", "72 hours later", forget, (*WAITING, later(KEPT_SECONDS + 1))),
+    Scenario("purge_keys", "a month later", forget, (*WAITING, later(KEPT_SECONDS + 1))),
     Scenario("audit", "and a look at it", prove, (*WAITING, done(cancel), done(chain))),
 )

@@ -67,7 +67,10 @@ class IdempotencyKeys(Protocol):
         ...
 
     def purge(self, before: datetime, limit: int) -> Later[int]:
-        """Delete keys created before then, the oldest first and so many at most; how many."""
+        """Delete keys that nobody has used since then, the oldest first and so many at most; how many.
+
+        One that has an answer was used when it got it, any other one as long as it was claimed.
+        """
         ...
 
 

@@ -49,7 +49,7 @@ def test_the_worker_may_forget_keys(database: Database, shop: Shop) -> None:
     app, worker = (database.unit_of_work(worker=which) for which in (False, True))
     try:
         app.run(shop.tenant.id, lambda tx: tx.idempotency.claim(key, "hash", now)())
-        forget = PurgeKeys(uow=worker, clock=VirtualClock(now + timedelta(hours=73)))
+        forget = PurgeKeys(uow=worker, clock=VirtualClock(now + timedelta(days=31)))
         assert [forget(shop.tenant.id) for _ in range(2)] == [1, 0]
     finally:
         app.close()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import attrs
 import pytest
 
 from tests.entrypoints.cli.desk import Desk
-from ticketpay.domain.kernel.ids import TenantId
-from ticketpay.domain.ledger import VenueBooks
-from ticketpay.domain.money import USD
+from ticketpay.domain.kernel.ids import PayoutId, TenantId
+from ticketpay.domain.ledger import PayoutBooks, VenueBooks
+from ticketpay.domain.money import USD, Money
 from ticketpay.domain.processes.releasing import HoldRules
 
 pytestmark = [pytest.mark.server, pytest.mark.spec("S20", "S21")]
@@ -24,11 +25,20 @@ def test_the_balances_of_all_venues(desk: Desk) -> None:
     assert (view["pendingCents"], view["availableCents"]) == (5_000, 0)
     assert desk.json("balances", "list", "--owing", *desk.tenant) == []
     books = VenueBooks(venue_id=payment.venue_id, currency=USD)
-    debt = books.recovered(-500, 1, datetime.now(UTC))
+    paid = PayoutBooks(
+        payout_id=PayoutId(uuid4()), venue_id=payment.venue_id, amount=Money(700, USD)
+    )
+    debt = paid.requested(datetime.now(UTC))
     desk.app.parts.uow.run(TenantId(desk.home.tenant), lambda tx: tx.ledger.post(debt))
     (owing,) = desk.json("balances", "list", "--owing", *desk.tenant)
-    assert (owing["availableCents"], owing["reservedCents"]) == (-500, 500)
-    assert "-5.00" in desk.run("balances", "list", *desk.tenant).stdout
+    assert (owing["availableCents"], owing["inTransitCents"]) == (-700, 700)
+    assert "-7.00" in desk.run("balances", "list", *desk.tenant).stdout
+    # Another debt has a reserve that makes it good: that venue owes what is left.
+    put = books.recovered(-200, 1, datetime.now(UTC))
+    desk.app.parts.uow.run(TenantId(desk.home.tenant), lambda tx: tx.ledger.post(put))
+    (owing,) = desk.json("balances", "list", "--owing", *desk.tenant)
+    assert (owing["availableCents"], owing["reservedCents"]) == (-700, 0)
+    assert "-7.00" in desk.run("balances", "list", *desk.tenant).stdout
     # Of an event that has given away more than it had the release takes it; it counts already.
     early = books.released(payment.event_id, 6_025, 1, datetime.now(UTC))
     desk.app.parts.uow.run(TenantId(desk.home.tenant), lambda tx: tx.ledger.post(early))
@@ -38,8 +48,9 @@ def test_the_balances_of_all_venues(desk: Desk) -> None:
     )
     (row,), (one,) = listed, shown["balances"]
     for view in (row, one):
-        assert (view["availableCents"], view["pendingCents"]) == (-500 + 5_000, 0)
-    assert "45.00" in desk.run("balances", "list", *desk.tenant).stdout
+        assert (view["availableCents"], view["pendingCents"]) == (5_000 - 700 - 200, 0)
+        assert view["reservedCents"] == 200
+    assert "41.00" in desk.run("balances", "list", *desk.tenant).stdout
 
 
 def test_a_venue_is_connected_and_paid_out(desk: Desk) -> None:

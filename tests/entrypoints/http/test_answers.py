@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -242,6 +244,16 @@ def test_every_error_of_the_domain_has_a_status() -> None:
     domain = {cls for cls in _tree(TicketpayError) if cls.__module__.startswith("ticketpay.domain")}
     assert len(domain) > 25
     assert {cls.code for cls in domain} <= STATUS_OF_CODE.keys()
+    source = Path(ticketpay.domain.__file__).parent.parent
+    given = {
+        code
+        for path in [*source.glob("domain/**/*.py"), *source.glob("adapters/*/*.py")]
+        if "sandbox" not in path.parts
+        for code in re.findall(r'\bcode="([A-Z_]+)"', path.read_text("utf-8"))
+    }
+    assert len(given) > 2
+    # What an operator's migration is refused for reaches no client.
+    assert given - {"OWNER_REQUIRED"} <= STATUS_OF_CODE.keys()
     for cls in domain:
         error = cls.__new__(cls)
         error.error_code = "UNLISTED"

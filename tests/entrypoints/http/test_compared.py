@@ -130,6 +130,9 @@ def test_a_misspelt_amount_is_not_none(shop: Shop) -> None:
         named = {"field": strange, "message": "is not known here"}
         answer = shop.send("POST", path, token, body=body)
         assert said(answer) == (400, "VALIDATION_ERROR", [named])
+    many = {"paymentId": paid["id"], **{f"x{n}": n for n in range(10_000)}}
+    told = shop.send("POST", "/api/v1/refunds", staff, body=many).json()["errors"]
+    assert len(told) == 20
     for payment in (paid, other):
         found = shop.send("GET", f"/api/v1/payments/{payment['id']}/refunds", staff).json()
         assert found["refunds"] == []

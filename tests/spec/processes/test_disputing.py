@@ -497,6 +497,56 @@ def test_late_money_that_was_refunded_and_disputed(words: list[str], left_cents:
     assert ends == {(left_cents, 0) if failed else (0, lost.cents)}
 
 
+LATE_STORIES: dict[str, tuple[list[Any], tuple[int, int]]] = {
+    "lost": ([DisputeState.LOST], (0, 0)),
+    "open, then lost": ([DisputeState.OPEN, DisputeState.LOST], (0, 0)),
+    "won": ([DisputeState.WON], (0, 0)),
+    "open, then won": ([DisputeState.OPEN, DisputeState.WON], (0, 0)),
+    "refunded there, then lost": (["re_9", DisputeState.LOST], (0, 11_945)),
+    "lost, then refunded there": ([DisputeState.LOST, "re_9"], (0, 11_945)),
+}
+
+
+@pytest.mark.spec("S24", "S27", "S30", "S35")
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("told", LATE_STORIES)
+def test_late_money_ends_the_same_however_it_is_told(
+    told: str,
+    waits: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """A request that nobody has agreed to takes nothing, and what staff refunded there is booked.
+
+    Suspense is empty in the end; a won dispute sends the money back, which takes it from there.
+    """
+    system = Sandboxed(seed=1)
+    payment = sell(system)
+    earned = owed(system, AccountKind.PLATFORM_REVENUE)
+    make_late(system, payment)
+    (sent,) = refunds(system)
+    failed = RefundNotice(
+        ref=sent.ref,
+        provider_refund_id="re_1",
+        refund_id=str(sent.id),
+        state=RefundState.FAILED,
+        amount=payment.amount,
+    )
+    tell(system, payment, failed)
+    if waits:
+        buyer = somebody(system, Role.CUSTOMER, user_id=payment.user_id)
+        assert ask(system, payment, buyer).body["needsApproval"]
+    steps, end = LATE_STORIES[told]
+    for step in steps:
+        if isinstance(step, DisputeState):
+            tell(system, payment, notice(payment, state=step))
+            continue
+        there = attrs.evolve(failed, provider_refund_id=step, refund_id="")
+        tell(system, payment, attrs.evolve(there, state=RefundState.COMPLETED))
+    loss = earned - owed(system, AccountKind.PLATFORM_REVENUE)
+    assert (owed(system, AccountKind.SUSPENSE), loss) == end
+    if "won" in told:
+        assert [r.reason for r in refunds(system) if r.counts] == ["late_success"]
+
+
 def make_late(system: Sandboxed, payment: Payment) -> None:
     """The payment's money came when its sale was over, and goes back."""
     amount, now = payment.amount, system.clock.now()

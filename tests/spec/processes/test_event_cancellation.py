@@ -378,6 +378,33 @@ def test_what_a_bank_gives_back_goes_on_to_the_buyer(
     assert owed(house) == fees
 
 
+@pytest.mark.parametrize("end", ["win", "lose"])
+def test_a_dispute_that_is_heard_of_when_all_was_over(house: Sandboxed, end: str) -> None:
+    """The refund was refused, the cancellation finished; when the dispute ends, it is gone over again."""
+    paid = buy(house)
+    assert paid is not None
+    assert paid.ref is not None
+    intent = paid.ref.object_id
+    house.receive_all()
+    house.work()
+    assert bank(house.model, intent, "dispute") == 200
+    for lost in house.model.due_deliveries():
+        house.model.delivery_result(lost.id, 500)
+    cancel(house)
+    house.work()
+    house.clock.advance(61)
+    # Both timers are due: nobody has asked about the bank before the cancellation is finished.
+    house.work()
+    assert cancellation(house).finished_at is not None
+    settle(house)
+    assert bank(house.model, intent, end) == 200
+    settle(house)
+    back = sum(r.amount.cents for r in refunds(house) if r.counts)
+    assert back == (paid.amount.cents if end == "win" else 0)
+    assert cancellation(house).finished_at is not None
+    assert house.app.verify_ledger(house.scenery.tenant).ok
+
+
 def test_an_event_is_cancelled_once(house: Sandboxed) -> None:
     """A second cancellation and an unknown event are refused, and leave nothing behind."""
     cancel(house)

@@ -178,6 +178,26 @@ def test_a_debt_counts_before_it_is_taken(system: Sandboxed) -> None:
     assert balance(system) == seen
 
 
+@pytest.mark.spec("S20 D3", "S20 D4")
+@pytest.mark.parametrize("refunded", [1, 2, 4])
+def test_a_debt_is_shown_as_the_reserve_makes_it_good(system: Sandboxed, refunded: int) -> None:
+    """What is shown, what a dry run says and what the release makes of it are the same."""
+    payments = [sell(system) for _ in range(4)]
+    system.clock.advance(OVER)
+    release(system)
+    assert ask(system, 150_000).outcome is Outcome.COMPLETED
+    work(system, *[DAY] * 4)
+    assert balance(system)["reserved"] == 30_000
+    for payment in payments[:refunded]:
+        refund(system, payment)
+    seen = balance(system)
+    assert (seen["available"], seen["reserved"]) == (
+        (0, 0) if refunded == 1 else (50_000 - refunded * 50_000, 0)
+    )
+    release(system)
+    assert balance(system) == seen
+
+
 @pytest.mark.spec("S21 D6")
 def test_a_payout_from_request_to_bank(system: Sandboxed) -> None:
     """The reserve is moved, the amount travels, the bank has it two banking days later; books agree."""

@@ -33,7 +33,7 @@ class MemoryIdempotencyKeys:
             return known(Claim(scope=scope, status=ClaimStatus.REUSED))
         if row.answer is not None:
             return known(_found(scope, row, ClaimStatus.FINISHED))
-        if row.claimed_until is not None and now < row.claimed_until:
+        if now < row.claimed_until:
             return known(_found(scope, row, ClaimStatus.IN_FLIGHT))
         taken = attrs.evolve(row, epoch=row.epoch + 1, claimed_until=until)
         self.tables.keys.put(scope, taken)
@@ -48,22 +48,22 @@ class MemoryIdempotencyKeys:
         self.tables.keys.put(claim.scope, attrs.evolve(row, payment_id=payment_id))
         return attrs.evolve(claim, payment_id=payment_id)
 
-    def finish(self, claim: Claim, answer: Answer, now: datetime) -> None:  # noqa: ARG002 - port
+    def finish(self, claim: Claim, answer: Answer, now: datetime) -> None:
         row = self._owned(claim)
         stored = Answer(answer.outcome, dict(answer.body), replayed=True)
-        self.tables.keys.put(claim.scope, attrs.evolve(row, answer=stored, claimed_until=None))
+        self.tables.keys.put(claim.scope, attrs.evolve(row, answer=stored, finished_at=now))
 
-    def release(self, claim: Claim, now: datetime) -> None:  # noqa: ARG002 - port
+    def release(self, claim: Claim, now: datetime) -> None:
         row = self.tables.keys.lock_found(claim.scope)
         if row is not None and row.epoch == claim.epoch and row.answer is None:
-            self.tables.keys.put(claim.scope, attrs.evolve(row, claimed_until=None))
+            self.tables.keys.put(claim.scope, attrs.evolve(row, claimed_until=now))
 
     def purge(self, before: datetime, limit: int) -> Later[int]:
-        rows = [(row.created_at, scope) for scope, row in self.tables.keys.items()]
-        old = [scope for at, scope in sorted(rows, key=lambda one: one[0]) if at < before][:limit]
-        for scope in old:
+        rows = sorted(self.tables.keys.items(), key=lambda one: one[1].created_at)
+        old = [scope for scope, row in rows if (row.finished_at or row.claimed_until) < before]
+        for scope in old[:limit]:
             self.tables.keys.drop(scope)
-        return known(len(old))
+        return known(len(old[:limit]))
 
     def _owned(self, claim: Claim) -> KeyRow:
         row = self.tables.keys.lock_found(claim.scope)

@@ -222,14 +222,15 @@ class Hold:
 
 @attrs.frozen(kw_only=True)
 class KeyRow:
-    """An idempotency key; free when ``claimed_until`` is None, finished with an ``answer``."""
+    """An idempotency key; free from ``claimed_until`` on, finished with an ``answer``."""
 
     request_hash: str
     epoch: int
     created_at: datetime
-    claimed_until: datetime | None
+    claimed_until: datetime
     payment_id: PaymentId | None = None
     answer: Answer | None = None
+    finished_at: datetime | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -38,7 +38,7 @@ from ticketpay.adapters.memory.retries import MemoryRetries
 from ticketpay.adapters.memory.sales import MemorySales
 from ticketpay.adapters.memory.store import SerializationFailure, Store, Transaction
 from ticketpay.adapters.memory.subscriptions import MemoryPlanInvoices, MemorySubscriptions
-from ticketpay.domain.kernel.errors import Conflict
+from ticketpay.domain.kernel.errors import ConcurrentUpdate
 from ticketpay.domain.kernel.ids import TenantId
 from ticketpay.domain.messaging.idempotency import TAKEOVER_SECONDS
 from ticketpay.ports.transactions import PlatformTx, Tx
@@ -142,7 +142,7 @@ class MemoryUnitOfWork:
         for _ in range(RUNS_MAX):
             with suppress(SerializationFailure):
                 return self._transact(body)
-        raise Conflict("the transaction lost against others five times", code="CONCURRENT_UPDATE")
+        raise ConcurrentUpdate("the transaction lost against others five times")
 
     def _transact(self, body: Callable[[], T]) -> T:
         with self._lock:

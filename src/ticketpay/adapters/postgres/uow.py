@@ -46,7 +46,7 @@ from ticketpay.adapters.postgres.sales import PostgresSales
 from ticketpay.adapters.postgres.session import RoundTrips, Session
 from ticketpay.adapters.postgres.statements import load
 from ticketpay.adapters.postgres.subscriptions import PostgresPlanInvoices, PostgresSubscriptions
-from ticketpay.domain.kernel.errors import Conflict, OutcomeUnknown, Unavailable
+from ticketpay.domain.kernel.errors import ConcurrentUpdate, OutcomeUnknown, Unavailable
 from ticketpay.domain.kernel.ids import TenantId
 
 __all__ = ["PostgresTx", "PostgresUnitOfWork", "TenantMap", "open_pool"]
@@ -263,7 +263,7 @@ class PostgresUnitOfWork:
             except psycopg.Error as error:
                 if not is_retryable(error):
                     raise translate(error) from error
-        raise Conflict("the transaction lost against others five times", code="CONCURRENT_UPDATE")
+        raise ConcurrentUpdate("the transaction lost against others five times")
 
     def _once(
         self, connection: Connection[Any], tenant: TenantId | None, fn: Callable[[PostgresTx], T]

@@ -22,6 +22,7 @@ from typing import ClassVar
 import attrs
 
 __all__ = [
+    "ConcurrentUpdate",
     "Conflict",
     "FieldError",
     "Forbidden",
@@ -116,6 +117,13 @@ class Conflict(TicketpayError):
 
     code = "CONFLICT"
     title = "Conflict"
+
+
+class ConcurrentUpdate(Conflict):
+    """The transaction has lost against others again and again; nothing has happened."""
+
+    code = "CONCURRENT_UPDATE"
+    title = "Others were faster each time"
 
 
 class Unavailable(TicketpayError):

@@ -33,7 +33,8 @@ __all__ = [
 ]
 
 TAKEOVER_SECONDS: Final = 90
-KEPT_SECONDS: Final = 72 * 3600
+KEPT_SECONDS: Final = 30 * 24 * 3600
+"""Longer than a bank debit, a retry or a second person takes: a repeat must not buy it once more."""
 
 
 class IdempotencyKeyReused(Rejected):

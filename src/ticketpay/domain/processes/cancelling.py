@@ -114,6 +114,21 @@ class RefundCancelled:
                 return
         self.uow.run(tenant, lambda tx: self._turn(tx, claim, full=len(page) == PAGE))
 
+    def go_over_again(self, tenant: TenantId, event_id: EventId) -> None:
+        """A dispute has ended: what it held may go back now, if the event is cancelled.
+
+        In a transaction of its own: whoever goes over the payments locks the event before them.
+        """
+
+        def reopen(tx: Tx) -> None:
+            cancellation = tx.cancellations.lock(event_id)()
+            if cancellation is not None:
+                anew = attrs.evolve(cancellation, cursor=None, finished_at=None)
+                tx.cancellations.save(anew)
+                tx.timers.set(tenant, TimerKind.EVENT, event_id, self.clock.now())
+
+        self.uow.run(tenant, reopen)
+
     def _look_at(self, claim: TimerClaim, payment_id: PaymentId) -> bool:
         """One payment; False when somebody else works on the event by now."""
         tenant = claim.tenant_id

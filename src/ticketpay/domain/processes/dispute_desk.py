@@ -198,7 +198,7 @@ class DisputeDesk:
         tx.timers.set(tx.tenant_id, TimerKind.PAYMENT, case.payment.id, now)
         if hearing.is_sale:
             return
-        left = suspended_cents(case.payment, hearing.refunds, [*hearing.others, won])
+        left = suspended_cents(case.payment, hearing.begun, [*hearing.others, won])
         if left:
             amount = Money(left, case.payment.amount.currency)
             self.refunds.send_back(tx, case.payment, case.order, amount, now)

@@ -129,7 +129,8 @@ class Janitor:
         tenant, payment_id = claim.tenant_id, PaymentId(claim.subject_id)
         case = self.uow.run(tenant, lambda tx: _read(tx, payment_id))
         if _is_done(case.payment):
-            self._look_at_disputes(claim)
+            if self._look_at_disputes(claim):
+                self.cancelled.go_over_again(tenant, case.payment.event_id)
             return
         if case.payment.state is PaymentState.FAILED and case.payment.ref is not None:
             self.retried(claim, case.payment.ref)
@@ -138,10 +139,11 @@ class Janitor:
         fact = self._ask(tenant, case, claim)
         self.uow.run(tenant, lambda tx: self._settle(tx, claim, fact, asked_at))
 
-    def _look_at_disputes(self, claim: TimerClaim) -> None:
+    def _look_at_disputes(self, claim: TimerClaim) -> bool:
         """The end of a dispute may be told and never heard: until then the bank is asked every day.
 
         Once more when it has ended: what was refunded there since may have been refused here before.
+        Whether there were any, and all of them have ended.
         """
         tenant, payment_id = claim.tenant_id, PaymentId(claim.subject_id)
 
@@ -149,21 +151,23 @@ class Janitor:
             found = tx.disputes.of_payment(payment_id)()
             return any(not DISPUTE_MACHINE.is_final(dispute.state) for dispute in found)
 
-        if self.uow.run(tenant, lambda tx: tx.disputes.of_payment(payment_id)()):
+        disputed = bool(self.uow.run(tenant, lambda tx: tx.disputes.of_payment(payment_id)()))
+        if disputed:
             self._sync(tenant, payment_id)
 
-        def settle(tx: Tx) -> None:
+        def settle(tx: Tx) -> bool:
             # Whoever opens another dispute meanwhile holds the payment, and has set the timer anew.
             open_case(tx, payment_id)
             if not tx.timers.lock(claim)():
-                return
+                return False
             if is_undecided(tx):
                 due_at = self.clock.now() + timedelta(seconds=DISPUTE_LOOK_SECONDS)
                 tx.timers.set(tenant, TimerKind.PAYMENT, payment_id, due_at)
-            else:
-                tx.timers.clear(tenant, TimerKind.PAYMENT, payment_id)
+                return False
+            tx.timers.clear(tenant, TimerKind.PAYMENT, payment_id)
+            return disputed
 
-        self.uow.run(tenant, settle)
+        return self.uow.run(tenant, settle)
 
     def _ask(self, tenant: TenantId, case: Case, claim: TimerClaim) -> ProviderFact | None:
         """The provider's word; the intent is cancelled there when the order may be given up."""

@@ -56,7 +56,7 @@ def answered_once(
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class PurgeKeys:
-    """The worker's step: forget keys, and the answers under them, 72 hours after they came (S11)."""
+    """The worker's step: forget keys, and their answers, that nobody has used for 30 days (S11)."""
 
     uow: UnitOfWork
     clock: Clock

@@ -195,8 +195,7 @@ class RefundDesk:
         begun = [r for r in known if not r.needs_approval]
         cents = notice.amount.cents
         # What a bank has taken, too, is the platform's loss: the provider has sent it all the same.
-        taken = disputes if is_suspended(payment) else ()
-        if cents > _left(payment, order, begun, taken, everything=True):
+        if cents > _left(payment, order, begun, (), everything=True):
             raise FactMismatch(f"{notice.provider_refund_id} is more than what is left")
         room = max(0, _left(payment, order, begun, disputes) - cents)
         stay, displaced = staying(known, room)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ticketpay.domain.payouts import Payable
     from ticketpay.ports.transactions import Tx
 
-__all__ = ["balances_of", "payable_now", "risk_of", "settled"]
+__all__ = ["balances_of", "payable_now", "recovered", "risk_of", "settled"]
 
 
 def balances_of(tx: Tx, account: VenueAccount) -> Balances:
@@ -44,13 +44,23 @@ def settled(currency: Currency, held: Mapping[str, int], debt_cents: int = 0) ->
     )
 
 
+def recovered(held: Balances) -> Balances:
+    """The same when a debt has taken what is reserved, as it does at the release (S20 D3)."""
+    taken = min(held.reserved_cents, max(0, -held.available_cents))
+    return attrs.evolve(
+        held,
+        available_cents=held.available_cents + taken,
+        reserved_cents=held.reserved_cents - taken,
+    )
+
+
 def payable_now(
     tx: Tx, account: VenueAccount, rules: PayoutRules, now: datetime, coming_cents: int = 0
 ) -> Payable:
     """What is payable; ``coming_cents`` are due to be released."""
     level, held = risk_of(tx, account.venue_id, rules, now), balances_of(tx, account)
     with_due = attrs.evolve(held, available_cents=held.available_cents + coming_cents)
-    return payable(with_due, level, rules)
+    return payable(recovered(with_due), level, rules)
 
 
 def risk_of(tx: Tx, venue_id: VenueId, rules: PayoutRules, now: datetime) -> RiskLevel:

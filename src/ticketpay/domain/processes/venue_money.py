@@ -21,7 +21,7 @@ from ticketpay.domain.processes.payout_courier import SyncPayout
 from ticketpay.domain.processes.payout_desk import found_payout, payout_view
 from ticketpay.domain.processes.payout_requests import AskPayout, CancelPayout
 from ticketpay.domain.processes.releasing import ReleaseVenueMoney
-from ticketpay.domain.processes.venue_balances import risk_of, settled
+from ticketpay.domain.processes.venue_balances import recovered, risk_of, settled
 from ticketpay.domain.processes.venues import venue_for
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ class ShowVenue:
     def balance(self, actor: Actor, venue_id: VenueId) -> dict[str, object]:
         """What the venue has per currency and what is payable, in cents; raises ``NotFound``.
 
-        A debt under an event counts at once, though it is taken at the next release.
+        A debt under an event counts at once, though it is taken at the next release, from the reserve
+        first.
         """
 
         def show(tx: Tx) -> dict[str, object]:
@@ -83,7 +84,7 @@ class ShowVenue:
             level = risk_of(tx, venue_id, self.rules, self.clock.now())
             held, debts = balances() or {USD.code: {}}, owed()
             rows = [
-                self._row(settled(Currency(code), held[code], debts.get(code, 0)), level)
+                self._row(recovered(settled(Currency(code), held[code], debts.get(code, 0))), level)
                 for code in sorted(held)
             ]
             return {"venueId": str(venue_id), "balances": rows}

@@ -324,7 +324,8 @@ def lost_of_suspense(
     What is on its way to the buyer, or with him, cannot be taken from where it lay: it is the
     platform's loss, unless the refund fails.
     """
-    back = sum(refund.amount.cents for refund in refunds if refund.counts)
+    begun = (refund for refund in refunds if refund.counts and not refund.needs_approval)
+    back = sum(refund.amount.cents for refund in begun)
     taken = sum(d.amount.cents for d in disputes if d.state is DisputeState.LOST)
     held = min(taken, max(0, payment.received_cents - back))
     return held, taken - held

@@ -72,9 +72,14 @@ def _by_venue(found: Iterable[Balance]) -> list[dict[str, Any]]:
         account = balance.account
         if account.kind is AccountKind.VENUE_PAYABLE:
             held = sums[account.party, account.currency.code]
-            # A debt under an event counts at once, though it is taken at the next release.
+            # A debt under an event counts at once, though it is taken at the next release, from
+            # the reserve first.
             owed = account.bucket is Bucket.PENDING and balance.cents > 0
             held[names[Bucket.AVAILABLE if owed else account.bucket]] -= balance.cents
+    for held in sums.values():
+        taken = min(held["reserved"], max(0, -held["available"]))
+        held["available"] += taken
+        held["reserved"] -= taken
     views = [
         {"venueId": venue, "currency": currency}
         | {f"{name}Cents": cents for name, cents in held.items()}

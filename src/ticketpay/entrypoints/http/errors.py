@@ -52,6 +52,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
     "BALANCE_NEGATIVE": 409,
+    "CONCURRENT_UPDATE": 409,
     "CONFLICT": 409,
     "ALREADY_REFUNDED": 409,
     "CHARGED_BACK": 409,
@@ -103,13 +104,15 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "UNROUTED_EVENT": 500,
     "DATABASE_UNAVAILABLE": 503,
     "EXCHANGE_RATE_UNAVAILABLE": 503,
+    "IDEMPOTENCY_KEY_IN_USE": 503,
+    "IDEMPOTENCY_MISMATCH": 503,
     "OUTCOME_UNKNOWN": 503,
     "OVERLOADED": 503,
     "PROVIDER_MISMATCH": 503,
     "PROVIDER_UNAVAILABLE": 503,
     "UNAVAILABLE": 503,
 }
-"""Every code that a client can meet, and its status (3.7)."""
+"""Every code of the application that a client can meet, and its status; ``protocol`` has its own."""
 
 _STATUS_OF_CLASS: Final[Mapping[type[TicketpayError], int]] = {
     InvalidInput: 400,

@@ -32,6 +32,8 @@ __all__ = [
 
 T = TypeVar("T")
 _NAME_MAX: Final = 100
+_NAMES_MAX: Final = 20
+"""So many unknown names are told, and as much of each: what comes back is no longer than an answer."""
 
 
 @attrs.frozen
@@ -81,7 +83,9 @@ class Record:
             raise wrong("must be an object", path)
         known_names = {one.name for one in self.members}
         strange = sorted(set(value) - known_names) if self.closed else ()
-        errors = [FieldError(name[:_NAME_MAX], "is not known here") for name in strange]
+        errors = [
+            FieldError(name[:_NAME_MAX], "is not known here") for name in strange[:_NAMES_MAX]
+        ]
         return Fields(value, self, errors)
 
     @property

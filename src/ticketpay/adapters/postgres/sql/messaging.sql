@@ -58,6 +58,7 @@ WITH gone AS (
     WHERE tenant_id = %(tenant)s
       AND (user_id, key) IN (SELECT user_id, key FROM idempotency_keys
                              WHERE tenant_id = %(tenant)s AND created_at < %(before)s
+                               AND coalesce(finished_at, locked_until) < %(before)s
                              ORDER BY created_at
                              LIMIT %(limit)s)
     RETURNING 1
