@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -120,6 +121,23 @@ def test_an_order_is_shown_with_its_payment(desk: Desk) -> None:
     assert (found["id"], found["state"]) == (str(payment.order_id), "paid")
     assert [paid["id"] for paid in found["payments"]] == [str(payment.id)]
     assert str(payment.id) in desk.run("orders", "show", payment.order_id, *desk.tenant).stdout
+
+
+@pytest.mark.spec("S17", "S24")
+def test_tickets_are_shown_with_their_numbers(desk: Desk) -> None:
+    """The receipt names each ticket by the number that ``refunds request --ticket`` takes; once a
+    refund has it, ``refunds list`` says so."""
+    order = place_order(desk.home.actor(), uuid4(), desk.home.demand(2), "visa")
+    sale = desk.app.checkout(order).body
+    told = desk.run("orders", "show", sale["orderId"], *desk.tenant).stdout
+    assert re.findall(r"^ticket (\d+) +(\S+) +50\.00$", told, re.MULTILINE) == [
+        (number, str(desk.home.standing)) for number in ("1", "2")
+    ]
+    words = ("refunds", "request", sale["id"], "--ticket", 2, *desk.tenant, "--yes")
+    desk.run(*words)
+    (head, line) = desk.run("refunds", "list", sale["id"], *desk.tenant).stdout.splitlines()
+    start = head.index("tickets")
+    assert line[start:].split()[0] == "2"
 
 
 @pytest.mark.spec("S32", "S35")

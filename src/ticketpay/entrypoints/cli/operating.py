@@ -99,13 +99,18 @@ def quote(
 
 def _price_lines(view: Mapping[str, Any]) -> Iterator[str]:
     for ticket in view["tickets"]:
-        yield f"ticket {ticket['ticketTypeId']}  {amount(ticket['priceCents']):>12}"
+        words = f"ticket {ticket['number']:<3} {ticket['ticketTypeId']}"
+        yield _price_line(words, amount(ticket["priceCents"]))
     for charge in (*view["fees"], *view["taxes"]):
-        yield f"{charge['name']:<43}  {amount(charge['amountCents']):>12}"
-    yield f"{'all-in':<43}  {amount(view['allInCents']):>12}"
-    yield f"{'total ' + view['currency']:<43}  {amount(view['totalCents']):>12}"
+        yield _price_line(charge["name"], amount(charge["amountCents"]))
+    yield _price_line("all-in", amount(view["allInCents"]))
+    yield _price_line(f"total {view['currency']}", amount(view["totalCents"]))
     if view["exchangeRate"] is not None:
-        yield f"{'by the rate':<43}  {_rate_line(view['exchangeRate'])}"
+        yield _price_line("by the rate", _rate_line(view["exchangeRate"]))
+
+
+def _price_line(words: str, figure: str) -> str:
+    return f"{words:<47}  {figure:>12}"
 
 
 def _rate_line(rate: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import attrs
@@ -46,7 +46,7 @@ def refunds() -> None:
 @click.argument("payment", type=click.UUID)
 @of_tenant
 def refunds_list(payment: UUID, tenant: UUID) -> None:
-    """Print the refunds of a payment, oldest first."""
+    """Print the refunds of a payment, oldest first, with the tickets that they void."""
     with opened(tenant, reading=True) as app:
         found = app.refunding.show.of_payment(support_of(tenant), PaymentId(payment))
     _print(found)
@@ -198,13 +198,18 @@ def _print(found: list[dict[str, object]]) -> None:
             _shown(view),
             amount(int_of(view, "amountCents")),
             view["currency"],
+            _numbers(view),
             view["reason"],
             view["createdAt"],
         )
         for view in found
     ]
-    columns = ("refund", "payment", "status", "amount", "currency", "reason", "created")
+    columns = ("refund", "payment", "status", "amount", "currency", "tickets", "reason", "created")
     emit_table(found, columns, rows)
+
+
+def _numbers(view: Mapping[str, Any]) -> str:
+    return ",".join(map(str, view["tickets"])) or "-"
 
 
 def _decide(
