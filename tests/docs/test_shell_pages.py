@@ -583,5 +583,5 @@ def test_an_order_is_refunded(refunded: Reader) -> None:
 def test_a_venue_is_paid_out(paid_out: Reader) -> None:
     """The account is connected, the dry run says what reaches the bank, and the books agree."""
     assert "without an account -> acct_lone_star" in paid_out.told["connected"]
-    assert "would pay 200.00 USD to the bank" in paid_out.told["asked"]
+    assert "would pay 200.00 USD to the bank in 1-2 business days" in paid_out.told["asked"]
     assert "the worker asks the provider" in paid_out.told["sent"]

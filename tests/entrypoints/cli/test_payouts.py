@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import attrs
+import psycopg
 import pytest
 
 from tests.entrypoints.cli.desk import Desk
-from ticketpay.domain.kernel.ids import PayoutId, TenantId
+from tests.support.scenery import a_payout
+from ticketpay.domain.kernel.ids import PayoutId, TenantId, VenueId
 from ticketpay.domain.ledger import PayoutBooks, VenueBooks
 from ticketpay.domain.money import USD, Money
+from ticketpay.domain.payments import Failure
+from ticketpay.domain.payouts import (
+    PAYOUT_MACHINE,
+    Payout,
+    PayoutEvent,
+    PayoutSpeed,
+    PayoutState,
+)
 from ticketpay.domain.processes.releasing import HoldRules
 
 pytestmark = [pytest.mark.server, pytest.mark.spec("S20", "S21")]
@@ -71,8 +82,14 @@ def test_a_venue_is_connected_and_paid_out(desk: Desk) -> None:
     assert over(tenant) == 1
     before = desk.json("balances", "show", venue, *desk.tenant)["balances"]
     counts = desk.database.counts()
-    assert desk.json(*request)["would"] == "pay 100.00 USD to the bank, 1-2 business days"
-    assert desk.json(*request, "--instant")["would"].startswith("pay 99.00 USD")
+    dry = desk.json(*request)
+    assert dry["before"] == "a venue with 200.00 USD available, 170.00 payable, 0.00 reserved"
+    assert dry["would"] == (
+        "pay 100.00 USD to the bank in 1-2 business days: 100.00 less a fee of 0.00"
+    )
+    assert desk.json(*request, "--instant")["would"] == (
+        "pay 99.00 USD to the bank within 30 minutes: 100.00 less a fee of 1.00"
+    )
     assert desk.database.counts() == counts
     done = desk.json(*request, "--yes")
     assert done["after"] == "requested"
@@ -81,10 +98,68 @@ def test_a_venue_is_connected_and_paid_out(desk: Desk) -> None:
     assert desk.json(*cancel, "--yes")["after"] == "cancelled"
     (after,) = desk.json("balances", "show", venue, *desk.tenant)["balances"]
     assert after["availableCents"] + after["reservedCents"] == before[0]["availableCents"]
-    assert "100.00" in desk.run("payouts", "list", venue, *desk.tenant).stdout
+    head, line = desk.run("payouts", "list", venue, *desk.tenant).stdout.splitlines()
+    assert " ".join(head.split()[1:]) == "status type amount fee net currency failure created"
+    assert " ".join(line.split()[1:-1]) == "cancelled standard 100.00 0.00 100.00 USD -"
     assert [action for action, *_ in desk.trail()] == [
         "payout.connect",
         "payout.request",
         "payout.cancel",
     ]
     assert desk.refused("payouts", "cancel", venue, *desk.tenant, "--yes", code=3)
+
+
+def failed_payout(desk: Desk, venue: VenueId) -> Payout:
+    """An instant one that the bank did not take."""
+    fresh = a_payout(venue, datetime.now(UTC))
+    payout = attrs.evolve(fresh, speed=PayoutSpeed.INSTANT, fee=Money(200, USD))
+    step = PAYOUT_MACHINE.step(PayoutState.PROCESSING, PayoutEvent.FAIL)
+    begun = PAYOUT_MACHINE.step(payout.state, PayoutEvent.PROCESS)
+
+    def store(tx: Any) -> Payout:
+        tx.payouts.add(payout)
+        sent = tx.payouts.move(payout, begun, payout.created_at)
+        noted = attrs.evolve(sent, failure=Failure("account_closed"))
+        moved: Payout = tx.payouts.move(noted, step, payout.created_at)
+        return moved
+
+    return desk.app.parts.uow.run(TenantId(desk.home.tenant), store)
+
+
+def test_a_payout_is_shown(desk: Desk) -> None:
+    """With its type, its fee, what reaches the bank and why it failed; one that is not there is exit 3."""
+    venue = desk.buy("visa").venue_id
+    payout = failed_payout(desk, venue)
+    words = ("payouts", "show", payout.id, *desk.tenant)
+    view = desk.json(*words)
+    assert (view["type"], view["amountCents"], view["netCents"]) == ("instant", 20_000, 19_800)
+    told = dict(line.split(maxsplit=1) for line in desk.run(*words).stdout.splitlines())
+    expected = {
+        "status": "failed",
+        "amount": "200.00",
+        "fee": "2.00",
+        "net": "198.00",
+        "failureCode": "account_closed",
+        "arrival": "Within 30 minutes",
+    }
+    assert {name: told[name] for name in expected} == expected
+    line = desk.run("payouts", "list", venue, *desk.tenant).stdout.splitlines()[1]
+    assert " ".join(line.split()[1:-1]) == "failed instant 200.00 2.00 198.00 USD account_closed"
+    nobody = ("payouts", "show", uuid4(), *desk.tenant)
+    assert desk.refused(*nobody, code=3)["code"] == "NOT_FOUND"
+
+
+def test_a_dry_payout_counts_what_is_due(desk: Desk) -> None:
+    """Money whose hold is over is paid out though nobody has released it yet, and the dry run says so."""
+    venue, *_ = (desk.buy("visa").venue_id for _ in range(4))
+    desk.run("payouts", "connect", venue, "acct_1", *desk.tenant, "--yes")
+    with psycopg.connect(desk.database.owner) as connection:
+        connection.execute(
+            "UPDATE events SET starts_at = now() - interval '30 days' WHERE tenant_id = %s",
+            [desk.home.tenant],
+        )
+    request = ("payouts", "request", venue, "--amount-cents", 10_000, *desk.tenant)
+    assert desk.json(*request)["before"] == (
+        "a venue with 0.00 USD available, 0.00 payable, 0.00 reserved, and more to be released first"
+    )
+    assert desk.json(*request, "--yes")["after"] == "requested"

@@ -13,7 +13,7 @@ import click
 from ticketpay.domain.kernel.errors import Conflict, FieldError
 from ticketpay.domain.kernel.ids import TenantId, UserId
 from ticketpay.domain.messaging import AggregateType
-from ticketpay.entrypoints.cli.shell import emit, settings_for
+from ticketpay.entrypoints.cli.shell import amount, emit, settings_for
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry
@@ -26,6 +26,7 @@ __all__ = [
     "int_of",
     "kinds",
     "limited",
+    "line_of",
     "of_aggregate",
     "of_tenant",
     "once",
@@ -140,6 +141,13 @@ def int_of(view: Mapping[str, object], name: str) -> int:
     found = view[name]
     assert isinstance(found, int), f"{name} is an integer"
     return found
+
+
+def line_of(name: str, value: object) -> str:
+    """A line about one member of a view; cents are shown with two decimals."""
+    if name.endswith("Cents"):
+        value = amount(int_of({name: value}, name))
+    return f"{name.removesuffix('Cents'):<16}  {value}"
 
 
 @contextmanager

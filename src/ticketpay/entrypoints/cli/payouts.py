@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from ticketpay.entrypoints.cli.audit import operator_entry
 from ticketpay.entrypoints.cli.common import (
     acting,
     int_of,
+    line_of,
     of_tenant,
     once,
     opened,
@@ -25,7 +27,7 @@ from ticketpay.entrypoints.cli.common import (
     support_of,
     taken,
 )
-from ticketpay.entrypoints.cli.shell import Group, amount, emit_table
+from ticketpay.entrypoints.cli.shell import Group, amount, emit, emit_table
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry
@@ -50,11 +52,27 @@ def payouts_list(venue: UUID, tenant: UUID) -> None:
     """Print the newest payouts of a venue, newest first."""
     with opened(tenant, reading=True) as app:
         found = app.venue_money.show.payouts(support_of(tenant), VenueId(venue))
+    money = ("amountCents", "feeCents", "netCents")
     rows = [
-        (v["id"], v["status"], amount(int_of(v, "amountCents")), v["currency"], v["createdAt"])
+        (
+            *(v["id"], v["status"], v["type"]),
+            *(amount(int_of(v, name)) for name in money),
+            *(v["currency"], v.get("failureCode", "-"), v["createdAt"]),
+        )
         for v in found
     ]
-    emit_table(found, ("payout", "status", "amount", "currency", "created"), rows)
+    columns = ("payout", "status", "type", "amount", "fee", "net", "currency", "failure", "created")
+    emit_table(found, columns, rows)
+
+
+@payouts.command("show")
+@click.argument("payout", type=click.UUID)
+@of_tenant
+def payouts_show(payout: UUID, tenant: UUID) -> None:
+    """Print a payout: net is what reaches the bank."""
+    with opened(tenant, reading=True) as app:
+        view = app.venue_money.show.payout(support_of(tenant), PayoutId(payout))
+    emit(view, [line_of(name, value) for name, value in view.items()])
 
 
 @payouts.command("connect")
@@ -115,9 +133,8 @@ def payouts_request(
     with opened(tenant) as app:
         if not yes:
             plan = app.venue_money.ask.preview(order)
-            net = amount(int_of(plan, "netCents"))
-            would = f"pay {net} {plan['currency']} to the bank, {plan['arrival']}"
-            say_dry("payout.request", venue, "owed money", would)
+            held = app.venue_money.show.balance(support_of(tenant), VenueId(venue))
+            say_dry("payout.request", venue, _held(held, plan), _would(plan))
             return
         view = taken(app.venue_money.ask(order))
     say_done("payout.request", view["id"], "asked for", str(view["status"]))
@@ -157,6 +174,24 @@ def payouts_sync(payout: UUID, tenant: UUID, *, yes: bool, name: str, reason: st
             return
         app.venue_money.sync(TenantId(tenant), ident, entry)
     say_done("payout.sync", payout, before, "the worker asks the provider")
+
+
+def _held(view: Mapping[str, Any], plan: Mapping[str, Any]) -> str:
+    """What the venue has of the currency now; less than is planned if more is due for release."""
+    found = (one for one in view["balances"] if one["currency"] == plan["currency"])
+    held: Mapping[str, int] = next(found, {})
+    cents = [held.get(f"{name}Cents", 0) for name in ("available", "payable", "reserved")]
+    available, payable, reserved = map(amount, cents)
+    due = ", and more to be released first" if cents[1] < plan["amountCents"] else ""
+    has = f"{available} {plan['currency']} available, {payable} payable, {reserved} reserved"
+    return f"a venue with {has}{due}"
+
+
+def _would(plan: Mapping[str, Any]) -> str:
+    net, fee, whole = (amount(plan[f"{name}Cents"]) for name in ("net", "fee", "amount"))
+    arrival = str(plan["arrival"])
+    when = f"in {arrival}" if arrival[0].isdigit() else arrival.lower()
+    return f"pay {net} {plan['currency']} to the bank {when}: {whole} less a fee of {fee}"
 
 
 def _order(

@@ -20,6 +20,7 @@ from ticketpay.entrypoints.cli.common import (
     acting,
     int_of,
     limited,
+    line_of,
     of_tenant,
     once,
     opened,
@@ -69,7 +70,7 @@ def refunds_show(refund: UUID, tenant: UUID) -> None:
     """Print a refund."""
     with opened(tenant, reading=True) as app:
         view = app.refunding.show(support_of(tenant), RefundId(refund))
-    emit(view, [_line(name, value) for name, value in view.items()])
+    emit(view, [line_of(name, value) for name, value in view.items()])
 
 
 @refunds.command("request")
@@ -255,9 +256,3 @@ def _shown(view: Mapping[str, object]) -> str:
 
 def _waiting(view: Mapping[str, object]) -> str:
     return ", waiting for a second person" if view["needsApproval"] else ""
-
-
-def _line(name: str, value: object) -> str:
-    if name.endswith("Cents"):
-        value = amount(int_of({name: value}, name))
-    return f"{name.removesuffix('Cents'):<16}  {value}"
