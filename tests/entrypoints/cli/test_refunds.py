@@ -6,9 +6,11 @@ import getpass
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from tests.entrypoints.cli.desk import Desk
+from ticketpay.adapters.system.alerts import LogAlerts
 
 pytestmark = [pytest.mark.server, pytest.mark.spec("S24")]
 
@@ -89,14 +91,52 @@ def test_much_money_takes_two_operators(desk: Desk) -> None:
         words = ("refunds", verb, asked["subjectId"], *desk.tenant)
         waiting = desk.json("refunds", "waiting", *desk.tenant)
         assert [view["id"] for view in waiting] == [asked["subjectId"]]
-        assert desk.json(*words)["before"] == "pending, waiting for a second person"
+        counts = desk.database.counts()
+        dry = desk.json(*words, "--as", "lee")
+        assert dry["before"] == "pending, waiting for a second person"
         if verb == "approve":
-            for me in (("--yes",), ("--yes", "--as", "Kim"), ("--yes", "--as", " KIM ")):
-                assert desk.refused(*words, *me, code=4)["code"] == "FORBIDDEN"
+            for me in ((), ("--as", "Kim"), ("--as", " KIM ")):
+                for ending in ((), ("--yes",)):
+                    assert desk.refused(*words, *me, *ending, code=4)["code"] == "FORBIDDEN"
+        assert desk.database.counts() == counts
         assert desk.json(*words, "--yes", "--as", "lee")["after"] == after
         assert desk.refused(*words, "--yes", "--as", "lee", code=4)["code"] == "REFUND_DECIDED"
     work(desk)
     assert desk.json("ledger", "verify", *desk.tenant)["ok"] is True
+
+
+def test_a_dry_sync_is_refused_like_a_real_one(desk: Desk) -> None:
+    """What has not been sent cannot be asked about, dry or not; else it says what the provider says."""
+    desk.environment = {**desk.environment, "REFUND_APPROVAL_CENTS": "1000"}
+    asked = ask(desk, desk.buy("visa").id, "--amount-cents", 2_000, "--yes")["subjectId"]
+    words = ("refunds", "sync", asked, *desk.tenant)
+    for ending in ((), ("--yes",)):
+        assert desk.refused(*words, *ending, code=4)["code"] == "CONFLICT"
+    desk.json("refunds", "approve", asked, *desk.tenant, "--as", "lee", "--yes")
+    work(desk)
+    counts = desk.database.counts()
+    assert desk.json(*words)["would"] == "apply the provider's word: completed"
+    assert desk.database.counts() == counts
+
+
+def test_a_dry_sync_changes_nothing_and_rings_no_bell(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refund that the provider does not know fails after a day: dry it is only said so."""
+    rung: list[str] = []
+    payment = desk.buy("visa")
+    asked = ask(desk, payment.id, "--yes")["subjectId"]
+    with psycopg.connect(desk.database.owner) as connection:
+        connection.execute(
+            "UPDATE refunds SET created_at = now() - interval '2 days' WHERE id = %s", [asked]
+        )
+    monkeypatch.setattr(LogAlerts, "raise_alert", lambda _, kind, *__, **___: rung.append(kind))
+    words, counts = ("refunds", "sync", asked, *desk.tenant), desk.database.counts()
+    assert desk.json(*words)["would"] == "apply the provider's word: failed"
+    assert (desk.database.counts(), rung) == (counts, [])
+    assert desk.json("refunds", "show", asked, *desk.tenant)["status"] == "pending"
+    assert desk.json(*words, "--yes")["after"] == "failed"
+    assert rung == ["refund_failed"]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from ticketpay.entrypoints.cli.common import (
     support_of,
     taken,
 )
+from ticketpay.entrypoints.cli.rehearsal import Undone, Unheard
 from ticketpay.entrypoints.cli.shell import Group, amount, emit, emit_table
 
 if TYPE_CHECKING:
@@ -165,11 +166,14 @@ def refunds_sync(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: st
     home, ident = TenantId(tenant), RefundId(refund)
     with opened(tenant) as app:
         before = app.refunding.show(support_of(tenant), ident)
-        if not yes:
-            say_dry("refund.sync", refund, _shown(before), "apply the provider's word")
-            return
         entry = operator_entry("refund.sync", "refund", refund, name=name, reason=reason)
-        after = app.refunding.sync(home, ident, entry)
+        sync = app.refunding.sync
+        if not yes:
+            desk = attrs.evolve(sync.desk, alerts=Unheard())
+            said = attrs.evolve(sync, uow=Undone(sync.uow), desk=desk)(home, ident, entry).state
+            say_dry("refund.sync", refund, _shown(before), f"apply the provider's word: {said}")
+            return
+        after = sync(home, ident, entry)
     say_done("refund.sync", refund, _shown(before), str(after.state))
 
 
@@ -225,10 +229,6 @@ def _decide(
         before = app.refunding.show(who, RefundId(refund))
         if not before["needsApproval"]:
             raise Conflict(f"refund {refund} is {before['status']}", code="REFUND_DECIDED")
-        if not yes:
-            would = "send the money" if approve else "end it; nothing is sent"
-            say_dry(action, refund, _shown(before), would)
-            return
         decision = Decision(
             actor=who,
             key=once(who, entry),
@@ -237,7 +237,13 @@ def _decide(
             approve=approve,
             entry=entry,
         )
-        after = taken(app.refunding.decide(decision))
+        decide = app.refunding.decide
+        if not yes:
+            taken(attrs.evolve(decide, uow=Undone(decide.uow))(decision))
+            would = "send the money" if approve else "end it; nothing is sent"
+            say_dry(action, refund, _shown(before), would)
+            return
+        after = taken(decide(decision))
     say_done(action, refund, _shown(before), _shown(after))
 
 
