@@ -32,6 +32,7 @@ def test_a_refund_is_dry_then_asked_for_then_sent(desk: Desk) -> None:
     before = desk.database.counts()
     dry = ask(desk, payment.id, "--ticket", 1)
     assert (dry["dryRun"], dry["would"]) == (True, "refund 59.23 USD")
+    assert dry["before"] == "completed, 0.00 of 59.73 USD refunded"
     assert desk.database.counts() == before
     done = ask(desk, payment.id, "--ticket", 1, "--yes", "--reason", "ill")
     assert (done["before"], done["after"]) == ("asked for", "pending")
@@ -49,6 +50,26 @@ def test_a_refund_is_dry_then_asked_for_then_sent(desk: Desk) -> None:
     assert error["code"] == "TICKET_REFUNDED"
     assert desk.json("ledger", "verify", *desk.tenant)["ok"] is True
     assert desk.json("refunds", "sync", view["id"], *desk.tenant, "--yes")["after"] == "completed"
+
+
+def test_a_payment_is_shown_with_its_sale(desk: Desk) -> None:
+    """Its own status stays completed; what became of the sale is told as in the list, refund by refund."""
+    payment = desk.buy("visa")
+    desk.buy("visa")
+    for cents, status in ((0, "completed"), (2_000, "partially_refunded"), (5_923, "refunded")):
+        if cents:
+            ask(desk, payment.id, *(("--amount-cents", cents) if cents == 2_000 else ()), "--yes")
+            work(desk)
+        view = desk.json("payments", "show", payment.id, *desk.tenant)
+        found = [view[name] for name in ("status", "saleStatus", "refundedCents")]
+        assert found == ["completed", status, cents]
+        listed = {one["id"]: one for one in desk.json("payments", "list", *desk.tenant)}
+        assert listed[view["id"]]["status"] == status
+        told = desk.run("payments", "show", payment.id, *desk.tenant).stdout
+        assert f"saleStatus        {status}\nrefunded          {cents / 100:.2f}\n" in told
+        if status == "partially_refunded":
+            dry = ask(desk, payment.id)
+            assert dry["before"] == "partially_refunded, 20.00 of 59.73 USD refunded"
 
 
 def test_wrong_fields_are_told(desk: Desk) -> None:

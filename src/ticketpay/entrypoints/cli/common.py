@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import attrs
 import click
 
-from ticketpay.domain.kernel.errors import Conflict, FieldError
+from ticketpay.domain.kernel.errors import Conflict, FieldError, NotFound
 from ticketpay.domain.kernel.ids import TenantId, UserId
 from ticketpay.domain.messaging import AggregateType
 from ticketpay.entrypoints.cli.shell import amount, emit, settings_for
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry
     from ticketpay.domain.messaging import Answer
     from ticketpay.domain.parties import Actor
+    from ticketpay.domain.payments.sales import Sale
     from ticketpay.entrypoints.wiring import App
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "once",
     "opened",
     "operator_of",
+    "sale_of",
     "say_done",
     "say_dry",
     "support_of",
@@ -141,6 +143,16 @@ def int_of(view: Mapping[str, object], name: str) -> int:
     found = view[name]
     assert isinstance(found, int), f"{name} is an integer"
     return found
+
+
+def sale_of(app: App, tenant: UUID, payment: UUID) -> Sale:
+    """A payment as its sale, as ``payments list`` has it; raises ``NotFound``."""
+    # Lists go down from before a place: the next greater id is the one of this payment alone.
+    place = UUID(int=min(payment.int + 1, (1 << 128) - 1))
+    found = app.parts.uow.run(TenantId(tenant), lambda tx: tx.listings.payments(place, 1)())
+    if not found or found[0].payment_id != payment:
+        raise NotFound(f"there is no payment {payment}")
+    return found[0]
 
 
 def line_of(name: str, value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import attrs
@@ -25,11 +25,15 @@ from ticketpay.entrypoints.cli.common import (
     of_aggregate,
     of_tenant,
     opened,
+    sale_of,
     say_done,
     say_dry,
     support_of,
 )
 from ticketpay.entrypoints.cli.shell import Command, Group, amount, as_json, emit, emit_table
+
+if TYPE_CHECKING:
+    from ticketpay.domain.payments.sales import Sale
 
 _ORDER_EVENTS = (
     "order.payment_received",
@@ -208,9 +212,15 @@ def payments() -> None:
 @click.argument("payment", type=click.UUID)
 @of_tenant
 def payments_show(payment: UUID, tenant: UUID) -> None:
-    """Print a payment and its timeline: attempts, events, moves, postings and messages."""
+    """Print a payment and all that happened to it.
+
+    Its status is that of the charge, which a refund does not change; its saleStatus is what
+    payments list says. The timeline has attempts, events, moves, postings and messages.
+    """
     with opened(tenant, reading=True) as app:
-        view = app.show_payment(support_of(tenant), PaymentId(payment))
+        shown = app.show_payment(support_of(tenant), PaymentId(payment))
+        sale = sale_of(app, tenant, payment)
+        view = _with_sale(shown, sale)
         history = app.payment_desk.history(TenantId(tenant), PaymentId(payment))
     timeline = [
         {
@@ -228,6 +238,12 @@ def payments_show(payment: UUID, tenant: UUID) -> None:
     names = ("at", "source", "about", "what", "detail")
     rows = [[_cell(line, n) for n in names] for line in timeline]
     emit_table({**view, "timeline": timeline}, names, rows)
+
+
+def _with_sale(view: Mapping[str, object], sale: Sale) -> dict[str, object]:
+    """The view with what became of the sale, behind its own status."""
+    more = {"saleStatus": str(sale.status), "refundedCents": sale.refunded_cents}
+    return {"id": view["id"], "orderId": view["orderId"], "status": view["status"], **more, **view}
 
 
 def _cell(line: Mapping[str, str], name: str) -> str:

@@ -25,6 +25,7 @@ from ticketpay.entrypoints.cli.common import (
     once,
     opened,
     operator_of,
+    sale_of,
     say_done,
     say_dry,
     support_of,
@@ -35,6 +36,7 @@ from ticketpay.entrypoints.cli.shell import Group, amount, emit, emit_table
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import AuditEntry
+    from ticketpay.domain.payments.sales import Sale
 
 __all__ = ["refunds"]
 
@@ -133,7 +135,7 @@ def refunds_request(
             would = (
                 f"refund {amount(int_of(plan, 'amountCents'))} {plan['currency']}{_waiting(plan)}"
             )
-            say_dry("refund.request", payment, "paid", would)
+            say_dry("refund.request", payment, _sold(sale_of(app, tenant, payment)), would)
             return
         view = taken(app.refunding.ask(asked))
     say_done("refund.request", view["id"], "asked for", _shown(view))
@@ -211,6 +213,11 @@ def _print(found: list[dict[str, object]]) -> None:
     ]
     columns = ("refund", "payment", "status", "amount", "currency", "tickets", "reason", "created")
     emit_table(found, columns, rows)
+
+
+def _sold(sale: Sale) -> str:
+    refunded, paid = amount(sale.refunded_cents), amount(sale.amount_cents)
+    return f"{sale.status}, {refunded} of {paid} {sale.currency} refunded"
 
 
 def _numbers(view: Mapping[str, Any]) -> str:
