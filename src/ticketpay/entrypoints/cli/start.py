@@ -14,6 +14,6 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         sys.exit(
             f"ticketpay: the command line needs {missing.name}:"
-            " pip install 'ticketpay[server,embedded]'"
+            " pip install '.[server,embedded]' in a clone"
         )
     run()
