@@ -65,10 +65,11 @@ def test_without_open_payments_it_is_finished_in_the_next_pass(desk: Desk) -> No
 
 
 def test_what_cannot_be_cancelled(desk: Desk) -> None:
-    """A second time is refused with 4, an unknown event with 3, no reason with 2; nothing is kept."""
+    """A second time is refused with 4, an unknown event with 3, no reason or a blank one with 2; nothing is kept."""
     event = desk.home.event_id
     words = ("events", "cancel", event, *desk.tenant)
-    desk.run(*words, "--yes", code=2)
+    for nothing in ((), ("--reason", ""), ("--reason", "   "), ("--reason", "\u2003\n")):
+        assert "--reason" in desk.refused(*words, "--yes", *nothing, code=2)["detail"]
     desk.json(*words, "--yes", "--reason", "rain")
     before = desk.database.counts()
     for again in ((), ("--yes", "--reason", "rain")):

@@ -167,6 +167,7 @@ def test_a_dry_sync_changes_nothing_and_rings_no_bell(
         (("--amount-cents", "x"), 2),
         (("--amount-cents", 5, "--ticket", 1), 2),
         (("--after-window",), 2),
+        (("--after-window", "--reason", " \t\n"), 2),
         (("--ticket", 7), 1),
         (("--amount-cents", 99_999_999), 4),
     ],

@@ -33,6 +33,7 @@ __all__ = [
     "once",
     "opened",
     "operator_of",
+    "require_reason",
     "sale_of",
     "say_done",
     "say_dry",
@@ -75,6 +76,12 @@ def acting(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def require_reason(option: str, reason: str) -> None:
+    """Raise ``UsageError`` when ``reason`` says nothing, as blanks do: it is what an audit reads."""
+    if not reason.strip():
+        raise click.UsageError(f"{option} needs --reason: it is what the audit trail says")
 
 
 def say_dry(action: str, subject: object, before: str, would: str) -> None:

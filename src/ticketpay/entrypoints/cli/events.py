@@ -12,7 +12,14 @@ from ticketpay.domain.catalog import EventCancelled
 from ticketpay.domain.kernel.ids import EventId, TenantId
 from ticketpay.domain.kernel.time import rfc3339
 from ticketpay.entrypoints.cli.audit import operator_entry
-from ticketpay.entrypoints.cli.common import acting, of_tenant, opened, say_done, say_dry
+from ticketpay.entrypoints.cli.common import (
+    acting,
+    of_tenant,
+    opened,
+    require_reason,
+    say_done,
+    say_dry,
+)
 from ticketpay.entrypoints.cli.shell import Group, amount, emit
 
 if TYPE_CHECKING:
@@ -37,8 +44,8 @@ def events_cancel(event: UUID, tenant: UUID, *, yes: bool, name: str, reason: st
 
     --yes needs --reason.
     """
-    if yes and not reason:
-        raise click.UsageError("--yes needs --reason: it is what the audit trail says")
+    if yes:
+        require_reason("--yes", reason)
     home, ident = TenantId(tenant), EventId(event)
     with opened(tenant) as app:
         before = app.cancel_event.status(home, ident)

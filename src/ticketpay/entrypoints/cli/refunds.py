@@ -25,6 +25,7 @@ from ticketpay.entrypoints.cli.common import (
     once,
     opened,
     operator_of,
+    require_reason,
     sale_of,
     say_done,
     say_dry,
@@ -113,8 +114,8 @@ def refunds_request(
 
     if amount_cents and tickets:
         raise click.UsageError("--amount-cents and --ticket exclude each other")
-    if after_window and not reason:
-        raise click.UsageError("--after-window needs --reason")
+    if after_window:
+        require_reason("--after-window", reason)
     entry = _with_login(operator_entry("refund.request", "refund", "", name=name, reason=reason))
     role = Role.ADMIN if after_window else Role.SUPPORT
     who = attrs.evolve(operator_of(tenant, entry), role=role)
