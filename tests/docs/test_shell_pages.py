@@ -561,9 +561,12 @@ def test_an_event_is_sold_in_euros(exchanged: Reader) -> None:
 @pytest.mark.spec("S24")
 def test_a_cancelled_event_goes_back(cancelled: Reader) -> None:
     """As many cents arrive as the dry run has said, and the books agree afterwards."""
-    (cents,) = re.findall(r"would refund \d+ orders with \d+ cents \((\S+)", cancelled.told["look"])
+    (would,) = re.findall(r"would refund \d+ orders with (.+);", cancelled.told["look"])
+    told = re.findall(r"\d+ cents \((\S+) ([A-Z]{3})\)", would)
 
-    assert f"money back    {cents}" in cancelled.told["watch"]
+    assert {code for _, code in told} == {"EUR", "USD"}
+    for cents, code in told:
+        assert f"{code} refunded  {cents}\n" in cancelled.told["watch"]
     assert cancelled.told["books"] == "ledger verify: OK\n"
 
 

@@ -50,7 +50,8 @@ def test_a_cancelled_event_is_refunded_while_one_watches(desk: Desk) -> None:
     assert (view["reason"], view["requestedBy"]) == ("the singer is ill", "lee")
     told = desk.run("events", "status", event, *desk.tenant).stdout
     assert "refunding" in told
-    assert f"money back    {cents / 100:,.2f} USD" in told
+    assert f"USD paid      {cents / 100:,.2f}\nUSD refunded  {cents / 100:,.2f}\n" in told
+    assert "USD left      0.00\n" in told
     assert desk.json("ledger", "verify", *desk.tenant)["ok"] is True
 
 

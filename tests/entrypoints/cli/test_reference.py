@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from ticketpay.entrypoints.cli.main import cli
 from ticketpay.entrypoints.cli.shell import EXIT_CODES
 from tools import gen_cli
 
@@ -31,6 +33,14 @@ def test_every_command_that_ends_knows_json(words: str) -> None:
     known = {name for p in COMMANDS[words].params for name in p.opts}
     assert ({"--json", "--no-color"} <= known) is (words not in ENDLESS)
     assert COMMANDS[words].help
+
+
+@pytest.mark.parametrize("group", sorted({words.split()[1] for words in COMMANDS}))
+def test_a_summary_is_not_cut(group: str) -> None:
+    """In a terminal of 80 columns the help of a group has the whole first sentence of each command."""
+    told = CliRunner().invoke(cli, [group, "--help"], terminal_width=80).output
+    _, _, listed = told.partition("\nCommands:\n")
+    assert [line for line in listed.splitlines() if line.endswith("...")] == []
 
 
 @pytest.mark.parametrize("words", sorted(COMMANDS))

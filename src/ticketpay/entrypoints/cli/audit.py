@@ -103,7 +103,10 @@ def audit_show(entry: UUID, tenant: UUID) -> None:
 @audit.command("checkpoint")
 @_tenant
 def audit_checkpoint(tenant: UUID) -> None:
-    """Print the head of the chain, to be kept elsewhere; audit verify --against takes it."""
+    """Print the head of the chain, to be kept elsewhere.
+
+    It is what audit verify --against takes.
+    """
     with _desk(tenant) as desk:
         head = desk.show.head(TenantId(tenant))
     view = {"tenant": str(tenant), "seq": head.seq, "hash": head.hash}
@@ -114,7 +117,10 @@ def audit_checkpoint(tenant: UUID) -> None:
 @_tenant
 @click.option("--against", help="A kept head: SEQ:HASH, HASH, or a file with one per line.")
 def audit_verify(tenant: UUID, against: str | None) -> None:
-    """Prove that nothing was edited, removed, reordered or cut off; exit 1 on any difference."""
+    """Prove that the trail is whole; exit 1 on any difference.
+
+    That is: nothing was edited, removed, reordered or cut off.
+    """
     try:
         kept = read_kept(against, tenant) if against else []
     except InvalidInput as wrong:

@@ -45,7 +45,7 @@ def balances_show(venue: UUID, tenant: UUID) -> None:
 @of_tenant
 @click.option("--owing", is_flag=True, help="Only venues that owe money.")
 def balances_list(tenant: UUID, *, owing: bool) -> None:
-    """Print what every venue has in each currency, those that owe most first."""
+    """Print what every venue has, those that owe most first."""
     with opened(tenant, reading=True) as app:
         views = _by_venue(app.trial_balance(TenantId(tenant)))
     if owing:

@@ -20,7 +20,10 @@ def catalog() -> None:
 @catalog.command("load")
 @click.argument("file", type=click.Path(path_type=Path))
 def catalog_load(file: Path) -> None:
-    """Insert or update the tenant, venues, events and ticket types in FILE (JSON)."""
+    """Insert or update what FILE (JSON) has.
+
+    These are a tenant, its venues, events and ticket types.
+    """
     from ticketpay.entrypoints import bootstrap
     from ticketpay.entrypoints.catalog_file import read_catalog
 

@@ -22,7 +22,10 @@ def disputes() -> None:
 @click.argument("payment", type=click.UUID)
 @of_tenant
 def disputes_list(payment: UUID, tenant: UUID) -> None:
-    """Print the disputes of a payment, oldest first; evidence is given at the provider."""
+    """Print the disputes of a payment, oldest first.
+
+    Evidence is given at the provider.
+    """
     with opened(tenant, reading=True) as app:
         found = app.refunding.disputes(support_of(tenant), PaymentId(payment))
     _print(found)
@@ -32,7 +35,10 @@ def disputes_list(payment: UUID, tenant: UUID) -> None:
 @of_tenant
 @limited
 def disputes_open(tenant: UUID, limit: int) -> None:
-    """Print the inquiries and disputes that no bank has decided, oldest first."""
+    """Print what no bank has decided yet, oldest first.
+
+    These are inquiries and open disputes.
+    """
     with opened(tenant, reading=True) as app:
         found = app.refunding.disputes.undecided(support_of(tenant), limit)
     _print(found)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["events"]
 
-_MONEY: Final = {"cents": "money", "refundedCents": "money back", "leftCents": "money left"}
+_MONEY: Final = {"cents": "paid", "refundedCents": "refunded", "leftCents": "left"}
 
 
 @click.group(cls=Group)
@@ -40,9 +40,9 @@ def events() -> None:
 @of_tenant
 @acting
 def events_cancel(event: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
-    """Take an event off sale for good; the worker refunds all of its sales, with every fee.
+    """Take an event off sale for good, and refund all of its sales.
 
-    --yes needs --reason.
+    The worker refunds them, with every fee. --yes needs --reason.
     """
     if yes:
         require_reason("--yes", reason)
@@ -63,7 +63,11 @@ def events_cancel(event: UUID, tenant: UUID, *, yes: bool, name: str, reason: st
 @click.argument("event", type=click.UUID)
 @of_tenant
 def events_status(event: UUID, tenant: UUID) -> None:
-    """Print how many orders of an event are refunded, and how many are left; counted now."""
+    """Print how far the refunds of an event have come, counted now.
+
+    First its orders, then its money in each currency: what was paid, what has been refunded, and
+    what is left to refund.
+    """
     with opened(tenant, reading=True) as app:
         status = app.cancel_event.status(TenantId(tenant), EventId(event))
     view = {"eventId": str(event), "name": status.name} | _view(status)
@@ -125,4 +129,4 @@ def _lines(view: Mapping[str, Any]) -> Iterator[str]:
             continue
         for one in value:
             for member, word in _MONEY.items():
-                yield f"{word:<12}  {amount(one[member])} {one['currency']}"
+                yield f"{one['currency']} {word:<8}  {amount(one[member])}"

@@ -30,7 +30,10 @@ def ledger_trial_balance(tenant: UUID) -> None:
 @ledger.command("accounts")
 @click.option("--tenant", type=click.UUID, required=True, help="Whose books.")
 def ledger_accounts(tenant: UUID) -> None:
-    """Print every account of the tenant; in JSON a debit is positive, and amounts are cents."""
+    """Print every account of the tenant.
+
+    In JSON a debit is positive, and amounts are cents.
+    """
     from ticketpay.entrypoints.cli.books import balance_view, balances
     from ticketpay.entrypoints.cli.shell import amount
 
@@ -54,7 +57,10 @@ ledger.add_command(ledger_postings)
 @ledger.command("verify")
 @click.option("--tenant", type=click.UUID, required=True, help="Whose books.")
 def ledger_verify(tenant: UUID) -> None:
-    """Prove the ledger against itself and the provider; exit 1 on any difference."""
+    """Prove the ledger against itself and the provider.
+
+    Any difference is printed, and is exit 1.
+    """
     from ticketpay.entrypoints.cli.books import differences
 
     found = differences(settings_for("DATABASE_URL"), tenant)

@@ -103,7 +103,10 @@ def inbox_list(tenant: UUID | None, status: str | None, before: str, limit: int)
 
 @inbox.command("dead")
 def inbox_dead() -> None:
-    """Print the dead events of all databases with what ailed them, at most 1,000 of each."""
+    """Print the dead events of all databases with what ailed them.
+
+    There are at most 1,000 of each.
+    """
     from ticketpay.domain.messaging import InboxStatus
 
     with opened(reading=True) as app:
@@ -118,7 +121,10 @@ def inbox_dead() -> None:
 @of_tenant
 @acting
 def inbox_replay(event: str, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
-    """Let a dead event run again, as the worker; EVENT is the provider's id."""
+    """Let a dead event run again, as the worker.
+
+    EVENT is the provider's id.
+    """
     home = TenantId(tenant)
     _require_worker()
     with opened(tenant, worker=True) as app:
@@ -166,9 +172,10 @@ def _print_events(found: Iterable[ListedEvent]) -> None:
 @click.option("--after", type=click.UUID, help="After this aggregate.")
 @click.option("--type", "kind", type=kinds, help="Only these.")
 def outbox_list(tenant: UUID, limit: int, after: UUID | None, kind: str | None) -> None:
-    """Print the streams of a tenant by type and id: how much there is, how much is delivered.
+    """Print the streams of a tenant, and how much is delivered.
 
-    Types that nobody receives are in the journal alone: nothing of them is ever delivered.
+    They come by type and id. Types that nobody receives are in the journal alone: nothing of them
+    is ever delivered.
     """
     from ticketpay.domain.messaging import AggregateType, is_delivered
 
@@ -219,7 +226,10 @@ def _words(value: object) -> object:
 @limited
 @click.option("--after", default="", help="After this posting's key.")
 def ledger_postings(tenant: UUID, limit: int, after: str) -> None:
-    """Print postings with their entries, by key; in JSON a debit is positive, amounts are cents."""
+    """Print postings with their entries, by key.
+
+    In JSON a debit is positive, and amounts are cents.
+    """
     with opened(tenant, reading=True) as app:
         found = app.parts.uow.run(TenantId(tenant), lambda tx: tx.listings.postings(after, limit)())
     views = [

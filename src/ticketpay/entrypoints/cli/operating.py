@@ -358,7 +358,10 @@ def outbox_dead() -> None:
 def outbox_replay(
     aggregate: UUID, tenant: UUID, kind: str, *, yes: bool, name: str, reason: str
 ) -> None:
-    """Let a parked stream run again, in order, from the message that parked it."""
+    """Let a parked stream run again, in order.
+
+    It begins with the message that parked it.
+    """
     from ticketpay.domain.messaging import AggregateType, StreamKey
 
     key = StreamKey(TenantId(tenant), AggregateType(kind), aggregate)

@@ -84,7 +84,7 @@ def payouts_show(payout: UUID, tenant: UUID) -> None:
 def payouts_connect(
     venue: UUID, account: str, currency: str, tenant: UUID, *, yes: bool, name: str, reason: str
 ) -> None:
-    """Say to which account at the provider a venue is paid out from now on."""
+    """Say to which account at the provider a venue is paid."""
     from ticketpay.domain.money import Currency
 
     if not re.fullmatch(r"acct_\w{1,64}", account, re.ASCII):
@@ -164,7 +164,10 @@ def payouts_cancel(payout: UUID, tenant: UUID, *, yes: bool, name: str, reason: 
 @of_tenant
 @acting
 def payouts_sync(payout: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
-    """Have the worker ask the provider about a payout now, also long after it was paid."""
+    """Have the worker ask the provider about a payout now.
+
+    It may be one that was paid long ago.
+    """
     ident = PayoutId(payout)
     entry = operator_entry("payout.sync", "payout", payout, name=name, reason=reason)
     with opened(tenant) as app:

@@ -91,7 +91,10 @@ def plans_show(venue: UUID, tenant: UUID) -> None:
 def plans_subscribe(
     venue: UUID, plan: str, method: str, tenant: UUID, *, yes: bool, name: str, reason: str
 ) -> None:
-    """Give a venue a plan, or another one; it counts at once, and is billed if PLAN_BILLING says so."""
+    """Give a venue a plan, or another one.
+
+    It counts at once, and is billed if PLAN_BILLING says so.
+    """
     entry = operator_entry("plan.subscribe", "venue", venue, name=name, reason=reason)
     order = _order(tenant, venue, entry, plan_id=plan, payment_method=method)
     with opened(tenant) as app:
@@ -110,7 +113,10 @@ def plans_subscribe(
 @of_tenant
 @acting
 def plans_cancel(venue: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
-    """Give up a venue's plan; it counts until the end of its period, and is billed no more."""
+    """Give up a venue's plan at the end of its period.
+
+    It counts until then, and is billed no more.
+    """
     entry = operator_entry("plan.cancel", "venue", venue, name=name, reason=reason)
     order = _order(tenant, venue, entry, ends=True)
     with opened(tenant) as app:

@@ -23,7 +23,10 @@ def rates() -> None:
 @rates.command("show")
 @limited
 def rates_show(limit: int) -> None:
-    """Print the newest rates, newest day first: the first line is what prices sales."""
+    """Print the newest rates, newest day first.
+
+    The first line is what prices sales.
+    """
     from ticketpay.domain.money import Currency
     from ticketpay.domain.processes.exchange_rates import rates_view
 
@@ -47,7 +50,10 @@ def rates_show(limit: int) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @acting
 def rates_load(file: Path, *, yes: bool, name: str, reason: str) -> None:
-    """Load what a source says for a day from FILE (JSON); it is never changed later."""
+    """Load what a source says for a day from FILE (JSON).
+
+    It is never changed later.
+    """
     from ticketpay.domain.kernel.time import day_in
     from ticketpay.domain.money import RatesConflict
     from ticketpay.entrypoints import bootstrap

@@ -51,7 +51,10 @@ def refunds() -> None:
 @click.argument("payment", type=click.UUID)
 @of_tenant
 def refunds_list(payment: UUID, tenant: UUID) -> None:
-    """Print the refunds of a payment, oldest first, with the tickets that they void."""
+    """Print the refunds of a payment, oldest first.
+
+    Each has the numbers of the tickets that it voids.
+    """
     with opened(tenant, reading=True) as app:
         found = app.refunding.show.of_payment(support_of(tenant), PaymentId(payment))
     _print(found)
@@ -61,7 +64,7 @@ def refunds_list(payment: UUID, tenant: UUID) -> None:
 @of_tenant
 @limited
 def refunds_waiting(tenant: UUID, limit: int) -> None:
-    """Print the refunds that wait for a second person, oldest first."""
+    """Print what waits for a second person, oldest first."""
     with opened(tenant, reading=True) as app:
         found = app.refunding.show.waiting(support_of(tenant), limit)
     _print(found)
@@ -107,7 +110,10 @@ def refunds_request(
     name: str,
     reason: str,
 ) -> None:
-    """Refund a sale: tickets, an amount, or all that is left; the worker sends the money."""
+    """Refund a sale: tickets, an amount, or all that is left.
+
+    The worker sends the money.
+    """
     from ticketpay.domain.parties import Role
     from ticketpay.domain.processes.refund_commands import RefundRequest
     from ticketpay.domain.refunds import RefundReason
@@ -156,7 +162,10 @@ def refunds_approve(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason:
 @of_tenant
 @acting
 def refunds_reject(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
-    """Refuse a refund that waits for approval; its money may be refunded otherwise."""
+    """Refuse a refund that waits for a second person.
+
+    Its money may be refunded otherwise.
+    """
     _decide(refund, tenant, approve=False, yes=yes, name=name, reason=reason)
 
 
@@ -165,7 +174,10 @@ def refunds_reject(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: 
 @of_tenant
 @acting
 def refunds_sync(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
-    """Ask the provider about a refund, and apply what it says; after a day without one it failed."""
+    """Ask the provider about a refund, and apply what it says.
+
+    One that the provider does not know after a day has failed.
+    """
     home, ident = TenantId(tenant), RefundId(refund)
     with opened(tenant) as app:
         before = app.refunding.show(support_of(tenant), ident)
@@ -185,7 +197,10 @@ def refunds_sync(refund: UUID, tenant: UUID, *, yes: bool, name: str, reason: st
 @of_tenant
 @acting
 def refunds_sync_payment(payment: UUID, tenant: UUID, *, yes: bool, name: str, reason: str) -> None:
-    """Ask the provider for every refund and every dispute of a payment, whoever made them."""
+    """Ask the provider for all refunds and disputes of a payment.
+
+    It tells those that were made there, too, and all of them are applied.
+    """
     home, ident = TenantId(tenant), PaymentId(payment)
     with opened(tenant) as app:
         before = f"{len(app.refunding.show.of_payment(support_of(tenant), ident))} refunds"

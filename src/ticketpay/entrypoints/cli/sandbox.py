@@ -117,7 +117,10 @@ def sandbox_deliver(
 @click.option("--fail", is_flag=True, help="Let the buyer fail to prove who they are.")
 @_steering
 def sandbox_authenticate(intent: str, tenant: UUID | None, *, fail: bool, yes: bool) -> None:
-    """Do what a buyer does at their bank; INTENT begins the clientSecret, up to _secret."""
+    """Do what a buyer does at their bank.
+
+    INTENT is the beginning of the clientSecret, up to _secret.
+    """
     if not _INTENT.fullmatch(intent):
         raise click.BadParameter("INTENT is the provider's id: pi_ and letters or digits")
     wanted = {"outcome": "fail" if fail else "succeed"}

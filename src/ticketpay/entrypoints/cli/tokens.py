@@ -55,7 +55,7 @@ def tokens() -> None:
 def tokens_issue(
     tenant: UUID, user: UUID, role: str, venues: tuple[UUID, ...], minutes: int
 ) -> None:
-    """Print a token signed with JWT_SECRET; at once, there is no dry run of it."""
+    """Print a token signed with JWT_SECRET; there is no dry run."""
     if venues and role != _MANAGER:
         raise click.UsageError(f"--venue is for --role {_MANAGER} only: other roles have no venues")
     if len(venues) > _VENUES_MAX:
@@ -70,7 +70,7 @@ def tokens_issue(
 @tokens.command("inspect")
 @click.argument("token")
 def tokens_inspect(token: str) -> None:
-    """Print what a token says, without believing it: the signature is not checked."""
+    """Print what a token says; its signature is not checked."""
     claims = claims_of(token)
     emit(claims, [f"{name:<8}  {value}" for name, value in claims.items()])
 
