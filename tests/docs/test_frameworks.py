@@ -103,9 +103,13 @@ def test_every_block_is_run() -> None:
 def test_a_price_in_a_framework(
     framework: Callable[[pytest.MonkeyPatch], Post], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Django, Flask and FastAPI answer with the price that the service charges, to the cent."""
+    """Django, Flask and FastAPI answer with the price that the service charges, to the cent; of no
+    tickets, or more than ten, with an error."""
     post = framework(monkeypatch)
 
     assert post(2) == (200, EXPECTED)
-    status, body = post(0)
-    assert (status, body["code"]) == (400, "VALIDATION_ERROR")
+    # In this order: without a bound the last one would end the machine's memory.
+    for quantity in (0, 11, 10**9):
+        status, body = post(quantity)
+        assert (status, body["code"]) == (400, "VALIDATION_ERROR")
+    assert post(10)[0] == 200
