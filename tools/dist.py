@@ -157,7 +157,7 @@ def _command(python: Path) -> None:
     done = subprocess.run(
         [str(python.parent / "ticketpay"), "--help"], capture_output=True, text=True, check=False
     )
-    if done.returncode != 1 or "pip install 'ticketpay[server,embedded]'" not in done.stderr:
+    if done.returncode != 1 or "pip install '.[server,embedded]'" not in done.stderr:
         raise Failed(f"ticketpay said {done.returncode} {done.stdout!r} {done.stderr!r}")
     print(f"    {done.stderr.strip()}")
 

@@ -105,7 +105,9 @@ def _flag(text: str) -> bool:
 
 def _whole(text: str) -> int:
     """Zero is a value here."""
-    return 0 if text == "0" else _number(text)
+    if not text.isascii() or not text.isdigit():
+        raise ValueError("must be an integer, at least 0")
+    return int(text)
 
 
 def _networks(text: str) -> tuple[Network, ...]:

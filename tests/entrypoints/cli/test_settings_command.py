@@ -94,6 +94,14 @@ def test_json_holds_values_refusals_and_warnings() -> None:
     assert document["ok"] is False
     assert ports[0]["value"] == "3005"
     assert ports[0]["refused"] == "must be a positive integer"
+    zero, less = (
+        json.loads(run("--json", PAYOUT_MINIMUM_CENTS=value).stdout) for value in ("0", "-1")
+    )
+    minimum = [
+        next(row for row in found["settings"] if row["name"] == "PAYOUT_MINIMUM_CENTS")["refused"]
+        for found in (zero, less)
+    ]
+    assert minimum == [None, "must be an integer, at least 0"]
     assert {"name": "DATABASE_ULR", "meant": "DATABASE_URL"} in document["warnings"]
 
 

