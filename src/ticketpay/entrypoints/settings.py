@@ -105,9 +105,12 @@ def _flag(text: str) -> bool:
 
 def _whole(text: str) -> int:
     """Zero is a value here."""
-    if not text.isascii() or not text.isdigit():
-        raise ValueError("must be an integer, at least 0")
-    return int(text)
+    if text == "0":
+        return 0
+    try:
+        return _number(text)
+    except ValueError:
+        raise ValueError("must be an integer, at least 0") from None
 
 
 def _networks(text: str) -> tuple[Network, ...]:
