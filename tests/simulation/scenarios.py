@@ -750,6 +750,15 @@ SCENARIOS: Final = (
         janitor,
         (*PAID, *WAITING, done(cancel_event), done(janitor), answered("succeed"), later(400)),
     ),
+    Scenario(
+        "janitor",
+        "a dispute that was won after its event was cancelled",
+        janitor,
+        (
+            *(*PAID, bank(), done(cancel_event), done(janitor), later(61), done(janitor)),
+            *(received, done(inbox), bank_goes_on("win"), received, done(inbox)),
+        ),
+    ),
     Scenario("process_inbox", "an inquiry", inbox, (*PAID, bank(inquiry=True), received)),
     Scenario("process_inbox", "a dispute opens", inbox, (*PAID, bank(), received)),
     Scenario(

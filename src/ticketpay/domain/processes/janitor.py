@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ticketpay.domain.kernel.errors import NotFound, OutcomeUnknown, TicketpayError, Unavailable
-from ticketpay.domain.kernel.ids import PaymentId, RefundId, TenantId
+from ticketpay.domain.kernel.ids import EventId, PaymentId, RefundId, TenantId
 from ticketpay.domain.messaging import TimerClaim, TimerKind, backoff_seconds
 from ticketpay.domain.payments import (
     PAYMENT_MACHINE,
@@ -129,8 +129,7 @@ class Janitor:
         tenant, payment_id = claim.tenant_id, PaymentId(claim.subject_id)
         case = self.uow.run(tenant, lambda tx: _read(tx, payment_id))
         if _is_done(case.payment):
-            if self._look_at_disputes(claim):
-                self.cancelled.go_over_again(tenant, case.payment.event_id)
+            self._look_at_disputes(claim, case.payment.event_id)
             return
         if case.payment.state is PaymentState.FAILED and case.payment.ref is not None:
             self.retried(claim, case.payment.ref)
@@ -139,11 +138,11 @@ class Janitor:
         fact = self._ask(tenant, case, claim)
         self.uow.run(tenant, lambda tx: self._settle(tx, claim, fact, asked_at))
 
-    def _look_at_disputes(self, claim: TimerClaim) -> bool:
+    def _look_at_disputes(self, claim: TimerClaim, event_id: EventId) -> None:
         """The end of a dispute may be told and never heard: until then the bank is asked every day.
 
-        Once more when it has ended: what was refunded there since may have been refused here before.
-        Whether there were any, and all of them have ended.
+        Once more when it has ended: what was refunded there since may have been refused here before,
+        and a cancelled event is gone over again, before the timer that makes somebody do so is gone.
         """
         tenant, payment_id = claim.tenant_id, PaymentId(claim.subject_id)
 
@@ -151,23 +150,23 @@ class Janitor:
             found = tx.disputes.of_payment(payment_id)()
             return any(not DISPUTE_MACHINE.is_final(dispute.state) for dispute in found)
 
-        disputed = bool(self.uow.run(tenant, lambda tx: tx.disputes.of_payment(payment_id)()))
-        if disputed:
+        if self.uow.run(tenant, lambda tx: tx.disputes.of_payment(payment_id)()):
             self._sync(tenant, payment_id)
+            if not self.uow.run(tenant, is_undecided):
+                self.cancelled.go_over_again(tenant, event_id)
 
-        def settle(tx: Tx) -> bool:
+        def settle(tx: Tx) -> None:
             # Whoever opens another dispute meanwhile holds the payment, and has set the timer anew.
             open_case(tx, payment_id)
             if not tx.timers.lock(claim)():
-                return False
+                return
             if is_undecided(tx):
                 due_at = self.clock.now() + timedelta(seconds=DISPUTE_LOOK_SECONDS)
                 tx.timers.set(tenant, TimerKind.PAYMENT, payment_id, due_at)
-                return False
-            tx.timers.clear(tenant, TimerKind.PAYMENT, payment_id)
-            return disputed
+            else:
+                tx.timers.clear(tenant, TimerKind.PAYMENT, payment_id)
 
-        return self.uow.run(tenant, settle)
+        self.uow.run(tenant, settle)
 
     def _ask(self, tenant: TenantId, case: Case, claim: TimerClaim) -> ProviderFact | None:
         """The provider's word; the intent is cancelled there when the order may be given up."""
