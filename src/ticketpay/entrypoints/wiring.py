@@ -49,9 +49,10 @@ from ticketpay.domain.processes.refunding import (
 )
 from ticketpay.domain.processes.relay import RelayOutbox, ReplayStream
 from ticketpay.domain.processes.releasing import HoldRules, ReleaseVenueMoney
-from ticketpay.domain.processes.subscribing import ShowSubscription, Subscribe, SyncPlan, VenuePlans
+from ticketpay.domain.processes.subscribing import Subscribe
 from ticketpay.domain.processes.taxing import ListEstimatedTaxes, TaxDesk
 from ticketpay.domain.processes.venue_money import ConnectVenue, ShowVenue, VenueMoney
+from ticketpay.domain.processes.venue_plans import ShowSubscription, SyncPlan, VenuePlans
 from ticketpay.domain.refunds import RefundRules
 
 if TYPE_CHECKING:

@@ -56,10 +56,10 @@ from ticketpay.domain.pricing import (
     TaxInquiry,
 )
 from ticketpay.domain.processes.answers import answer_of, refusal
+from ticketpay.domain.processes.plan_caps import check_tickets_left
 from ticketpay.domain.processes.provider_facts import Case, FactDesk, open_claimed
 from ticketpay.domain.processes.quoting import PriceBook, check_venue, taken_quote
 from ticketpay.domain.processes.secrets import fresh_secret, with_secret
-from ticketpay.domain.processes.subscribing import check_tickets_left
 from ticketpay.domain.processes.taxing import TaxDesk
 from ticketpay.domain.processes.telling import message_about
 from ticketpay.domain.reconciliation import HOLD_SECONDS, KEY_SECONDS_MAX, first_look_at

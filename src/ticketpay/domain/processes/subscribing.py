@@ -23,15 +23,14 @@ from ticketpay.domain.kernel.errors import (
     Unavailable,
 )
 from ticketpay.domain.kernel.ids import PaymentId, SubscriptionId, VenueId
-from ticketpay.domain.kernel.time import month_start, rfc3339
 from ticketpay.domain.messaging import Answer, Claim, ClaimStatus, KeyScope, Outcome, TimerKind
 from ticketpay.domain.parties import Actor
 from ticketpay.domain.payments import Failure
 from ticketpay.domain.processes.answers import refusal
 from ticketpay.domain.processes.plan_billing import WISH_LOOK_SECONDS, Heard, PlanCourier
+from ticketpay.domain.processes.plan_views import failure_view, subscription_view
 from ticketpay.domain.processes.venues import venue_for
 from ticketpay.domain.subscriptions import (
-    BILLING_DAYS,
     SUBSCRIPTION_MACHINE,
     Plan,
     PlanBilledElsewhere,
@@ -41,10 +40,7 @@ from ticketpay.domain.subscriptions import (
     SubscriptionEvent,
     SubscriptionState,
     WishState,
-    check_cap,
     period_end,
-    plan_held,
-    plan_named,
     plan_of,
     subscribe,
     switch,
@@ -52,19 +48,10 @@ from ticketpay.domain.subscriptions import (
 
 if TYPE_CHECKING:
     from ticketpay.domain.audit import Detail
-    from ticketpay.domain.catalog import Venue
-    from ticketpay.domain.kernel.ids import TenantId
     from ticketpay.ports.system import Clock, Ids
     from ticketpay.ports.transactions import Tx, UnitOfWork
 
-__all__ = [
-    "ShowSubscription",
-    "Subscribe",
-    "SubscribeOrder",
-    "SyncPlan",
-    "VenuePlans",
-    "check_tickets_left",
-]
+__all__ = ["Subscribe", "SubscribeOrder"]
 
 
 @attrs.frozen(kw_only=True)
@@ -142,7 +129,7 @@ class Subscribe:
                 wanted = attrs.evolve(wanted, plan_id=wish.plan_id, wish=None, cancels_at=None)
             elif wish is not None:
                 wanted = attrs.evolve(wanted, wish=None, cancels_at=period_end(wanted, now))
-            return _view(wanted, now)
+            return subscription_view(wanted, now)
 
         return self.uow.run(order.actor.tenant_id, look)
 
@@ -277,13 +264,13 @@ class Subscribe:
         return self._answer(tx, claim, held, self.clock.now())
 
     def _answer(self, tx: Tx, claim: Claim, held: Subscription, now: datetime) -> Answer:
-        wish, view = held.wish, _view(held, now)
+        wish, view = held.wish, subscription_view(held, now)
         if wish is None or wish.key != claim.scope.key or wish.state is WishState.DONE:
             answer = Answer(Outcome.COMPLETED, view)
         elif wish.failure is None:
             answer = Answer(Outcome.ACCEPTED, view)
         else:
-            answer = Answer(Outcome.DECLINED, view | {"failure": _failure_view(wish.failure)})
+            answer = Answer(Outcome.DECLINED, view | {"failure": failure_view(wish.failure)})
         tx.idempotency.finish(claim, answer, now)
         return answer
 
@@ -300,101 +287,6 @@ class Subscribe:
         if held is None or wish is None or wish.ends or wish.key != order.key.key:
             return answer
         return _with(answer, self.courier.ask(tenant, attrs.evolve(held, wish=None)))
-
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class ShowSubscription:
-    """``GET /venues/{id}/subscription``."""
-
-    uow: UnitOfWork
-    clock: Clock
-    plans: Sequence[Plan]
-
-    def __call__(self, actor: Actor, venue_id: VenueId) -> dict[str, object]:
-        """The subscription and the month's tickets; raises ``NotFound`` if there is none.
-
-        One that is over is none, as for whoever wants to give it up.
-        """
-
-        def show(tx: Tx) -> dict[str, object]:
-            now = self.clock.now()
-            venue = venue_for(tx, actor, venue_id, changing=False)
-            held = tx.subscriptions.get(venue_id)()
-            if held is None or held.is_over:
-                raise NotFound(f"venue {venue_id} has no subscription")
-            cap = plan_named(held, self.plans).tickets_max
-            sold = tx.subscriptions.tickets_sold(venue_id, month_start(now, venue.time_zone))
-            return {**_view(held, now), "ticketsMax": cap, "ticketsSold": sold()}
-
-        return self.uow.run(actor.tenant_id, show)
-
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class SyncPlan:
-    """``ticketpay plans sync``: the worker asks the provider about a venue's plan now."""
-
-    uow: UnitOfWork
-    clock: Clock
-
-    def __call__(self, tenant: TenantId, venue_id: VenueId, entry: AuditEntry) -> Subscription:
-        """The subscription as it is before the worker has asked; raises ``NotFound``."""
-
-        def look(tx: Tx) -> Subscription:
-            now = self.clock.now()
-            held = _known(tx.subscriptions.lock(venue_id)(), venue_id)
-            tx.timers.set(tx.tenant_id, TimerKind.SUBSCRIPTION, venue_id, now)
-            tx.audit.record(attrs.evolve(entry, at=now))
-            return held
-
-        return self.uow.run(tenant, look)
-
-    def state(self, tenant: TenantId, venue_id: VenueId) -> SubscriptionState:
-        """Where it is, also when it is over; raises ``NotFound``."""
-        held = self.uow.run(tenant, lambda tx: tx.subscriptions.get(venue_id)())
-        return _known(held, venue_id).state
-
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class VenuePlans:
-    """Everything about the plans of venues."""
-
-    plans: Sequence[Plan]
-    subscribe: Subscribe
-    show: ShowSubscription
-    sync: SyncPlan
-
-    def offered(self) -> dict[str, object]:
-        """``GET /plans``: from the smallest to the largest; prices in cents for ``billingDays``."""
-        return {"plans": [_plan_view(plan) for plan in self.plans]}
-
-
-def check_tickets_left(
-    tx: Tx,
-    held: Subscription | None,
-    venue: Venue,
-    wanted: int,
-    now: datetime,
-    plans: Sequence[Plan],
-) -> None:
-    """Raise ``TicketCapReached`` if the venue's plan does not sell ``wanted`` more this month.
-
-    ``held`` was read without a lock. Only under a cap the subscription is locked, until the sale
-    is written: two sales of the last ticket wait for each other, all others wait for nobody.
-    """
-    plan = plan_held(held, plans)
-    if plan is None or plan.tickets_max is None:
-        return
-    locked = tx.subscriptions.lock(venue.id)
-    sold = tx.subscriptions.tickets_sold(venue.id, month_start(now, venue.time_zone))
-    plan = plan_held(locked(), plans)
-    if plan is not None:
-        check_cap(plan, sold(), wanted)
-
-
-def _known(held: Subscription | None, venue_id: VenueId) -> Subscription:
-    if held is None:
-        raise NotFound(f"venue {venue_id} has no subscription")
-    return held
 
 
 def _with(answer: Answer, heard: Heard) -> Answer:
@@ -432,48 +324,6 @@ def _is_idle(held: Subscription, plan: Plan, order: SubscribeOrder) -> bool:
 def _method_needed() -> InvalidInput:
     error = FieldError("paymentMethod", "is required: the plan is billed")
     return InvalidInput(f"{error.field} {error.message}", errors=(error,))
-
-
-def _failure_view(failure: Failure) -> dict[str, object]:
-    return {
-        "code": failure.code,
-        "declineCode": failure.decline_code,
-        "message": failure.message,
-    }
-
-
-def _shown_status(held: Subscription) -> str:
-    return "requires_action" if held.awaits_bank else str(held.state)
-
-
-def _view(subscription: Subscription, now: datetime) -> dict[str, object]:
-    ends = subscription.is_over or subscription.cancels_at is not None
-    view: dict[str, object] = {
-        "subscriptionId": subscription.told_id,
-        "venueId": str(subscription.venue_id),
-        "plan": subscription.plan_id,
-        "status": _shown_status(subscription),
-        "nextBillingDate": None if ends else rfc3339(period_end(subscription, now)),
-    }
-    if subscription.cancels_at is not None:
-        view["cancelsAt"] = rfc3339(subscription.cancels_at)
-    wish = subscription.pending_wish
-    if wish is not None and (wish.ends or wish.plan_id != subscription.plan_id):
-        view["pendingPlan"] = None if wish.ends else wish.plan_id
-    return view
-
-
-def _plan_view(plan: Plan) -> dict[str, object]:
-    return {
-        "id": str(plan.id),
-        "name": plan.name,
-        "priceCents": plan.price.cents,
-        "currency": plan.price.currency.code,
-        "billingDays": BILLING_DAYS,
-        "feePercentage": plan.fee_rate.percent,
-        "ticketsMax": plan.tickets_max,
-        "features": list(plan.features),
-    }
 
 
 def _entry(ids: Ids, order: SubscribeOrder, held: Subscription | None, now: datetime) -> AuditEntry:
