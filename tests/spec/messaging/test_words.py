@@ -34,6 +34,7 @@ from ticketpay.domain.messaging import (
     TimerKind,
     UnroutedEvent,
     backoff_seconds,
+    is_delivered,
     request_hash,
 )
 from ticketpay.domain.messaging.backoff import BACKOFF_MS_MAX
@@ -165,6 +166,13 @@ def _event(tenant_id: str = "") -> StoredEvent:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.spec("S40")
+def test_only_what_somebody_receives_is_delivered() -> None:
+    """The ticket service hears of orders; everything else is in the journal alone."""
+    delivered = {kind for kind in AggregateType if is_delivered(kind)}
+    assert delivered == {AggregateType.ORDER}
 
 
 @pytest.mark.spec("S40")

@@ -221,6 +221,14 @@ def test_what_is_below_the_minimum_says_so(available: int) -> None:
     with pytest.raises(InsufficientFunds, match=told):
         check_payout(Money(1), little, today_cents=0, rules=rules)
     check_payout(Money(1), payable(balances(10_000, reserved_cents=10**6), LOW), today_cents=0)
+    enough = payable(balances(10_000, reserved_cents=10**6), LOW)
+    with pytest.raises(InsufficientFunds, match=r"^10000 cents are payable, not 10001$"):
+        check_payout(Money(10_001), enough, today_cents=0)
+    short = payable(balances(10_000), LOW)
+    assert short.additional_cents > 0
+    rest = 10_000 - short.additional_cents
+    with pytest.raises(InsufficientFunds, match=f"the {rest} that the reserve leaves are below"):
+        check_payout(Money(1), short, today_cents=0)
     with pytest.raises(InsufficientFunds, match=r"^0 cents are payable, not 1$"):
         check_payout(Money(1), payable(balances(0), LOW), today_cents=0)
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from tests.spec.pricing.offers import EVENT, NOW, demand, offer, price, type_id
+from ticketpay.domain.kernel.errors import FieldError
 from ticketpay.domain.money import Money, Rate
 from ticketpay.domain.pricing import (
     Charge,
@@ -174,6 +175,11 @@ def test_a_sent_price_is_only_compared() -> None:
     with pytest.raises(PriceChanged, match="costs 5000 cents, not 1") as caught:
         price(offer([5_000]), other)
     assert caught.value.error_code == "PRICE_CHANGED"
+    assert caught.value.errors == (FieldError("tickets.0.priceCents", "must be 5000"),)
+    second = Demand(EVENT, (DemandLine(type_id(0), 1), DemandLine(type_id(0), 1, price_cents=1)))
+    with pytest.raises(PriceChanged) as caught:
+        price(offer([5_000]), second)
+    assert [error.field for error in caught.value.errors] == ["tickets.1.priceCents"]
 
 
 @pytest.mark.spec("S18")

@@ -179,6 +179,8 @@ def test_old_rates_price_nothing() -> None:
     with pytest.raises(RateUnavailable, match="4 days old, 3 at most") as refused:
         rules.usable(old, NOW)
     assert refused.value.error_code == "EXCHANGE_RATE_UNAVAILABLE"
+    assert refused.value.retry_after_seconds == 300
+    assert str(RateUnavailable()) == RateUnavailable.title
     assert ExchangeRules(days_max=4).usable(old, NOW) == old
 
 

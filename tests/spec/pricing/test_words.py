@@ -120,6 +120,8 @@ def test_the_calculator_takes_whole_numbers(wrong: Any) -> None:
         with pytest.raises(InvalidInput) as caught:
             calculate_fees(*arguments)
         assert [error.field for error in caught.value.errors] == named
+        whole = [e.message for e in caught.value.errors if e.field != "tier"]
+        assert set(whole) == {"must be an integer, at least 0"}
     assert caught.value.errors[-1].message == "must be one of starter, pro, enterprise"
 
 

@@ -15,6 +15,7 @@ from ticketpay.domain.payments import PaymentState
 from ticketpay.domain.pricing import ChargeKind
 from ticketpay.domain.refunds import (
     DISPUTE_MACHINE,
+    NOT_APPROVED,
     REFUND_MACHINE,
     AlreadyRefunded,
     ChargedBack,
@@ -45,6 +46,7 @@ def test_the_words_of_refunds() -> None:
     assert words(DisputeState) == "inquiry open won lost closed"
     assert words(DisputeEvent) == "withdraw win lose close divide"
     assert (REFUND_MACHINE.name, DISPUTE_MACHINE.name) == ("refund", "dispute")
+    assert NOT_APPROVED == "not_approved"
     assert by_name(Refund)
     assert by_name(Dispute)
     made = (refund(Split(venue_cents=1)), dispute(1))

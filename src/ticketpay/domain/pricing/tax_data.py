@@ -58,8 +58,7 @@ def read_table(texts: Mapping[str, str]) -> TaxTable:
     if not errors:
         errors = list(_overlaps(rows))
     if errors:
-        told = "; ".join(f"{error.field}: {error.message}" for error in errors)
-        raise TaxDataInvalid(told, errors=tuple(errors))
+        raise TaxDataInvalid(errors=tuple(errors))
     return TaxTable(
         tuple(row.rule() for row in rows if not row.is_default),
         default_local=tuple(row.rule() for row in rows if row.is_default),
