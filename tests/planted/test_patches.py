@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import attrs
@@ -29,6 +31,23 @@ def test_a_patch_applies_to_the_sources_alone(bug: Bug) -> None:
         check=False,
     )
     assert applied.returncode == 0, applied.stderr
+
+
+@pytest.mark.parametrize("bug", bugs(), ids=lambda bug: bug.name)
+def test_a_bug_is_a_program(bug: Bug, tmp_path: Path) -> None:
+    """What it leaves is wrong and no nonsense: it compiles, and no name in it is unknown.
+
+    Else every test would fail, and say nothing about the bug.
+    """
+    changed = re.findall(r"^\+\+\+ b/(.+)$", bug.patch.read_text(), re.MULTILINE)
+    for path in changed:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821,E9"]
+    sources = [path for path in changed if path.endswith(".py")]
+    for command in (["git", "apply", str(bug.patch)], *([[*ruff, *sources]] if sources else [])):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("bug", bugs(), ids=lambda bug: bug.name)
