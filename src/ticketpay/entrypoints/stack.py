@@ -48,7 +48,7 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _CLI: Final = "ticketpay.entrypoints.cli.main"
 _STUB: Final = "ticketpay.entrypoints.ticket_stub"
 _SANDBOX: Final = "ticketpay.adapters.sandbox.server"
-# The events that the inbox acts on; a real endpoint is registered for the same list.
+# What a real endpoint is registered for; the reader knows a few more, which say nothing new.
 HEARD: Final = (
     "payment_intent.succeeded",
     "payment_intent.payment_failed",

@@ -221,7 +221,7 @@ class TicketService(Protocol):
     """**Protocol:** the service that owns the tickets (S41)."""
 
     def deliver(self, message: Message) -> TicketDelivery:
-        """Deliver ``order.paid`` or ``order.payment_failed``, at least once.
+        """Deliver what is routed to it (``ROUTES``), at least once.
 
         Raises ``Unavailable`` when it may be tried again, ``Rejected`` when it never will be
         accepted.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 from psycopg_pool.base import AttemptWithBackoff
 
+from tests.crash.fleet import wait_for
 from tests.support.databases import Database, Shop, make_shop
 from ticketpay.adapters.embedded.process import free_port
 from ticketpay.adapters.memory import VirtualClock
@@ -21,6 +23,7 @@ from ticketpay.domain.messaging import KeyScope
 from ticketpay.domain.processes.keyed import PurgeKeys
 
 pytestmark = pytest.mark.server
+MONTH = timedelta(days=31)
 
 
 @pytest.fixture
@@ -51,6 +54,29 @@ def test_the_worker_may_forget_keys(database: Database, shop: Shop) -> None:
         app.run(shop.tenant.id, lambda tx: tx.idempotency.claim(key, "hash", now)())
         forget = PurgeKeys(uow=worker, clock=VirtualClock(now + timedelta(days=31)))
         assert [forget(shop.tenant.id) for _ in range(2)] == [1, 0]
+    finally:
+        app.close()
+        worker.close()
+
+
+@pytest.mark.spec("S11")
+def test_a_key_that_is_taken_over_at_that_moment_stays(database: Database, shop: Shop) -> None:
+    """Whoever purges waits for the claim on an old key, and then sees that it is in use."""
+    now, key = datetime.now(UTC), KeyScope(UserId(uuid4()), uuid4())
+    app, worker = (database.unit_of_work(worker=which) for which in (False, True))
+    app.run(shop.tenant.id, lambda tx: tx.idempotency.claim(key, "hash", now - MONTH)())
+    forget = PurgeKeys(uow=worker, clock=VirtualClock(now))
+    try:
+        with psycopg.connect(database.owner) as other, ThreadPoolExecutor(1) as pool:
+            other.execute(
+                "UPDATE idempotency_keys SET locked_until = now() WHERE key = %s", [key.key]
+            )
+            purging = pool.submit(forget, shop.tenant.id)
+            waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            wait_for("the purge waits", lambda: database.rows(waits) == [(1,)], 10)
+            other.commit()
+            assert purging.result(10) == 0
+        assert database.rows("SELECT count(*) FROM idempotency_keys") == [(1,)]
     finally:
         app.close()
         worker.close()

@@ -20,7 +20,7 @@ PLATFORM: Final = "platform"
 
 
 class AccountKind(StrEnum):
-    """What an account stands for; assets are debit balances, the rest credit balances."""
+    """What an account stands for; assets and expenses are debit balances, the rest credit balances."""
 
     PROVIDER = "provider"
     VENUE_PAYABLE = "venue_payable"

@@ -56,7 +56,7 @@ class FactMismatch(Conflict):
 
 
 class ProviderUnavailable(Unavailable):
-    """The provider is down or refuses for now; nothing was charged or it is not known yet (3.10)."""
+    """The provider is down or refuses for now; nothing was charged. Else it is ``OutcomeUnknown``."""
 
     code = "PROVIDER_UNAVAILABLE"
     title = "The payment provider is unavailable"

@@ -52,7 +52,7 @@ __all__ = ["Endpoints"]
 
 @attrs.frozen(kw_only=True)
 class Endpoints:
-    """Every endpoint, over the use cases and the pools that run them."""
+    """The endpoints of sales and webhooks, over the use cases and the pools that run them."""
 
     app: App
     pools: Pools

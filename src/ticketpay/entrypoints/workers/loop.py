@@ -84,7 +84,7 @@ class Loop:
             found, failed = error.found, True
         except Exception as error:  # noqa: BLE001 - whatever it is, the loop must live on
             # No message: it may quote what must not be in a log.
-            _LOG.error("loop %s failed: %s", self.name, _told(error))
+            _LOG.error("loop %s failed: %s", self.name, _way_of(error))
             found, failed = 0, True
         self.told(self.name, failed)
         if found:
@@ -207,14 +207,14 @@ class Worker:
             try:
                 most = max(most, step(tenant))
             except Exception as error:  # noqa: BLE001 - the other tenants' turn must come
-                _LOG.error("%s of a tenant failed: %s", name, _told(error))
+                _LOG.error("%s of a tenant failed: %s", name, _way_of(error))
                 failed = True
         if failed:
             raise SomeFailed(most)
         return most
 
 
-def _told(error: Exception) -> str:
+def _way_of(error: Exception) -> str:
     return f"{type(error).__name__} at {', '.join(frames_of(error))}"
 
 

@@ -53,9 +53,10 @@ WHERE tenant_id = %(tenant)s AND user_id = %(user)s AND key = %(key)s AND epoch 
   AND finished_at IS NULL
 
 -- name: purge_keys
+-- Asked of the row itself as well: who waits for a claim on it must see that it is in use.
 WITH gone AS (
     DELETE FROM idempotency_keys
-    WHERE tenant_id = %(tenant)s
+    WHERE tenant_id = %(tenant)s AND coalesce(finished_at, locked_until) < %(before)s
       AND (user_id, key) IN (SELECT user_id, key FROM idempotency_keys
                              WHERE tenant_id = %(tenant)s AND created_at < %(before)s
                                AND coalesce(finished_at, locked_until) < %(before)s
